@@ -1,0 +1,49 @@
+# Two commands do everything on a machine that has only Python 3.11 and make:
+#   make demo    the whole pipeline, with a small marketplace site and a crowd
+#   make test    the tests
+PYTHON ?= python3
+BIN := .venv/bin
+TOOL_LOCK := requirements/uv.txt
+LOCK := requirements/lock.txt
+
+.PHONY: setup demo test check lint types bench beacon lock clean
+.DEFAULT_GOAL := setup
+
+setup: .venv/.ready
+
+.venv/bin/uv: $(TOOL_LOCK)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(TOOL_LOCK)
+	@touch $@
+
+.venv/.ready: .venv/bin/uv $(LOCK) pyproject.toml
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(TOOL_LOCK) $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/throng demo $(ARGS)
+
+test: setup
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+types: setup
+	@$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The beacon is written by hand and shipped minified; needs Node, and only when beacon.js changes.
+beacon:
+	npx --yes terser@5.44.1 ingest/beacon/beacon.js --compress passes=3,unsafe=true --mangle --output ingest/beacon/t.js
+
+# A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
+lock: .venv/bin/uv
+	@rm -f $(LOCK)
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o $(LOCK)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

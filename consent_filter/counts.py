@@ -1,0 +1,38 @@
+"""How many were received, stored and refused: the rows that make the balance (S15)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+#: Every reason an event may be refused for, and what it means. Closed: a new one is a line here.
+REASONS: dict[str, str] = {
+    "consent": "the visitor refused, or did not agree where the law asks for agreement",
+    "signal": "a browser signal (GPC, DNT) objected where that binds",
+    "robot": "sent by a program, not a person",
+    "duplicate": "a retry of an event that is already stored",
+    "invalid": "malformed, too large, too many or from elsewhere; `detail` says which",
+    "late": "older than a retry may be",
+    "erased": "the person's data was erased",
+}
+
+RECEIVED, STORED, REFUSED = "received", "stored", "refused"
+
+
+class Key(NamedTuple):
+    """What a count is about: coarse on purpose, so that a count of refusals names nobody.
+
+    `day` is days since 1970-01-01 in the site's own time zone; `site` is "" when none could be read;
+    `country` is "ZZ" when unknown; `reason` and `detail` are "" unless `outcome` is "refused".
+    """
+
+    site: str
+    day: int
+    protocol: str
+    country: str
+    outcome: str
+    reason: str
+    detail: str
+
+
+Counts = Counter[Key]

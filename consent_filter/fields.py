@@ -1,0 +1,109 @@
+"""Every column once: type, meaning, purposes that may read it, and how long it is kept.
+
+`RAW` (memory only, before the filter) and `EVENT` (the only thing that may be written) are both derived
+from `FIELDS`, so a column that nobody has named, explained and given an end cannot be collected.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow as pa
+from msgspec import Struct
+
+from consent_filter.purpose import ALL, Purpose
+
+_MEASURE = Purpose.MEASUREMENT | Purpose.RESEARCH
+_ADVERT = Purpose.AD_MEASUREMENT
+#: What a record needs to be a record at all, whatever purpose was granted.
+_ANY = ALL
+
+#: The longest any fact is kept; a policy pack may shorten it (M43, CNIL: 25 months).
+FACTS = timedelta(days=760)
+#: For as long as a client may retry; the id is then nulled (knot "de-duplication without a shuffle").
+RETRY = timedelta(hours=48)
+
+
+class Field(Struct, frozen=True):
+    """One column. `keep` is None for what may exist in memory only and never reaches a disk.
+
+    `purposes`: the column is null on a row that was granted none of them.
+    `raw`: present before the filter. A field with `keep` is present after it.
+    """
+
+    name: str
+    type: pa.DataType
+    doc: str
+    purposes: Purpose = _MEASURE
+    keep: timedelta | None = FACTS
+    raw: bool = False
+
+
+_S = pa.string()
+_MS = pa.timestamp("ms")
+
+FIELDS: tuple[Field, ...] = (
+    # What a request says. Memory only, without exception.
+    Field("address", _S, "the visitor's IP address", _ANY, None, raw=True),
+    Field("agent", _S, "the User-Agent header and client hints", _ANY, None, raw=True),
+    Field("url", _S, "the page's address as sent", _ANY, None, raw=True),
+    Field("referrer", _S, "the referrer as sent", _ANY, None, raw=True),
+    Field("id", _S, "the sender's own id of the event, for retries", _ANY, None, raw=True),
+    Field("user_id", _S, "the site's id of a signed-in person", _ANY, None, raw=True),
+    Field("device_id", _S, "the beacon's id of a browser, set only after consent", _ANY, None, raw=True),
+    Field("consent", _S, "the choice sent with the event: purpose to yes or no", _ANY, None, raw=True),
+    Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True),
+    Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True),
+    # What every record has.
+    Field("site", _S, "the site, as named in the settings", _ANY, raw=True),
+    Field("time", _MS, "when it happened, UTC, bounded by the time of receipt", _ANY, raw=True),
+    Field("received", _MS, "when it was received, UTC; retention runs from here", _ANY, raw=True),
+    Field("type", _S, "page_view, click, event, engagement, vital, ad_impression, ad_viewable, ad_click", _ANY,
+          raw=True),
+    Field("protocol", _S, "how it came: beacon, pixel, advert, weblog", _ANY, raw=True),
+    Field("day", pa.date32(), "the day in the site's own time zone", _ANY),
+    Field("offset_min", pa.int16(), "the site's offset from UTC at that moment, in minutes", _ANY),
+    Field("event_id", pa.uint64(), "keyed hash of (site, id): finds retries; null when none was sent", _ANY, RETRY),
+    Field("person", pa.uint64(), "pseudonym; its top bits are the bucket", _ANY),
+    Field("treatment", _S, "identified or cookieless: how the pseudonym was made", _ANY),
+    Field("purposes", pa.uint32(), "bitmask of the purposes granted", _ANY),
+    Field("because", _S, "the rule that decided, as `policy.regime.rule`", _ANY),
+    Field("signal", _S, "the signal that spoke: choice, gpc, dnt, or none", _ANY),
+    Field("basis", _S, "the legal basis for measurement: consent, legitimate_interest, exempt, notice", _ANY),
+    Field("policy", _S, "policy pack and its version", _ANY),
+    # What measurement reads.
+    Field("name", _S, "name of a custom event, or the target kind of a click", raw=True),
+    Field("path", _S, "the page, templated and scrubbed, without query"),
+    Field("utm_source", _S, "campaign source"),
+    Field("utm_medium", _S, "campaign medium"),
+    Field("utm_campaign", _S, "campaign name"),
+    Field("utm_term", _S, "campaign term"),
+    Field("utm_content", _S, "campaign content"),
+    Field("referrer_host", _S, "host of the referring page"),
+    Field("referrer_group", _S, "search, social, mail, referral, direct, internal or campaign"),
+    Field("browser", _S, "browser family"),
+    Field("browser_version", _S, "major version"),
+    Field("os", _S, "operating system family"),
+    Field("os_version", _S, "major version, or null where browsers freeze it"),
+    Field("device", _S, "desktop, mobile, tablet, tv, console, other"),
+    Field("continent", _S, "two letters"),
+    Field("country", _S, "ISO 3166 alpha-2; ZZ when unknown", _ANY),
+    Field("region", _S, "first subdivision, where the database has it"),
+    Field("network", _S, "residential, mobile, business, hosting or unknown"),
+    Field("duration_ms", pa.int32(), "time the page was in view, milliseconds", raw=True),
+    Field("scroll", pa.int16(), "deepest scroll, percent", raw=True),
+    Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True),
+    Field("props", _S, "allow-listed properties, JSON with sorted keys", raw=True),
+    # What advert measurement reads.
+    Field("ad_slot", _S, "advert slot", _ADVERT, raw=True),
+    Field("ad_creative", _S, "advert creative", _ADVERT, raw=True),
+    Field("ad_campaign", _S, "advert campaign", _ADVERT, raw=True),
+)
+
+BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
+
+#: Number of the stored layout; a record in the log names the one it was written with.
+LAYOUT = 1
+
+RAW: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.raw])
+EVENT: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.keep is not None])

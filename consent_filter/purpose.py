@@ -1,0 +1,35 @@
+"""The closed list of purposes: one bit each, never reused, never renumbered."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+
+class Purpose(IntFlag):
+    """What an event may be used for. A row carries the purposes granted to it as a uint32 bitmask."""
+
+    MEASUREMENT = 1 << 0
+    RESEARCH = 1 << 1
+    PERSONALISATION = 1 << 2
+    AD_MEASUREMENT = 1 << 3
+    AD_PERSONALISATION = 1 << 4
+    REMARKETING = 1 << 5
+    THIRD_PARTY = 1 << 6
+    PRECISE_GEO = 1 << 7
+    SECURITY = 1 << 8
+    MARKETING_EMAIL = 1 << 9
+    MARKETING_POST = 1 << 10
+    MARKETING_SMS = 1 << 11
+    MARKETING_PHONE = 1 << 12
+    MARKETING_ACCOUNT = 1 << 13
+
+
+#: The name a page, a pack or a person writes, e.g. "ad_measurement", to its bit.
+BY_NAME: dict[str, Purpose] = {str(p.name).lower(): p for p in Purpose}
+
+ALL = Purpose(sum(BY_NAME.values()))
+
+
+def names(mask: int) -> list[str]:
+    """The purposes in a bitmask, in the order of their bits."""
+    return [name for name, bit in BY_NAME.items() if mask & bit]

@@ -1,0 +1,120 @@
+"""A batch before the filter: columns of codes into short lists of distinct values. Memory only.
+
+Most work (understanding an agent, finding a country, hashing an id, reading a choice) depends on a value,
+not on a row, and a batch has few distinct values. So a column is `codes` (one small integer a row) and
+`values` (each distinct value once): a stage works on `values` and leaves `codes` alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+class Column(NamedTuple, Generic[T]):
+    """Value of row i is `values[codes[i]]`. Codes are int32, and every code is in range."""
+
+    codes: NDArray[np.int32]
+    values: list[T]
+
+    def map(self, work: Any) -> Column[Any]:
+        """The same rows with `work` done once for each distinct value."""
+        return Column(self.codes, [work(v) for v in self.values])
+
+    def take(self, rows: NDArray[np.intp]) -> Column[T]:
+        """Some of the rows; the distinct values stay as they are."""
+        return Column(self.codes[rows], self.values)
+
+    def rows(self) -> list[T]:
+        """One value a row: for tests and for the book, never on the path."""
+        return [self.values[c] for c in self.codes]
+
+
+class Raw(Struct):
+    """`n` events as parsed, and what enrichment has understood of them.
+
+    Numbers are numpy arrays of length n. `duration_ms` and `scroll` are -1 where absent, `value` is NaN.
+    `agent` holds whatever `ingest.enrich.agent` needs, hashable; `browser`, `place`, `page` and `source` are
+    filled by enrichment and share the codes of the column they were made from.
+    """
+
+    n: int
+    site: Column[str]
+    protocol: Column[str]
+    type: Column[str]
+    name: Column[str | None]
+    received: NDArray[np.int64]
+    time: NDArray[np.int64]
+    id: list[str | None]
+    address: Column[str]
+    agent: Column[Any]
+    url: Column[str]
+    referrer: Column[str | None]
+    user_id: Column[str | None]
+    device_id: Column[str | None]
+    consent: Column[bytes | None]
+    gpc: Column[str | None]
+    dnt: Column[str | None]
+    props: Column[str | None]
+    ad: Column[Ad | None]
+    duration_ms: NDArray[np.int32]
+    scroll: NDArray[np.int16]
+    value: NDArray[np.float64]
+    # filled by enrichment
+    browser: Column[Agent]
+    place: Column[Place]
+    page: Column[Page]
+    source: Column[Source]
+
+
+class Ad(NamedTuple):
+    """Which advert an impression, a viewable impression or a click is about."""
+
+    slot: str | None
+    creative: str | None
+    campaign: str | None
+
+
+class Agent(NamedTuple):
+    """What is understood of a user agent. `robot` is the reason it is held to be one, or None for a person."""
+
+    browser: str | None
+    browser_version: str | None
+    os: str | None
+    os_version: str | None
+    device: str
+    robot: str | None = None
+
+
+class Place(NamedTuple):
+    """What is understood of an address; never finer than a region."""
+
+    continent: str | None
+    country: str
+    region: str | None
+    network: str
+
+
+class Page(NamedTuple):
+    """A scrubbed URL: a templated path, campaign tags, and how many secrets were redacted from it."""
+
+    host: str | None
+    path: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    redacted: int
+
+
+class Source(NamedTuple):
+    """Where a visit came from: host and group of the referrer."""
+
+    host: str | None
+    group: str

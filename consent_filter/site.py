@@ -1,0 +1,59 @@
+"""A measured site: its name, its clock, its policy pack, and what it allows to be collected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from consent_filter.errors import Misconfigured
+
+
+class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One `[[site]]` table of the settings file.
+
+    id: how events name it. origins: where its pages live, e.g. "https://market.example"; empty allows any.
+    timezone: IANA name; days and hours in reports are this zone's. pack: policy pack. paths: templates such
+    as "/u/{user}", tried in order. props: custom-event property names that may be stored; nothing else is.
+    events: custom-event names that may be stored; empty allows any. query: query parameters to keep
+    besides campaign tags.
+    """
+
+    id: str
+    origins: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    pack: str = "marketplace-eu"
+    paths: tuple[str, ...] = ()
+    props: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError):
+            raise Misconfigured("site.timezone", self.timezone, "an IANA time zone, e.g. Europe/Berlin") from None
+
+
+_HOUR = 3_600_000
+_QUARTER = _HOUR // 4
+
+
+@lru_cache(maxsize=4096)
+def _offset(timezone: str, quarter: int) -> int:
+    """Minutes east of UTC in one quarter of an hour. Zones change only at quarters of an hour."""
+    delta = datetime.fromtimestamp(quarter * 900, UTC).astimezone(ZoneInfo(timezone)).utcoffset()
+    assert delta is not None
+    return int(delta.total_seconds() // 60)
+
+
+def local(timezone: str, time: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+    """UTC milliseconds to (days since 1970 in the zone, minutes east of UTC), once per quarter of an hour."""
+    quarters, codes = np.unique(time // _QUARTER, return_inverse=True)
+    offsets = np.array([_offset(timezone, int(q)) for q in quarters], dtype=np.int16)[codes]
+    days = (time + offsets.astype(np.int64) * 60_000) // (24 * _HOUR)
+    return days.astype(np.int32), offsets

@@ -1,0 +1,1 @@
+"""What people see: pages over released tables, never facts, never the log."""

@@ -1,0 +1,1 @@
+"""Facts at rest, reports, release and publication. The one place that knows DuckDB."""
