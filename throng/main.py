@@ -1,2 +1,133 @@
-"""stub"""
-def main() -> int: return 0
+"""The command line: one parser, one line a command, every heavy import left to the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from consent_filter.errors import Broken, Misconfigured, Refused
+from throng import __version__
+
+MANUAL = """\
+Throng measures a site and its adverts and reports on the crowd, never on a person.
+
+The way of an event:
+  beacon, pixel or web-server log  →  consent filter (in memory)  →  durable log
+  →  facts  →  reports  →  released tables  →  dashboards, SQL, Parquet
+
+Begin:
+  throng demo                      a small marketplace with a crowd, to look at
+  throng up                        collector, pipeline and dashboards on one machine
+  throng import access.log --site shop      the past, from web-server logs
+
+Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
+  throng facts  &&  throng reports  &&  throng publish
+
+Ask:
+  throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
+  throng balance                   received = stored + refused, by reason
+  throng status | throng check     is it well; what is wrong and how to mend it
+  echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
+
+Everything is in one data folder (--data, or THRONG_DATA, else ./throng-data).
+Settings are in its throng.toml; docs/settings.md explains each.
+Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    whole = argparse.ArgumentParser(
+        prog="throng", description=MANUAL, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    whole.add_argument("--version", action="version", version=f"throng {__version__}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, says: str, **more: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(
+            name, help=says, description=says, formatter_class=argparse.RawDescriptionHelpFormatter, **more
+        )
+        one.add_argument("--data", type=Path, default=_default_data(), metavar="DIR", help="data folder")
+        return one
+
+    for name, says in (
+        ("up", "run collector, pipeline and dashboards until Ctrl-C"),
+        ("demo", "`up`, with a small marketplace site and a generated crowd"),
+    ):
+        one = command(name, says, epilog="Ports: P collector, P+1 dashboards, P+2 demo site.")
+        one.add_argument("--port", type=int, metavar="P", help="port of the collector (default 8600)")
+        if name == "demo":
+            one.add_argument("--rate", type=float, default=30.0, metavar="N", help="events a second of the crowd")
+            one.add_argument("--seed", type=int, default=1, help="the crowd's dice")
+    one = command("import", "read web-server logs through the same filter; again adds nothing")
+    one.add_argument("file", type=Path, nargs="+", metavar="FILE", help="a log, plain or gzip")
+    one.add_argument("--site", required=True, metavar="S", help="the site the log belongs to")
+    one.add_argument("--format", choices=("auto", "combined", "common", "json"), default="auto")
+    command("facts", "fold the log into facts, once")
+    command("reports", "bring the reports up to date, once")
+    command("publish", "check the released tables and publish them, once")
+    one = command("balance", "received = stored + refused, by reason (S15)")
+    one.add_argument("--format", choices=("table", "json"), default="table")
+    one = command("query", "one read-only SQL statement on the released tables")
+    one.add_argument("sql", metavar="SQL")
+    one.add_argument("--format", choices=("table", "csv", "json", "parquet"), default="table")
+    command("explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each")
+    one = command("status", "lag, freshness, balance, versions")
+    one.add_argument("--format", choices=("table", "json"), default="table")
+    command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
+    one = commands.add_parser("part")  # one process of `up`; not for people
+    one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
+    one.add_argument("--data", type=Path, required=True)
+    one.add_argument("--port", type=int, required=True)
+    one.add_argument("--rate", type=float, default=30.0)
+    one.add_argument("--seed", type=int, default=1)
+    return whole
+
+
+def _default_data() -> Path:
+    return Path(os.environ.get("THRONG_DATA", "throng-data"))
+
+
+#: command → module that has its `main(arguments) -> exit code`
+_WHERE = {
+    "up": "throng.up",
+    "demo": "throng.demo.main",
+    "import": "throng.importing",
+    "facts": "throng.jobs",
+    "reports": "throng.jobs",
+    "publish": "throng.jobs",
+    "balance": "throng.balance",
+    "query": "throng.query",
+    "explain": "throng.explain",
+    "status": "throng.status",
+    "check": "throng.check",
+    "part": "throng.parts",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 something is wrong, 2 asked wrongly."""
+    arguments = parser().parse_args(argv)
+    try:
+        return int(import_module(_WHERE[arguments.command]).main(arguments))
+    except Misconfigured as error:
+        print(f"throng: {error}", file=sys.stderr)
+        return 2
+    except Refused as error:
+        print(f"throng: {error.message} ({error.code})", file=sys.stderr)
+        return 1
+    except Broken as error:
+        print(f"throng: stopped, because an invariant does not hold: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

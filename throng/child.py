@@ -1,0 +1,24 @@
+"""A part of `throng up` in a process of its own: it starts on a word and never outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+
+def follow_parent() -> None:
+    """Stop, as on SIGTERM, when the parent is gone: its end of our standard input closes, even on kill -9.
+
+    Call once, in the main thread, before the work begins. Ctrl-C in a terminal reaches the whole process
+    group; a child leaves it to the parent, which stops the parts in the right order.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

@@ -1,0 +1,53 @@
+"""One writer at a time: files locked with flock, which the kernel releases however a process ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from consent_filter.errors import Misconfigured
+
+
+@contextmanager
+def pipeline(data: Path, *, quiet: bool = False) -> Iterator[None]:
+    """Hold DATA/pipeline.lock while facts, reports or publication are written; waits for whoever has it."""
+    data.mkdir(parents=True, exist_ok=True)
+    file = os.open(data / "pipeline.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not quiet:
+                print("another job is writing in this data folder; waiting for it", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Hold DATA/up.lock for as long as `throng up` runs. Raises Misconfigured where another one does."""
+    data.mkdir(parents=True, exist_ok=True)
+    file = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Misconfigured("--data", str(data), "another `throng up` runs in this folder; stop it first") from None
+        yield
+    finally:
+        os.close(file)
+
+
+def running(data: Path) -> bool:
+    """Whether a `throng up` runs in this folder."""
+    try:
+        with alone(data):
+            return False
+    except Misconfigured:
+        return True

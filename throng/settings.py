@@ -1,0 +1,46 @@
+"""The settings file, DATA/throng.toml: one table a package, refusing every key it does not know."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from consent_filter.errors import Misconfigured
+from consent_filter.site import Site
+from dashboards.settings import Dashboards
+from ingest.settings import Ingest
+from warehouse.settings import Warehouse
+
+FILE = "throng.toml"
+
+
+class Demo(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[demo]`. generated: the crowd in these numbers was made by a program; every page then says so."""
+
+    generated: bool = False
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file. Each table is explained where its package reads it."""
+
+    site: tuple[Site, ...] = ()
+    ingest: Ingest = Ingest()
+    warehouse: Warehouse = Warehouse()
+    dashboards: Dashboards = Dashboards()
+    demo: Demo = Demo()
+
+
+def load(data: Path) -> Settings:
+    """The settings of a data folder; the defaults where it has no file. Raises Misconfigured."""
+    file = data / FILE
+    try:
+        text = file.read_bytes()
+    except FileNotFoundError:
+        return Settings()
+    try:
+        return msgspec.convert(tomllib.loads(text.decode()), Settings)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise Misconfigured(str(file), "…", f"{error}; every table and key is listed in docs/settings.md") from None

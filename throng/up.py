@@ -1,0 +1,160 @@
+"""`throng up`: the collector, the pipeline loop and the dashboards as three processes under one command.
+
+A part that dies is started again, later each time. Ctrl-C stops the parts in the order of an event's way,
+so that whatever was acknowledged is in the log before the log's reader goes.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from throng import lock
+from throng.settings import Settings, load
+
+_LONGEST_WAIT = 30.0
+
+
+class Part(Struct):
+    """One process: how it is started, how it says that it is ready, and when it may be started again."""
+
+    name: str
+    command: list[str]
+    ready: Callable[[], bool]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    wait: float = 1.0
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "throng.main", *self.command], stdin=subprocess.PIPE, start_new_session=True
+        )
+        self.started = time.monotonic()
+
+    def mend(self) -> None:
+        """Start the process again if it has died; called often, waits longer after each early death."""
+        if self.process is None or self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if now - self.started > 2 * _LONGEST_WAIT:
+            self.wait = 1.0
+        if now - self.started < self.wait:
+            return
+        self.wait = min(self.wait * 2, _LONGEST_WAIT)
+        print(f"{self.name} ended with {self.process.returncode}; starting it again", file=sys.stderr, flush=True)
+        self.start()
+
+    def stop(self, patience: float) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} does not stop; ending it", file=sys.stderr, flush=True)
+            self.process.kill()
+            self.process.wait()
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Whether that page answers 200."""
+
+    def ask() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return bool(response.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    return ask
+
+
+def fresh(file: Path) -> Callable[[], bool]:
+    """Whether that file has been written since now."""
+    begun = time.time()
+
+    def ask() -> bool:
+        try:
+            return file.stat().st_mtime >= begun
+        except OSError:
+            return False
+
+    return ask
+
+
+def parts(data: Path, settings: Settings, port: int) -> list[Part]:
+    """The parts of one machine, in the order of an event's way."""
+    where = ["--data", str(data), "--port", str(port)]
+    host = settings.ingest.host
+    return [
+        Part("collector", ["part", "collector", *where], answers(f"http://{host}:{port}/health")),
+        Part("pipeline", ["part", "pipeline", *where], fresh(data / "status.json")),
+        Part("dashboards", ["part", "dashboards", *where], answers(f"http://127.0.0.1:{port + 1}/health")),
+    ]
+
+
+def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda port: [], greet: str = "") -> int:
+    """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's site and crowd), started when all is ready."""
+    settings = load(data)
+    port = port or settings.ingest.port
+    with lock.alone(data):
+        stop = False
+
+        def asked(number: int, frame: object) -> None:
+            nonlocal stop
+            stop = True
+
+        signal.signal(signal.SIGINT, asked)
+        signal.signal(signal.SIGTERM, asked)
+        first, then = parts(data, settings, port), more(port)
+        _say(data, settings, port)
+        begun = time.monotonic()
+        started: list[Part] = []
+        waiting = list(first)
+        for part in first:
+            part.start()
+            started.append(part)
+        try:
+            while not stop:
+                waiting = [part for part in waiting if not part.ready()]
+                if not waiting and then:
+                    for part in then:
+                        part.start()
+                        started.append(part)
+                    waiting, then = then, []
+                elif not waiting and begun:
+                    print(f"ready after {time.monotonic() - begun:.0f} s. {greet}Stop with Ctrl-C.", flush=True)
+                    begun = 0.0
+                for part in started:
+                    part.mend()
+                time.sleep(0.2)
+        finally:
+            print("stopping; what was acknowledged is stored", flush=True)
+            for part in started[len(first) :] + first:
+                part.stop(15.0)
+    return 0
+
+
+def _say(data: Path, settings: Settings, port: int) -> None:
+    host = settings.ingest.host
+    print(f"data        {data.resolve()}")
+    print(f"collector   http://{host}:{port}        beacon: <script defer src=http://{host}:{port}/t.js data-site=…>")
+    print(f"dashboards  http://127.0.0.1:{port + 1}")
+    if settings.site:
+        print(f"sites       {', '.join(site.id for site in settings.site)}")
+    else:
+        print("sites       none declared: any site is accepted, on loopback only (declare them in throng.toml)")
+    sys.stdout.flush()
+
+
+def main(arguments: Namespace) -> int:
+    return run(arguments.data, arguments.port)
