@@ -1,0 +1,62 @@
+"""The pipeline part of `throng up`: facts, reports and publication in a loop, each pass a whole one.
+
+A pass that fails changes nothing published; it is said once, written to status.json, and tried again later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+from throng import jobs, lock
+from throng.failure import describe
+
+#: Seconds from the start of one pass to the start of the next, when passes are short.
+EVERY = 2.0
+#: Longest pause after failures, seconds.
+LONGEST = 60.0
+
+
+def write_status(data: Path, status: dict[str, object]) -> None:
+    """Replace DATA/status.json in one step."""
+    draft = data / "status.json.new"
+    draft.write_text(json.dumps(status, indent=1))
+    os.replace(draft, data / "status.json")
+
+
+def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | None = None) -> None:
+    """Pass after pass until `stop`. The pass that is running when `stop` comes is finished."""
+    one = once or whole_pass
+    failed, said = 0, ""
+    while not stop.is_set():
+        begun = time.monotonic()
+        try:
+            with lock.pipeline(data, quiet=True):
+                status = one(data)
+            if failed:
+                print("the pipeline runs again", file=sys.stderr, flush=True)
+            failed, said = 0, ""
+            status |= {"failure": None}
+        except Exception as error:
+            failed += 1
+            status = {"failure": describe(error), "failed_passes": failed}
+            if status["failure"] != said:
+                said = str(status["failure"])
+                print(f"pipeline: {said}; what is published stays; trying again", file=sys.stderr, flush=True)
+        took = time.monotonic() - begun
+        try:
+            write_status(data, {"at": time.time(), "seconds": round(took, 3), **status})
+        except OSError as error:
+            print(f"pipeline: status can't be written: {describe(error)}", file=sys.stderr, flush=True)
+        pause = max(EVERY - took, 0.1) if not failed else min(EVERY * 2**failed, LONGEST)
+        stop.wait(pause)
+
+
+def whole_pass(data: Path) -> dict[str, object]:
+    """Facts, reports, publication."""
+    return {"facts": jobs.facts(data), "reports": jobs.reports(data), "publish": jobs.publish(data)}
