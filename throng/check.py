@@ -1,0 +1,137 @@
+"""`throng check`: settings, keys, disk, versions, clock; says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import NamedTuple
+
+from consent_filter import policy
+from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.ledger import Ledger
+from ingest.enrich.place import Places
+from throng.failure import describe
+from throng.settings import FILE, load
+
+#: Below this much free space the log is about to refuse events.
+DISK_WARN = 1 << 30
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `mend` is empty where all is well."""
+
+    about: str
+    says: str
+    mend: str = ""
+
+
+def settings(data: Path) -> Iterator[Finding]:
+    """The file parses, every pack loads, the geo database opens, the site list is safe for the address bound."""
+    found = load(data)
+    file = data / FILE
+    yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")
+    for site in found.site:
+        pack = policy.load(site.pack)
+        yield Finding("policy", f"{site.id}: {pack.name} {pack.version}, days of {site.timezone}")
+    if not found.site and found.ingest.host not in ("127.0.0.1", "localhost", "::1"):
+        yield Finding(
+            "sites", f"none declared, yet the collector binds {found.ingest.host}", "declare [[site]] in throng.toml"
+        )
+    Places.open(found.ingest)
+    yield Finding("places", "the country database opens")
+
+
+def keys(data: Path) -> Iterator[Finding]:
+    """The keyring is the owner's alone."""
+    file = data / "keys.json"
+    if not file.exists():
+        yield Finding("keys", "none yet: made when the first event comes")
+        return
+    mode = stat.S_IMODE(file.stat().st_mode)
+    mend = "" if mode & 0o077 == 0 else f"chmod 600 {file}"
+    yield Finding("keys", f"{file} has mode {mode:o}", mend)
+
+
+def ledger(data: Path) -> Iterator[Finding]:
+    """The chain of consent records is whole."""
+    file = data / "ledger.sqlite"
+    if not file.exists():
+        yield Finding("ledger", "none yet: made when the first choice comes")
+        return
+    whole = Ledger.open(file, read_only=True).verify()
+    mend = "" if whole else "the ledger was changed outside Throng: restore it from a backup"
+    yield Finding("ledger", "hash chain verifies" if whole else "the hash chain does not verify", mend)
+
+
+def disk(data: Path) -> Iterator[Finding]:
+    """There is room, and the folder can be written."""
+    place = data
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    mend = "" if free > DISK_WARN else "make room: with none left the collector answers 503"
+    yield Finding("disk", f"{free / (1 << 30):.1f} GiB free at {place}", mend)
+    if not os.access(place, os.W_OK):
+        yield Finding("disk", f"{place} can't be written", f"chown or chmod {place}")
+
+
+def versions(data: Path) -> Iterator[Finding]:
+    """What is installed is what the project names."""
+    yield Finding("python", sys.version.split()[0], "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer")
+    for line in requires("throng") or []:
+        name, _, wanted = line.partition("==")
+        if not wanted or ";" in line or "[" in name:
+            continue
+        try:
+            has = version(name)
+        except PackageNotFoundError:
+            yield Finding("packages", f"{name} is missing", "make setup")
+            continue
+        same = has.startswith(wanted.rstrip("*"))
+        if not same:
+            yield Finding("packages", f"{name} is {has}, not {wanted}", "make setup")
+    yield Finding("packages", "as locked")
+
+
+def clock(data: Path) -> Iterator[Finding]:
+    """The clock is not before what this folder has already seen."""
+    now = time.time()
+    newest = max((p.stat().st_mtime for p in data.rglob("*") if p.is_file()), default=0.0)
+    if newest > now + 300:
+        yield Finding(
+            "clock", f"it is {newest - now:.0f} s behind the newest file here", "set the clock (NTP) before starting"
+        )
+    else:
+        yield Finding("clock", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)))
+
+
+LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (settings, keys, ledger, disk, versions, clock)
+
+
+def findings(data: Path) -> Iterator[Finding]:
+    """All of them; one that breaks is a finding too, and does not hide the others."""
+    for look in LOOK:
+        try:
+            yield from look(data)
+        except Misconfigured as error:
+            yield Finding(look.__name__, str(error), "correct it in throng.toml")
+        except (Broken, Refused, OSError) as error:
+            yield Finding(look.__name__, describe(error), "see above")
+
+
+def main(arguments: Namespace) -> int:
+    wrong = 0
+    for about, says, mend in findings(arguments.data):
+        print(f"{'WRONG' if mend else 'ok':<6}{about:<10}{says}")
+        if mend:
+            print(f"      {'':<10}to mend it: {mend}")
+            wrong += 1
+    print("all is well" if not wrong else f"{wrong} to mend")
+    return 1 if wrong else 0
