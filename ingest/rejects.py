@@ -1,0 +1,72 @@
+"""Every way an event or a request can be refused here: its code, its status, and what the sender is told.
+
+A code never changes once published; it is the `detail` of the count, so it names no visitor. Consent and
+robots are not here: their sender is told nothing (202), because a refusal is none of the sender's doing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from consent_filter.errors import Refused
+from ingest.request import Answer
+
+
+class Reject(NamedTuple):
+    """`reason` is one of `consent_filter.counts.REASONS`; `message` tells the sender how to mend it."""
+
+    status: int
+    reason: str
+    message: str
+
+
+def _invalid(status: int, message: str) -> Reject:
+    return Reject(status, "invalid", message)
+
+
+REJECTS: dict[str, Reject] = {
+    # the request
+    "method": _invalid(405, "this address does not take that method"),
+    "media_type": _invalid(415, "send application/json or text/plain"),
+    "encoding": _invalid(415, "send the body plain, or with Content-Encoding: gzip"),
+    "too_large": _invalid(413, "the body is larger than ingest.max_body"),
+    "rate": _invalid(429, "too many requests from one address; see ingest.rate"),
+    # the body
+    "malformed": _invalid(400, "not valid JSON in UTF-8, or nested too deeply"),
+    "empty": _invalid(400, 'no event in the body: send one, an array of them, or {"events": [...]}'),
+    "too_many": _invalid(413, "more events in one body than ingest.max_events"),
+    "not_an_object": _invalid(400, "an event is a JSON object"),
+    "duplicate_key": _invalid(400, "a name stands twice in one object; it is not clear which one is meant"),
+    "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
+    # the event
+    "site": _invalid(400, "site is missing or not one that is measured here"),
+    "origin": _invalid(403, "this page's origin is not in the site's list"),
+    "type": _invalid(400, "type is missing or unknown; known: page_view, click, event, engagement, vital, "
+                          "ad_impression, ad_viewable, ad_click"),
+    "url": _invalid(400, "url is missing, not a string, or too long"),
+    "referrer": _invalid(400, "referrer is not a string or too long"),
+    "title": _invalid(400, "title is not a string"),
+    "id": _invalid(400, "id is not a short string or an integer"),
+    "time": _invalid(400, "time is neither milliseconds since 1970 nor ISO 8601"),
+    "name": _invalid(400, "name is missing, not in the site's list of events, or not a short plain string"),
+    "user_id": _invalid(400, "user_id is not a short string or an integer"),
+    "device_id": _invalid(400, "device_id is not a short string or an integer"),
+    "consent": _invalid(400, "consent is not an object of purpose to true or false, or too long"),
+    "props": _invalid(400, "props is not an object of short plain values, or has too many"),
+    "ad": _invalid(400, "ad is not {slot, creative, campaign} of short plain strings"),
+    "duration": _invalid(400, "duration is not a number of milliseconds within a day"),
+    "scroll": _invalid(400, "scroll is not a number from 0 to 100"),
+    "value": _invalid(400, "value is not a finite number"),
+    "late": Reject(400, "late", "older than a retry may be (ingest.retry_hours)"),
+}  # fmt: skip
+
+
+def error(code: str) -> Answer:
+    """The answer to a request that failed whole."""
+    reject = REJECTS[code]
+    return Answer(reject.status, msgspec.json.encode(Refused(reject.status, code, reject.message).body()))
+
+
+ANSWERS: dict[str, Answer] = {code: error(code) for code in REJECTS}

@@ -1,0 +1,118 @@
+"""What the ingest side may be told: the `[ingest]` table, and which sites are measured."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from consent_filter.errors import Misconfigured
+from consent_filter.site import Site
+
+
+class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[ingest]`: the collector, its limits, and what enrichment may use.
+
+    host, port: where the collector listens.
+    trusted_proxies: networks whose X-Forwarded-For, Forwarded or PROXY line is believed, e.g. "10.0.0.0/8".
+    proxy_protocol: connections from trusted proxies begin with a PROXY protocol line.
+    max_body: bytes of one request's body, as sent and after decompression. max_events: events in one body.
+    max_url: characters of a URL or a referrer. max_text: characters of an id, a name or a property's value.
+    max_props: properties of one event. max_consent: bytes of one event's consent object.
+    rate, burst: requests a second that one address may send on average and at once; 0 is no limit.
+    retry_hours: how long a client may retry; an older event is refused as late. Ids are forgotten then, so
+    it cannot be longer than 48.
+    commit_gap_ms: the shortest time between two durable commits; requests that arrive meanwhile share one.
+    max_waiting: requests that may wait for a commit; more are told to come back (503).
+    max_connections: open connections; more are closed at once.
+    header_timeout_s, idle_timeout_s: how long a client may take to send a request, and stay silent after one.
+    geo: a MaxMind-format country, city or ASN database; empty is the one that ships.
+    hosting_is_robot: refuse what comes from data centres, where the geo database knows networks.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: bool = False
+    max_body: int = 256 * 1024
+    max_events: int = 500
+    max_url: int = 4096
+    max_text: int = 256
+    max_props: int = 32
+    max_consent: int = 2048
+    rate: float = 0.0
+    burst: int = 1000
+    retry_hours: float = 48.0
+    commit_gap_ms: float = 5.0
+    max_waiting: int = 20_000
+    max_connections: int = 4096
+    header_timeout_s: float = 10.0
+    idle_timeout_s: float = 75.0
+    geo: str = ""
+    hosting_is_robot: bool = False
+
+    def __post_init__(self) -> None:
+        _least("port", self.port, 0)
+        for name in ("max_body", "max_events", "max_url", "max_text", "max_consent", "max_waiting"):
+            _least(name, getattr(self, name), 1)
+        for name in ("max_props", "rate", "commit_gap_ms"):
+            _least(name, getattr(self, name), 0)
+        if not 0 < self.retry_hours <= 48:
+            raise Misconfigured("ingest.retry_hours", self.retry_hours, "more than 0, at most 48")
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise Misconfigured(
+                    "ingest.trusted_proxies", network, 'a network, e.g. "10.0.0.0/8"'
+                ) from None
+
+
+def _least(name: str, value: float, least: int) -> None:
+    if value < least:
+        raise Misconfigured(f"ingest.{name}", value, f"at least {least}")
+
+
+#: What a site may be called: it becomes a column, a file name and a part of addresses.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_REMEMBERED = 1000
+
+
+class Sites(Mapping[str, Site]):
+    """The measured sites by id. While none is declared any well-formed id is one, with default settings.
+
+    The collector listens on loopback only then (`open` says so).
+    """
+
+    def __init__(self, declared: Iterable[Site] = ()) -> None:
+        self._sites: dict[str, Site] = {}
+        for site in declared:
+            if not _ID.fullmatch(site.id):
+                raise Misconfigured("site.id", site.id, "1 to 64 letters, digits, dots, hyphens, underscores")
+            if site.id in self._sites:
+                raise Misconfigured("site.id", site.id, "each site is declared once")
+            self._sites[site.id] = site
+        self.open = not self._sites
+
+    def __getitem__(self, id: str) -> Site:
+        try:
+            return self._sites[id]
+        except KeyError:
+            if not self.open or not _ID.fullmatch(id):
+                raise
+        if len(self._sites) >= _REMEMBERED:
+            self._sites.clear()
+        site = self._sites[id] = Site(id=id)
+        return site
+
+    def __contains__(self, id: Any) -> bool:
+        return id in self._sites or (self.open and isinstance(id, str) and _ID.fullmatch(id) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        return len(self._sites)
