@@ -1,0 +1,103 @@
+"""What is understood of a batch: agent, place, page and source, each once for every distinct value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consent_filter.raw import Column, Page, Place, Raw, Source
+from consent_filter.site import Site
+from ingest.enrich.agent import Agents
+from ingest.protocols.columns import pair
+from ingest.scrub import Scrub, host
+from ingest.settings import Sites
+from ingest.sources import source
+
+#: Longer ones come once; remembering them would only cost memory.
+_WORTH_REMEMBERING = 512
+_REMEMBERED = 16_384
+
+
+class Enrich:
+    """Fills `browser`, `place`, `page` and `source`. What it remembers stays in memory, within bounds.
+
+    `look` finds the place of an address (`ingest.enrich.place.Places.look`). `hosting` holds what comes from
+    data centres to be programs; it needs a database that knows networks.
+    """
+
+    def __init__(
+        self, sites: Sites, look: Callable[[str], Place], agents: Agents | None = None, hosting: bool = False
+    ):
+        self._sites = sites
+        self._look = look
+        self._agents = agents or Agents()
+        self.hosting = hosting
+        self._places: dict[str, Place] = {}
+        self._pages: dict[tuple[str, str], Page] = {}
+        self._sources: dict[tuple[str, str, str | None], Source] = {}
+        self._ways: dict[str, tuple[Scrub, frozenset[str]]] = {}
+
+    def fill(self, raw: Raw) -> Raw:
+        """The same batch, understood."""
+        raw.browser = raw.agent.map(self._agents.look)
+        raw.place = raw.address.map(self._place)
+        seen = pair(raw.site, raw.url)
+        raw.page = Column(seen.codes, [self._page(site, url) for site, url in seen.values])
+        came = pair(Column(seen.codes, seen.values), raw.referrer)
+        raw.source = Column(
+            came.codes, [self._source(site, url, referrer) for (site, url), referrer in came.values]
+        )
+        return raw
+
+    def robots(self, raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Each reason to hold something for a program, and the rows that it holds for."""
+        agents = raw.browser.values
+        for why in dict.fromkeys([agent.robot for agent in agents if agent.robot]):
+            yield why, np.array([agent.robot == why for agent in agents])[raw.browser.codes]
+        if self.hosting and any(place.network == "hosting" for place in raw.place.values):
+            yield (
+                "hosting",
+                np.array([place.network == "hosting" for place in raw.place.values])[raw.place.codes],
+            )
+
+    def _place(self, address: str) -> Place:
+        found = self._places.get(address)
+        if found is None:
+            _bound(self._places)
+            found = self._places[address] = self._look(address)
+        return found
+
+    def _page(self, site: str, url: str) -> Page:
+        found = self._pages.get((site, url))
+        if found is None:
+            found = self._way(site)[0].page(url)
+            if len(url) <= _WORTH_REMEMBERING:
+                _bound(self._pages)
+                self._pages[site, url] = found
+        return found
+
+    def _source(self, site: str, url: str, referrer: str | None) -> Source:
+        found = self._sources.get((site, url, referrer))
+        if found is None:
+            found = source(referrer, self._page(site, url), self._way(site)[1])
+            if len(url) + len(referrer or "") <= _WORTH_REMEMBERING:
+                _bound(self._sources)
+                self._sources[site, url, referrer] = found
+        return found
+
+    def _way(self, id: str) -> tuple[Scrub, frozenset[str]]:
+        found = self._ways.get(id)
+        if found is None:
+            _bound(self._ways)
+            site = self._sites.get(id) or Site(id=id)
+            hosts = (host(origin.partition("//")[2]) for origin in site.origins)
+            found = self._ways[id] = (Scrub(site), frozenset(name for name in hosts if name))
+        return found
+
+
+def _bound(known: dict[Any, Any]) -> None:
+    if len(known) >= _REMEMBERED:
+        known.clear()
