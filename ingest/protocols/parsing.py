@@ -1,0 +1,42 @@
+"""What a parser is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from consent_filter.counts import Counts
+from consent_filter.raw import Raw
+from ingest.protocols.event import Decoder
+from ingest.protocols.props import Props
+from ingest.request import Answer, Request
+from ingest.settings import Ingest, Sites
+
+
+class Parsing:
+    """What every parser may read: the measured sites, the limits, and decoders made for those limits.
+
+    `bounded`: events older than a retry may be are refused, which live requests are and old logs are not.
+    """
+
+    def __init__(self, sites: Sites, limits: Ingest, bounded: bool = True) -> None:
+        self.sites = sites
+        self.limits = limits
+        self.bounded = bounded
+        self.decoder = Decoder(limits)
+        self.props = Props(limits)
+        self.retry_ms = int(limits.retry_hours * 3_600_000)
+
+
+class Parsed(NamedTuple):
+    """`raw` holds the events that may go on (perhaps none), `answers` one for each request, in order.
+
+    Rows of `raw` and of `rejects` together are the events received. A body that cannot be read is one event.
+    """
+
+    raw: Raw
+    answers: list[Answer]
+    rejects: Counts
+
+
+Parser = Callable[[Sequence[Request], Parsing], Parsed]
