@@ -1,0 +1,81 @@
+"""The way of an event, on one screen: parse → enrich → decide → apply. Nothing here touches a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from consent_filter.apply import apply
+from consent_filter.decide import decide
+from consent_filter.ledger import Ledger
+from consent_filter.policy import Pack
+from consent_filter.pseudonym import Keyring
+
+from consent_filter.counts import RECEIVED, REFUSED, Counts
+from consent_filter.fields import EVENT
+from consent_filter.raw import Raw
+from ingest.enrich import Enrich
+from ingest.log.record import Record
+from ingest.protocols import Parsed, Parsing, parse
+from ingest.protocols.columns import take
+from ingest.request import Answer, Request
+from ingest.settings import Ingest, Sites
+from ingest.tally import Tally, as_received, balance
+
+_NOTHING = pa.RecordBatch.from_pylist([], schema=EVENT)
+
+
+class Path:
+    """Turns requests into what may be stored of them. One thread at a time; the order of requests is kept.
+
+    `bounded`: events older than a retry may be are refused; an import of old logs switches it off.
+    """
+
+    def __init__(
+        self,
+        sites: Sites,
+        enrich: Enrich,
+        packs: Mapping[str, Pack],
+        ledger: Ledger,
+        keys: Keyring,
+        *,
+        limits: Ingest | None = None,
+        bounded: bool = True,
+    ) -> None:
+        self.sites, self.enrich, self.packs, self.ledger, self.keys = sites, enrich, packs, ledger, keys
+        self.parsing = Parsing(sites, limits or Ingest(), bounded)
+
+    def run(self, requests: Sequence[Request]) -> tuple[Record, list[Answer]]:
+        """The record to append, and one answer for each request, to be sent once the record is durable.
+
+        Raises Broken when an event would be neither stored nor refused. No input makes it raise anything.
+        """
+        parsed = parse(requests, self.parsing)
+        return self.keep(parsed), parsed.answers
+
+    def keep(self, parsed: Parsed) -> Record:
+        """What may be stored of events already parsed, and the counts of all of them."""
+        raw, received = parsed.raw, as_received(parsed.rejects)
+        if raw.n == 0:
+            return Record(_NOTHING, balance(received, [parsed.rejects], 0))
+        self.enrich.fill(raw)
+        tally = Tally(raw, self.sites)
+        received.update(tally.count(None, RECEIVED))
+        # Programs go before the decision: they are nobody, have no choice to ask for, and need no pseudonym.
+        raw, robots = self._people(raw, tally)
+        if raw.n == 0:
+            return Record(_NOTHING, balance(received, [parsed.rejects, robots], 0))
+        decision = decide(raw, self.ledger.words(raw), self.packs)
+        filtered = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
+        counts = balance(received, [parsed.rejects, robots, filtered.refused], filtered.batch.num_rows)
+        return Record(filtered.batch, counts)
+
+    def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, Counts]:
+        """The rows that people sent, and the others by the list that knew them."""
+        robots = Counts()
+        people = np.ones(raw.n, np.bool_)
+        for why, rows in self.enrich.robots(raw):
+            robots.update(tally.count(rows & people, REFUSED, "robot", why))
+            people &= ~rows
+        return (raw if not robots else take(raw, np.flatnonzero(people))), robots
