@@ -7,6 +7,7 @@ not on a row, and a batch has few distinct values. So a column is `codes` (one s
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 
 
 class Column(NamedTuple, Generic[T]):
@@ -33,6 +35,36 @@ class Column(NamedTuple, Generic[T]):
     def rows(self) -> list[T]:
         """One value a row: for tests and for the book, never on the path."""
         return [self.values[c] for c in self.codes]
+
+
+def column(values: Sequence[H]) -> Column[H]:
+    """One code a row and each distinct value once, in the order of first appearance.
+
+    All of it runs inside C calls over the whole column: 60 to 100 ns a row, and next to nothing a batch,
+    which is what counts when a batch is 32 requests.
+    """
+    n = len(values)
+    index = dict.fromkeys(values)
+    distinct = list(index)
+    if len(distinct) == 1:
+        return Column(np.zeros(n, np.int32), distinct)
+    if len(distinct) == n:
+        return Column(np.arange(n, dtype=np.int32), distinct)
+    place = dict(zip(distinct, range(len(distinct)), strict=True))
+    return Column(np.fromiter(map(place.__getitem__, values), np.int32, n), distinct)
+
+
+def pair(left: Column[Any], right: Column[Any]) -> Column[tuple[Any, Any]]:
+    """Distinct pairs of two columns of the same rows."""
+    if len(right.values) == 1:
+        (other,) = right.values
+        return Column(left.codes, [(value, other) for value in left.values])
+    if len(left.values) == 1:
+        (other,) = left.values
+        return Column(right.codes, [(other, value) for value in right.values])
+    width = len(right.values)
+    both = column((left.codes.astype(np.int64) * width + right.codes).tolist())
+    return Column(both.codes, [(left.values[b // width], right.values[b % width]) for b in both.values])
 
 
 class Raw(Struct):

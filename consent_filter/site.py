@@ -26,7 +26,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str
     origins: tuple[str, ...] = ()
     timezone: str = "UTC"
-    pack: str = "marketplace-eu"
+    pack: str = "workallies-2024"
     paths: tuple[str, ...] = ()
     props: tuple[str, ...] = ()
     events: tuple[str, ...] = ()

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 from consent_filter.apply import apply
-from consent_filter.decide import decide
+from consent_filter.decide import Laws, decide
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 
-from consent_filter.counts import RECEIVED, REFUSED, Counts
+from consent_filter.counts import Counts
 from consent_filter.fields import EVENT
 from consent_filter.raw import Raw
 from ingest.enrich import Enrich
@@ -21,7 +21,7 @@ from ingest.protocols import Parsed, Parsing, parse
 from ingest.protocols.columns import take
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
-from ingest.tally import Tally, as_received, balance
+from ingest.tally import Tally, balance
 
 _NOTHING = pa.RecordBatch.from_pylist([], schema=EVENT)
 
@@ -44,6 +44,7 @@ class Path:
         bounded: bool = True,
     ) -> None:
         self.sites, self.enrich, self.packs, self.ledger, self.keys = sites, enrich, packs, ledger, keys
+        self.laws = Laws(packs)
         self.parsing = Parsing(sites, limits or Ingest(), bounded)
 
     def run(self, requests: Sequence[Request]) -> tuple[Record, list[Answer]]:
@@ -56,26 +57,24 @@ class Path:
 
     def keep(self, parsed: Parsed) -> Record:
         """What may be stored of events already parsed, and the counts of all of them."""
-        raw, received = parsed.raw, as_received(parsed.rejects)
+        raw = parsed.raw
         if raw.n == 0:
-            return Record(_NOTHING, balance(received, [parsed.rejects], 0))
+            return Record(_NOTHING, balance({}, parsed.rejects, [], 0))
         self.enrich.fill(raw)
         tally = Tally(raw, self.sites)
-        received.update(tally.count(None, RECEIVED))
         # Programs go before the decision: they are nobody, have no choice to ask for, and need no pseudonym.
         raw, robots = self._people(raw, tally)
         if raw.n == 0:
-            return Record(_NOTHING, balance(received, [parsed.rejects, robots], 0))
+            return Record(_NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw), self.packs)
-        filtered = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
-        counts = balance(received, [parsed.rejects, robots, filtered.refused], filtered.batch.num_rows)
-        return Record(filtered.batch, counts)
+        batch, refused = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
+        return Record(batch, balance(tally.where(), parsed.rejects, [*robots, refused], batch.num_rows))
 
-    def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, Counts]:
-        """The rows that people sent, and the others by the list that knew them."""
-        robots = Counts()
+    def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts]]:
+        """The rows that people sent, and counts of the others by the list that knew them."""
+        robots: list[Counts] = []
         people = np.ones(raw.n, np.bool_)
         for why, rows in self.enrich.robots(raw):
-            robots.update(tally.count(rows & people, REFUSED, "robot", why))
+            robots.append(tally.refused(rows & people, "robot", why))
             people &= ~rows
-        return (raw if not robots else take(raw, np.flatnonzero(people))), robots
+        return (take(raw, np.flatnonzero(people)) if robots else raw), robots
