@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+
 from consent_filter.apply import apply
+from consent_filter.counts import Counts
 from consent_filter.decide import Laws, decide
+from consent_filter.fields import EVENT
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
-
-from consent_filter.counts import Counts
-from consent_filter.fields import EVENT
 from consent_filter.raw import Raw
 from ingest.enrich import Enrich
 from ingest.log.record import Record
@@ -66,7 +66,7 @@ class Path:
         raw, robots = self._people(raw, tally)
         if raw.n == 0:
             return Record(_NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
-        decision = decide(raw, self.ledger.words(raw), self.packs)
+        decision = decide(raw, self.ledger.words(raw), self.laws)
         batch, refused = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
         return Record(batch, balance(tally.where(), parsed.rejects, [*robots, refused], batch.num_rows))
 

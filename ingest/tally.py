@@ -10,73 +10,69 @@ from numpy.typing import NDArray
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
-from consent_filter.raw import Raw
+from consent_filter.raw import Raw, column
 from consent_filter.site import local
-from ingest.protocols.columns import column
 from ingest.settings import Sites
+
+#: Site, that site's day, protocol and country: where an event counts, whatever becomes of it.
+Where = tuple[str, int, str, str]
+_RECEIVED, _STORED = (RECEIVED, "", ""), (STORED, "", "")
 
 
 class Tally:
-    """Where each row of a batch counts: its site, that site's day, its protocol and its country."""
+    """Where each row of a batch counts."""
 
     def __init__(self, raw: Raw, sites: Sites) -> None:
         days = _days(raw, sites)
-        self._first = int(days.min()) if raw.n else 0
+        self._first = int(days.min())
         countries = column([place.country for place in raw.place.values])
-        self._countries = countries.values
-        self._protocols = raw.protocol.values
-        self._sites = raw.site.values
-        code = (days - self._first).astype(np.int64)
-        code = code * len(self._sites) + raw.site.codes
-        code = code * len(self._protocols) + raw.protocol.codes
-        self._code = code * len(self._countries) + countries.codes[raw.place.codes]
+        self._countries, self._protocols, self._sites = countries.values, raw.protocol.values, raw.site.values
+        code = countries.codes[raw.place.codes].astype(np.int64)
+        if len(self._protocols) > 1:
+            code += raw.protocol.codes * len(self._countries)
+        width = len(self._countries) * len(self._protocols)
+        if len(self._sites) > 1:
+            code += raw.site.codes * width
+        self._width = width * len(self._sites)
+        self._code = code + (days - self._first).astype(np.int64) * self._width
 
-    def count(
-        self, rows: NDArray[np.bool_] | None, outcome: str, reason: str = "", detail: str = ""
-    ) -> Counts:
-        """How many of these rows (None: all) there are by key."""
-        code = self._code if rows is None else self._code[rows]
-        counts = Counts()
-        for one, n in Counter(code.tolist()).items():
-            rest, country = divmod(one, len(self._countries))
-            rest, protocol = divmod(rest, len(self._protocols))
-            day, site = divmod(rest, len(self._sites))
-            key = Key(
-                self._sites[site],
-                self._first + day,
-                self._protocols[protocol],
-                self._countries[country],
-                outcome,
-                reason,
-                detail,
-            )
-            counts[key] = n
-        return counts
+    def where(self, rows: NDArray[np.bool_] | None = None) -> dict[Where, int]:
+        """How many of these rows (None: all) there are at each place."""
+        found: dict[Where, int] = {}
+        for code, n in Counter((self._code if rows is None else self._code[rows]).tolist()).items():
+            day, rest = divmod(code, self._width)
+            rest, country = divmod(rest, len(self._countries))
+            site, protocol = divmod(rest, len(self._protocols))
+            place = self._sites[site], self._first + day, self._protocols[protocol], self._countries[country]
+            found[place] = n
+        return found
+
+    def refused(self, rows: NDArray[np.bool_], reason: str, detail: str) -> Counts:
+        """These rows, refused for that."""
+        return Counts({Key(*place, REFUSED, reason, detail): n for place, n in self.where(rows).items()})
 
 
-def balance(received: Counts, refused: Iterable[Counts], stored: int) -> Counts:
-    """All counts of a batch. Raises Broken unless each event received is either stored or refused, once."""
-    counts, left = Counts(received), Counts(received)
+def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Counts], stored: int) -> Counts:
+    """All counts of a batch: rows that were stored or refused, and rejects that never were rows.
+
+    Raises Broken unless each row is either stored or refused, once.
+    """
+    counts = Counts(rejects)
+    for key, n in rejects.items():
+        counts[Key(*key[:4], *_RECEIVED)] += n
+    left = dict(received)
     for part in refused:
         for key, n in part.items():
             counts[key] += n
-            left[key._replace(outcome=RECEIVED, reason="", detail="")] -= n
-    if any(n < 0 for n in left.values()) or sum(left.values()) != stored:
-        raise Broken(
-            f"received {sum(received.values())}, stored {stored}, and refused by reason "
-            f"{ {key.reason: n for key, n in counts.items() if key.outcome == REFUSED} }"
-        )
-    for key, n in left.items():
+            left[key[:4]] = left.get(key[:4], 0) - n
+    if sum(left.values()) != stored or min(left.values(), default=0) < 0:
+        parts = ", ".join(f"{n} {key.reason}" for part in refused for key, n in part.items())
+        raise Broken(f"received {sum(received.values())}, stored {stored}, refused {parts or 'none'}")
+    for place, n in received.items():
+        counts[Key(*place, *_RECEIVED)] += n
+    for place, n in left.items():
         if n:
-            counts[key._replace(outcome=STORED)] = n
-    return counts
-
-
-def as_received(rejects: Counts) -> Counts:
-    """The same events as they were received."""
-    counts = Counts()
-    for key, n in rejects.items():
-        counts[key._replace(outcome=RECEIVED, reason="", detail="")] += n
+            counts[Key(*place, *_STORED)] = n
     return counts
 
 
@@ -88,5 +84,6 @@ def _days(raw: Raw, sites: Sites) -> NDArray[np.int32]:
     days = np.zeros(raw.n, np.int32)
     for code, zone in enumerate(zones.values):
         rows = zones.codes[raw.site.codes] == code
-        days[rows] = local(zone, raw.time[rows])[0]
+        if rows.any():
+            days[rows] = local(zone, raw.time[rows])[0]
     return days

@@ -95,7 +95,7 @@ class Agents:
     def __init__(self, remembered: int = 16_384) -> None:
         self._parser = Parser(Resolver(load_builtins()))
         self._remembered = remembered
-        self._known: dict[Said, Agent] = {}
+        self.known: dict[Said, Agent] = {}
         # Patterns are compiled on first use, which takes a second that no visitor should wait.
         self.look(
             ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", ("", "", ""), None)
@@ -103,11 +103,13 @@ class Agents:
 
     def look(self, said: Said) -> Agent:
         """Browser, operating system, device class, and whether it is a program and why."""
-        found = self._known.get(said)
+        found = self.known.get(said)
         if found is None:
-            if len(self._known) >= self._remembered:
-                self._known.clear()
-            found = self._known[said] = self._understand(said)
+            if len(self.known) >= self._remembered:
+                self.known.clear()
+            found = self._understand(said)
+            if len(said[0]) <= _LONGEST:
+                self.known[said] = found
         return found
 
     def _understand(self, said: Said) -> Agent:

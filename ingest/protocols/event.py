@@ -17,6 +17,8 @@ TYPES = frozenset(
     ("page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_click")
 )
 DAY_MS = 86_400_000
+#: What `consent`, `props` and `ad` are when they were not sent: always this very object.
+ABSENT = Raw()
 
 
 class Event(Struct, gc=False):
@@ -36,9 +38,9 @@ class Event(Struct, gc=False):
     name: str | None = None
     user_id: str | int | None = None
     device_id: str | int | None = None
-    consent: Raw = Raw()
-    props: Raw = Raw()
-    ad: Raw = Raw()
+    consent: Raw = ABSENT
+    props: Raw = ABSENT
+    ad: Raw = ABSENT
     duration: float | None = None
     scroll: float | None = None
     value: float | None = None
