@@ -36,7 +36,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         try:
             ZoneInfo(self.timezone)
         except (ValueError, OSError):
-            raise Misconfigured("site.timezone", self.timezone, "an IANA time zone, e.g. Europe/Berlin") from None
+            raise Misconfigured(
+                "site.timezone", self.timezone, "an IANA time zone, e.g. Europe/Berlin"
+            ) from None
 
 
 _HOUR = 3_600_000
@@ -53,7 +55,11 @@ def _offset(timezone: str, quarter: int) -> int:
 
 def local(timezone: str, time: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
     """UTC milliseconds to (days since 1970 in the zone, minutes east of UTC), once per quarter of an hour."""
-    quarters, codes = np.unique(time // _QUARTER, return_inverse=True)
-    offsets = np.array([_offset(timezone, int(q)) for q in quarters], dtype=np.int16)[codes]
+    quarter = time // _QUARTER
+    if len(time) and (first := int(quarter.min())) == quarter.max():  # nearly every live batch
+        offsets = np.full(len(time), _offset(timezone, first), np.int16)
+    else:
+        quarters, codes = np.unique(quarter, return_inverse=True)
+        offsets = np.array([_offset(timezone, int(q)) for q in quarters], dtype=np.int16)[codes]
     days = (time + offsets.astype(np.int64) * 60_000) // (24 * _HOUR)
     return days.astype(np.int32), offsets
