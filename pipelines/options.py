@@ -1,0 +1,19 @@
+"""How a job runs: which Beam runner, and nothing about what it does."""
+
+from __future__ import annotations
+
+import logging
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+
+def pipeline(runner: str = "FnApiRunner", arguments: tuple[str, ...] = ()) -> beam.Pipeline:
+    """A pipeline on the named runner.
+
+    The default is in this process, in memory, and named on purpose: `DirectRunner` tries to download another
+    runner, and `multi_threading` was seen to lose rows in GroupByKey while reporting success.
+    """
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    mode = ("--direct_running_mode=in_memory",) if runner == "FnApiRunner" else ()
+    return beam.Pipeline(runner=runner, options=PipelineOptions([*mode, *arguments]))
