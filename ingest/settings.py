@@ -29,7 +29,9 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_waiting: requests that may wait for a commit; more are told to come back (503).
     max_connections: open connections; more are closed at once.
     header_timeout_s, idle_timeout_s: how long a client may take to send a request, and stay silent after one.
-    geo: a MaxMind-format country, city or ASN database; empty is the one that ships.
+    geo: a country or city database in MaxMind's format; empty is the one that ships, which is approximate.
+    networks: databases that tell hosting, mobile and business networks (ASN, ISP, Connection-Type,
+    Anonymous-IP); without any, the cloud ranges that ship.
     hosting_is_robot: refuse what comes from data centres, where the geo database knows networks.
     """
 
@@ -52,6 +54,7 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     header_timeout_s: float = 10.0
     idle_timeout_s: float = 75.0
     geo: str = ""
+    networks: tuple[str, ...] = ()
     hosting_is_robot: bool = False
 
     def __post_init__(self) -> None:
