@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ingest.protocols.event import FAULTS, UNREADABLE, Event, code
 from ingest.protocols.finish import finish
@@ -21,48 +22,45 @@ def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
 
 def decode(requests: Sequence[Request], parsing: Parsing) -> Rows:
     """The events of all bodies. One that cannot be read is a row of its own, refused."""
-    events: list[Event] = []
-    owner: list[int] = []
-    rows = Rows(events)
-    one = parsing.decoder.one
+    rows = Rows([], [])
+    one, events, owner, bodies = parsing.decoder.one, rows.events, cast("list[int]", rows.owner), rows.bodies
     for index, request in enumerate(requests):
         try:
             event = one(request.body)
-            if event.site is not None:
-                events.append(event)
-                owner.append(index)
-                continue
-            error: Exception | None = None
-        except FAULTS as raised:
-            error = raised
-        _other(request.body, index, error, rows, owner, parsing)
-    if rows.lists:
-        rows.owner = owner
+        except FAULTS as error:
+            _other(request.body, index, error, rows, parsing)
+            continue
+        if event.site is None:
+            _other(request.body, index, None, rows, parsing)
+            continue
+        events.append(event)
+        owner.append(index)
+        bodies.append(index)
+    if not rows.lists:
+        rows.owner = None
     return rows
 
 
-def _other(
-    body: bytes, index: int, error: Exception | None, rows: Rows, owner: list[int], parsing: Parsing
-) -> None:
-    """A body that is not one event with a site: a list, or a mistake."""
-    found: list[Event | Exception | str] = []
-    start = body.lstrip()[:1]
-    if start == b"[" or (error is None and b'"events"' in body):
+def _other(body: bytes, index: int, error: Exception | None, rows: Rows, parsing: Parsing) -> None:
+    """A body that is not one event with a site: a list of them, or a mistake."""
+    found: list[Event | Exception | str] = [error or "site"]
+    bare = body.lstrip()[:1] == b"["
+    if bare or (error is None and b'"events"' in body):
         rows.lists.add(index)
         try:
-            found = list(parsing.decoder.many(body))
+            found = list(parsing.decoder.many(body)) or ["empty"]
+            rows.bodies.append(index)
+            rows.wrapped += not bare
         except FAULTS as raised:
             found = [raised]
         if len(found) > parsing.limits.max_events:
             found = ["too_many"]
     elif not body.strip():
         found = ["empty"]
-    else:
-        found = [error or "site"]
-    for one in found or ["empty"]:
+    for one in found:
         if isinstance(one, Event):
             rows.events.append(one)
         else:
             rows.bad[len(rows.events)] = one if isinstance(one, str) else code(one)
             rows.events.append(UNREADABLE)
-        owner.append(index)
+        cast("list[int]", rows.owner).append(index)

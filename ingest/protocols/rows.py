@@ -1,8 +1,8 @@
-"""Decoded events to columns, and the checks that need a setting, once for each distinct value."""
+"""Decoded events to columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,11 +12,12 @@ from msgspec import Struct, field
 from msgspec.structs import astuple
 from numpy.typing import NDArray
 
-from consent_filter.raw import Ad, Column, Raw
-from ingest.protocols.columns import UNFILLED, column, pair
-from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
+from consent_filter.raw import Column, Raw
+from ingest.protocols.columns import UNFILLED, column
+from ingest.protocols.event import ABSENT, Event
+from ingest.protocols.keys import doubled, names
 from ingest.protocols.parsing import Parsing
-from ingest.redaction import controls, plain
+from ingest.protocols.rules import check
 from ingest.request import Request
 
 
@@ -25,13 +26,16 @@ class Rows(Struct):
 
     `owner` is the index of each row's request, or None where every request is one row. `bad` is the code
     (`ingest.rejects`) of each row that is refused; the first fault found stays. `lists` are the requests
-    that sent a list.
+    that sent a list. `bodies` are the requests whose JSON was read, `wrapped` those of them with one name
+    more than their events have.
     """
 
     events: list[Event]
     owner: list[int] | None = None
     bad: dict[int, str] = field(default_factory=dict)
     lists: set[int] = field(default_factory=set)
+    bodies: list[int] = field(default_factory=list)
+    wrapped: int = 0
 
 
 def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Parsing) -> Raw:
@@ -46,7 +50,8 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
 
     received = np.array([r.received for r in requests], np.int64)
     received = received if owner is None else received[owner]
-    # In the order of Event's fields: one C call a row, instead of sixteen look-ups.
+    # One C call a row, instead of sixteen look-ups; the names are in the order of Event's fields.
+    said = list(zip(*map(astuple, events), strict=True))
     (
         site,
         type_,
@@ -64,7 +69,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         duration,
         scroll,
         value,
-    ) = zip(*map(astuple, events), strict=True)
+    ) = said
     raw = Raw(
         n=n,
         site=_filled(column(site)),
@@ -93,69 +98,29 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         page=UNFILLED,
         source=UNFILLED,
     )
-    _check(raw, rows.bad, parsing, lambda: spread(origins))
+    if rows.bodies:
+        undecoded = consent, props, ad
+        absent = sum([one.count(None) for one in (*said[:10], *said[13:])])
+        absent += sum([one.count(ABSENT) for one in undecoded])
+        _twice(raw, requests, rows, n * len(said) - absent)
+    check(raw, rows.bad, parsing, lambda: spread(origins))
     return raw
 
 
-def _check(raw: Raw, bad: dict[int, str], parsing: Parsing, origins: Callable[[], Column[str]]) -> None:
-    """Every rule about a row's values. Leaves `name`, `props` and `ad` clean."""
-    limits = parsing.limits
-    known = [parsing.sites.get(id) for id in raw.site.values]
-    _refuse(bad, "site", raw.site, [site is None for site in known])
-    _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
-    if any(site and site.origins for site in known):
-        both = pair(Column(raw.site.codes, known), origins())
-        _refuse(bad, "origin", both, [_elsewhere(site, origin) for site, origin in both.values])
-    if raw.protocol.values == ["beacon"]:
-        _refuse(bad, "url", raw.url, [not url for url in raw.url.values])
-    if parsing.bounded:
-        for row in np.flatnonzero(raw.time < raw.received - parsing.retry_ms).tolist():
-            bad.setdefault(row, "late")
-    _names(raw, bad, known)
-    _refuse(
-        bad,
-        "consent",
-        raw.consent,
-        [c is not None and len(c) > limits.max_consent for c in raw.consent.values],
-    )
-    if raw.props.values != [None]:
-        both = pair(Column(raw.site.codes, known), raw.props)
-        clean = [site and data and parsing.props.clean(site, data) for site, data in both.values]
-        _refuse(bad, "props", both, [c is False for c in clean])
-        raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
-    if raw.ad.values != [None]:
-        # Undecoded until here, so that each distinct one is decoded once.
-        adverts = [_advert(data, parsing) for data in cast("list[bytes | None]", raw.ad.values)]
-        _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
-        raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
-
-
-def _names(raw: Raw, bad: dict[int, str], known: list[Any]) -> None:
-    names = raw.name.values
-    if names != [None]:
-        _refuse(bad, "name", raw.name, [name is not None and controls(name) for name in names])
-        raw.name = Column(raw.name.codes, [plain(name) if name else None for name in names])
-    custom = raw.type.values.index("event") if "event" in raw.type.values else -1
-    if custom < 0:
-        return
-    if None in raw.name.values or any(site and site.events for site in known):
-        both = pair(Column(raw.site.codes, known), raw.name)
-        rows = raw.type.codes == custom
-        wrong = [n is None or bool(s and s.events and n not in s.events) for s, n in both.values]
-        for row in np.flatnonzero(np.array(wrong)[both.codes] & rows).tolist():
-            bad.setdefault(row, "name")
-
-
-def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]) -> None:
-    """Refuse the rows whose value is wrong."""
-    if True in wrong:
-        for row in np.flatnonzero(np.array(wrong)[said.codes]).tolist():
-            bad.setdefault(row, code)
-
-
-def _elsewhere(site: Any, origin: str) -> bool:
-    """Whether a page of another origin sent it. Servers and mail programs send no origin at all."""
-    return bool(site and site.origins and origin and origin not in site.origins)
+def _twice(raw: Raw, requests: Sequence[Request], rows: Rows, expected: int) -> None:
+    """Refuse whole bodies in which a name stands twice."""
+    for nested in (raw.consent, raw.props, raw.ad):
+        if nested.values != [None]:
+            inside = np.array(
+                [names(data) if data else 0 for data in cast("list[bytes | None]", nested.values)]
+            )
+            expected += int(inside[nested.codes].sum())
+    wrong = doubled([requests[place].body for place in rows.bodies], expected + rows.wrapped)
+    if wrong:
+        places = {rows.bodies[place] for place in wrong}
+        for row in range(raw.n):
+            if (row if rows.owner is None else rows.owner[row]) in places:
+                rows.bad.setdefault(row, "duplicate_key")
 
 
 def _filled(said: Column[Any]) -> Column[str]:
@@ -219,16 +184,3 @@ def _time(said: float | str) -> int:
     if not 0 <= time <= 2**53:
         raise ValueError
     return time
-
-
-def _advert(data: bytes | None, parsing: Parsing) -> Ad | bool | None:
-    """The advert, None where there is none, False where it is malformed."""
-    if data is None:
-        return None
-    try:
-        ad = parsing.decoder.advert(data)
-    except FAULTS:
-        return False
-    if any(part is not None and controls(part) for part in ad):
-        return False
-    return Ad(*(plain(part) if part else None for part in ad)) if any(ad) else None

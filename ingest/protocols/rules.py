@@ -1,0 +1,87 @@
+"""The rules about an event's values that need a setting: each is asked once for each distinct value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from consent_filter.raw import Ad, Column, Raw, pair
+from ingest.protocols.event import FAULTS, TYPES
+from ingest.protocols.parsing import Parsing
+from ingest.redaction import controls, plain
+
+
+def check(raw: Raw, bad: dict[int, str], parsing: Parsing, origins: Callable[[], Column[str]]) -> None:
+    """Every rule about a row's values. Leaves `name`, `props` and `ad` clean."""
+    limits = parsing.limits
+    known = [parsing.sites.get(id) for id in raw.site.values]
+    _refuse(bad, "site", raw.site, [site is None for site in known])
+    _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
+    if any(site and site.origins for site in known):
+        both = pair(Column(raw.site.codes, known), origins())
+        _refuse(bad, "origin", both, [_elsewhere(site, origin) for site, origin in both.values])
+    if raw.protocol.values == ["beacon"]:
+        _refuse(bad, "url", raw.url, [not url for url in raw.url.values])
+    if parsing.bounded:
+        for row in np.flatnonzero(raw.time < raw.received - parsing.retry_ms).tolist():
+            bad.setdefault(row, "late")
+    _names(raw, bad, known)
+    _refuse(
+        bad,
+        "consent",
+        raw.consent,
+        [c is not None and len(c) > limits.max_consent for c in raw.consent.values],
+    )
+    if raw.props.values != [None]:
+        both = pair(Column(raw.site.codes, known), raw.props)
+        clean = [site and data and parsing.props.clean(site, data) for site, data in both.values]
+        _refuse(bad, "props", both, [c is False for c in clean])
+        raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
+    if raw.ad.values != [None]:
+        # Undecoded until here, so that each distinct one is decoded once.
+        adverts = [_advert(data, parsing) for data in cast("list[bytes | None]", raw.ad.values)]
+        _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
+        raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
+
+
+def _names(raw: Raw, bad: dict[int, str], known: list[Any]) -> None:
+    names = raw.name.values
+    if names != [None]:
+        _refuse(bad, "name", raw.name, [name is not None and controls(name) for name in names])
+        raw.name = Column(raw.name.codes, [plain(name) if name else None for name in names])
+    custom = raw.type.values.index("event") if "event" in raw.type.values else -1
+    if custom < 0:
+        return
+    if None in raw.name.values or any(site and site.events for site in known):
+        both = pair(Column(raw.site.codes, known), raw.name)
+        rows = raw.type.codes == custom
+        wrong = [n is None or bool(s and s.events and n not in s.events) for s, n in both.values]
+        for row in np.flatnonzero(np.array(wrong)[both.codes] & rows).tolist():
+            bad.setdefault(row, "name")
+
+
+def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]) -> None:
+    """Refuse the rows whose value is wrong."""
+    if True in wrong:
+        for row in np.flatnonzero(np.array(wrong)[said.codes]).tolist():
+            bad.setdefault(row, code)
+
+
+def _elsewhere(site: Any, origin: str) -> bool:
+    """Whether a page of another origin sent it. Servers and mail programs send no origin at all."""
+    return bool(site and site.origins and origin and origin not in site.origins)
+
+
+def _advert(data: bytes | None, parsing: Parsing) -> Ad | bool | None:
+    """The advert, None where there is none, False where it is malformed."""
+    if data is None:
+        return None
+    try:
+        ad = parsing.decoder.advert(data)
+    except FAULTS:
+        return False
+    if any(part is not None and controls(part) for part in ad):
+        return False
+    return Ad(*(plain(part) if part else None for part in ad)) if any(ad) else None
