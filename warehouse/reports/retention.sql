@@ -1,0 +1,16 @@
+/*
+title = "Weekly retention"
+doc = "Of the people first seen in a week (Monday to Sunday), who allowed an identifier: how many came again so many weeks later."
+owner = "product"
+purpose = "measurement"
+keys = ["site", "cohort_week", "week_offset"]
+sums = ["events"]
+grain = "all"
+within = ["site", "cohort_week"]
+*/
+SELECT d.site, date_trunc('week', f.first)::DATE AS cohort_week,
+    (date_diff('day', date_trunc('week', f.first)::DATE, date_trunc('week', d.day)::DATE) // 7)::INTEGER AS week_offset,
+    d.person, sum(d.events) AS events
+FROM days d JOIN firsts f USING (site, person)
+WHERE d.treatment = 'identified'
+GROUP BY ALL
