@@ -106,9 +106,11 @@ def json(line: str) -> Line | None:
     if not isinstance(request, str):
         method, uri = part["method"], part["uri"]
         request = f"{method} {uri}" if isinstance(method, str) and isinstance(uri, str) else ""
-    status = part["status"]
+    status, time = part["status"], part["time"]
+    if isinstance(time, bool) or not isinstance(time, (str, int, float)):
+        time = None
     return Line(
-        _text(part["host"]), _text(part["address"]) or "", part["time"], request,
+        _text(part["host"]), _text(part["address"]) or "", time, request,
         str(status) if isinstance(status, (int, str)) else "", _text(part["referrer"]), _text(part["agent"]),
         _text(part["media"]), _text(part["gpc"]), _text(part["dnt"]), _text(part["purpose"]),
     )  # fmt: skip

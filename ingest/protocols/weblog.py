@@ -25,8 +25,8 @@ _MONTHS = {_NAMES[3 * n : 3 * n + 3]: n + 1 for n in range(12)}
 _CLF = re.compile(
     r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.\d+)? ([+-])(\d\d)(\d\d)", re.ASCII
 )
-#: There was no web to log before.
-_FIRST_MS = 631_152_000_000
+#: There was no web to log before 1990, and what lies beyond the year 4000 is no clock's.
+_FIRST_MS, _LAST_MS = 631_152_000_000, 64_060_588_800_000
 _PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?")
 _HOST = re.compile(r"https?://([^/?#\\@\s]+)", re.IGNORECASE)
 UNREADABLE = -1
@@ -64,13 +64,13 @@ def _time(said: Any) -> int:
             else:
                 moment = datetime.fromisoformat(said)
                 ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-        elif isinstance(said, (int, float)) and not isinstance(said, bool):
+        elif isinstance(said, (int, float)):
             ms = _epoch(float(said))
         else:
             return UNREADABLE
     except (ValueError, OverflowError, KeyError):
         return UNREADABLE
-    return ms if ms >= _FIRST_MS else UNREADABLE
+    return ms if _FIRST_MS <= ms <= _LAST_MS else UNREADABLE
 
 
 def _epoch(said: float) -> int:
