@@ -13,12 +13,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import apache_beam as beam
 import pyarrow.parquet as pq
 from msgspec import Struct
 
 from consent_filter.ledger import withdrawn
-from pipelines.options import pipeline
+from pipelines.options import beam, pipeline
 from warehouse import report as reports
 from warehouse.contributions import contribute, offer_all, offer_days, offer_withdrawn
 from warehouse.lake import Lake

@@ -9,7 +9,7 @@ from typing import Any
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Broken
-from pipelines.facts import balance
+from pipelines.balance import balance
 
 
 def whole(data: Path) -> dict[str, Any]:

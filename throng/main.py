@@ -11,6 +11,7 @@ from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
 from throng import __version__
+from throng.failure import describe
 
 MANUAL = """\
 Throng measures a site and its adverts and reports on the crowd, never on a person.
@@ -124,6 +125,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"throng: stopped, because an invariant does not hold: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        return 1
+    except Exception as error:
+        # Never the message: a library's may hold the value it choked on.
+        print(f"throng: this should not happen: {describe(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

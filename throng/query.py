@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+from throng.settings import load
 from warehouse import query
 
 
 def main(arguments: Namespace) -> int:
-    sys.stdout.buffer.write(query.run(arguments.data, arguments.sql, arguments.format))
+    sys.stdout.buffer.write(query.run(
+            arguments.data, arguments.sql, arguments.format, load(arguments.data).warehouse
+        ))
     return 0

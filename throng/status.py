@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipelines.facts import lag
+from pipelines.balance import lag
 from throng import __version__, balance, lock
 from warehouse import snapshot
 

@@ -1,0 +1,56 @@
+"""Each job once: `throng facts`, `throng reports`, `throng publish`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from throng import lock
+from throng.settings import load
+
+
+def facts(data: Path) -> dict[str, Any]:
+    """Fold the log. The caller holds pipeline.lock, as for the others."""
+    from pipelines import facts as job
+
+    return _plain(job.run(data))
+
+
+def reports(data: Path) -> dict[str, Any]:
+    """Bring the released tables up to date."""
+    from pipelines import reports as job
+
+    return _plain(job.run(data, load(data).warehouse))
+
+
+def publish(data: Path) -> dict[str, Any]:
+    """Check and publish."""
+    from pipelines import publish as job
+
+    return _plain(job.run(data, load(data).warehouse))
+
+
+def _plain(result: object) -> dict[str, Any]:
+    found = msgspec.to_builtins(result)
+    assert isinstance(found, dict)
+    return found
+
+
+def main(arguments: Namespace) -> int:
+    job = {"facts": facts, "reports": reports, "publish": publish}[arguments.command]
+    with lock.pipeline(arguments.data):
+        done = job(arguments.data)
+    print("  ".join(f"{name}: {_said(value)}" for name, value in done.items()))
+    for failure in done.get("failures", ()):
+        print(f"not published: {failure}", file=sys.stderr)
+    if done.get("failures"):
+        print(f"the last good generation stays; see {done['docs']}", file=sys.stderr)
+    return 1 if done.get("failures") else 0
+
+
+def _said(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
