@@ -19,7 +19,7 @@ _IPV6 = re.compile(
 _UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
 _DATE = re.compile(r"(?:19|20)\d\d([-./]?)(?:0[1-9]|1[0-2])(?:\1(?:0[1-9]|[12]\d|3[01]))?")
 #: Digits as people group them. What it is depends on how many there are: see `_digits`.
-_DIGITS = re.compile(r"(?<![0-9A-Za-z])(?:\+ ?|\()?\d(?:[ ()./\-]{0,2}\d){5,40}(?![A-Za-z])")
+_DIGITS = re.compile(r"(?<![0-9A-Za-z])(?:\+ ?|\()?\d(?:[ ()./\-]{0,2}\d){5,40}(?![0-9A-Za-z])")
 _RUN = re.compile(r"[0-9A-Za-z]{12,}")
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])|[A-Z](?=[A-Z][a-z])")
 _HEX = re.compile(r"(?=.*\d)(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
@@ -55,9 +55,9 @@ def redact(text: str) -> tuple[str, int]:
     if ":" in text:
         replace(_IPV6, lambda match: "{address}" if _many_groups(match[0]) else match[0])
     replace(_UUID, lambda match: "{uuid}")
+    replace(_RUN, lambda match: "{token}" if token(match[0]) else match[0])
     replace(_IPV4, lambda match: "{address}")
     replace(_DIGITS, lambda match: _digits(match[0]))
-    replace(_RUN, lambda match: "{token}" if token(match[0]) else match[0])
     return text, found
 
 
@@ -72,11 +72,16 @@ def token(run: str) -> bool:
 
     Written words change seldom between small letters, capitals and digits, and end.
     """
-    if len(run) < 12:
+    if len(run) < 12 or run.isdecimal():
         return False
     if len(run) >= 40 or _HEX.fullmatch(run):
         return True
     return len(_CHANGE.findall(run)) >= (4 if len(run) >= 20 else 5)
+
+
+def card(digits: str) -> bool:
+    """Whether these may be a payment card's number: its length, its issuer's first digit, its check digit."""
+    return 13 <= len(digits) <= 19 and digits[0] in "23456" and digits.isdecimal() and luhn(digits)
 
 
 def luhn(digits: str) -> bool:
@@ -91,7 +96,7 @@ def luhn(digits: str) -> bool:
 def _digits(said: str) -> str:
     """A card number if it checks (M9), a date as it is, else a telephone number or a long number."""
     digits = "".join(filter(str.isdigit, said))
-    if 13 <= len(digits) <= 19 and digits[0] in "23456" and luhn(digits):
+    if card(digits):
         return "{card}"
     if _DATE.fullmatch(said):
         return said

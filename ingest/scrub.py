@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from consent_filter.raw import Page
 from consent_filter.site import Site
-from ingest.redaction import CONTROLS, redact, token
+from ingest.redaction import CONTROLS, card, redact, token
 
 #: The parts of a URL (RFC 3986, appendix B), with the backslash that browsers read as a slash.
 _PARTS = re.compile(
@@ -158,7 +158,7 @@ def _segment(part: str, before: str) -> tuple[str, int]:
     """One step of a path: an id by its kind, a person by `{user}`, a secret by `{token}`, else itself."""
     part = part.partition(";")[0]  # matrix parameters carry sessions (jsessionid)
     if _ID.fullmatch(part):
-        return "{id}", 0
+        return ("{card}", 1) if card(part) else ("{id}", 0)
     if _UUID.fullmatch(part):
         return "{uuid}", 0
     if part[:1] in ("@", "~"):

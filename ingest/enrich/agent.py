@@ -112,9 +112,13 @@ class Agents:
                 self.known[said] = found
         return found
 
+    def read(self, agent: str) -> UserAgent:
+        """The agent alone, as `user_agents.parse` would have it."""
+        return _Fast(agent, self._parser.parse(agent))
+
     def _understand(self, said: Said) -> Agent:
         agent, sent, purpose = said[0][:_LONGEST], hints(said[1]), said[2]
-        read = _Fast(agent, self._parser.parse(agent))
+        read = self.read(agent)
         why = robot(agent, purpose, lambda: bool(read.is_bot))
         if why is None and sent.browser == "HeadlessChrome":
             why = "headless"  # the agent may be dressed up; the hint is not
@@ -142,7 +146,7 @@ def _major(product: Any) -> str | None:
     return str(product.version[0]) if product.version else None
 
 
-def _device(agent: str, read: _Fast, sent: Hints) -> str:
+def _device(agent: str, read: UserAgent, sent: Hints) -> str:
     """desktop, mobile, tablet, tv, console or other."""
     if _CONSOLE.search(agent):
         return "console"

@@ -46,15 +46,17 @@ def _other(body: bytes, index: int, error: Exception | None, rows: Rows, parsing
     found: list[Event | Exception | str] = [error or "site"]
     bare = body.lstrip()[:1] == b"["
     if bare or (error is None and b'"events"' in body):
-        rows.lists.add(index)
         try:
             found = list(parsing.decoder.many(body)) or ["empty"]
-            rows.bodies.append(index)
-            rows.wrapped += not bare
         except FAULTS as raised:
             found = [raised]
-        if len(found) > parsing.limits.max_events:
-            found = ["too_many"]
+        else:
+            rows.bodies.append(index)
+            rows.wrapped += not bare
+            if len(found) > parsing.limits.max_events:
+                found = ["too_many"]
+            elif found != ["empty"]:
+                rows.lists.add(index)
     elif not body.strip():
         found = ["empty"]
     for one in found:

@@ -1,0 +1,141 @@
+"""Golden cases: `cases/<protocol>/<name>.http` holds requests, `<name>.jsonl` what becomes of them.
+
+A `.http` file begins with `# why the case exists`; requests follow, with `###` between two. A line
+`# escaped` says that bodies are written with Python's escapes, for bytes that no text file holds. The
+`.jsonl` has the same sentence, then an answer for each request, then the events, then the rejects.
+
+After a change on purpose: `python -m tests.ingest.protocols.cases`, and read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from consent_filter.raw import Place, Raw
+from consent_filter.site import Site
+from ingest.enrich import Enrich
+from ingest.protocols import ROUTES, Parsing, parse
+from ingest.request import Client, Request
+from ingest.settings import Ingest, Sites
+
+HERE = Path(__file__).parent / "cases"
+#: Every case was received at this moment.
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+
+SITES = Sites(
+    [
+        Site(
+            id="market",
+            origins=("https://market.example",),
+            timezone="Europe/Berlin",
+            paths=("/u/{user}", "/project/{project}"),
+            props=("plan", "step", "note"),
+            query=("category",),
+        ),
+        Site(id="strict", timezone="Asia/Kolkata", events=("sign_up", "bid_placed")),
+    ]
+)
+
+
+def look(address: str) -> Place:
+    """Half of the world is in Germany."""
+    return Place("EU", "DE", None, "unknown") if address.endswith("1") else Place(None, "ZZ", None, "unknown")
+
+
+def files() -> list[Path]:
+    return sorted(HERE.rglob("*.http"))
+
+
+def client(headers: dict[str, str]) -> Client:
+    """What the collector makes of these headers."""
+    origin = headers.get("origin") or "/".join(headers.get("referer", "").split("/")[:3])
+    return Client(
+        headers.get("x-test-address", "192.0.2.1"),
+        headers.get("user-agent", ""),
+        (
+            headers.get("sec-ch-ua", ""),
+            headers.get("sec-ch-ua-mobile", ""),
+            headers.get("sec-ch-ua-platform", ""),
+        ),
+        headers.get("sec-gpc"),
+        headers.get("dnt"),
+        headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz"),
+        origin,
+    )
+
+
+def read(file: Path) -> tuple[str, list[Request]]:
+    """Why the case exists, and its requests."""
+    why, _, text = file.read_text().partition("\n")
+    escaped = text.startswith("# escaped\n")
+    text = text.removeprefix("# escaped\n")
+    requests = []
+    for part in text.split("\n###\n"):
+        head, _, body = part.strip("\n").partition("\n\n")
+        first, *lines = head.split("\n")
+        method, target = first.split(" ")[:2]
+        path, _, query = target.partition("?")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        data = body.encode().decode("unicode_escape").encode("latin-1") if escaped else body.encode()
+        requests.append(Request(ROUTES[path][1], method, query.encode(), data, client(headers), NOW_MS))
+    return why.removeprefix("# "), requests
+
+
+def run(file: Path) -> str:
+    """The text of the case's `.jsonl`."""
+    why, requests = read(file)
+    parsed = parse(requests, Parsing(SITES, Ingest(max_events=5)))
+    lines: list[dict[str, Any]] = [{"why": why}]
+    for answer in parsed.answers:
+        said: Any = answer.type.decode()
+        if answer.type == b"application/json":
+            said = json.loads(answer.body) if answer.body else None
+        lines.append({"status": answer.status, "answer": said})
+    if parsed.raw.n:
+        lines += sorted(events(Enrich(SITES, look).fill(parsed.raw)), key=json.dumps)
+    rejects = [
+        {"rejected": n, **{k: v for k, v in key._asdict().items() if v}} for key, n in parsed.rejects.items()
+    ]
+    lines += sorted(rejects, key=json.dumps)
+    return "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
+
+
+def events(raw: Raw) -> list[dict[str, Any]]:
+    """One object a row with what is not null. Addresses and agents are what the case says anyway."""
+    found = []
+    for row in range(raw.n):
+        one: dict[str, Any] = {}
+        for name in raw.__struct_fields__:
+            if name in ("n", "address", "agent", "received"):
+                continue
+            values = getattr(raw, name)
+            if isinstance(values, list):
+                value = values[row]
+            elif isinstance(values, np.ndarray):
+                value = values[row].item()
+                value = None if value in (-1, -1.0) or value != value else value
+            else:
+                value = values.values[values.codes[row]]
+            if isinstance(value, tuple):
+                value = {k: v for k, v in value._asdict().items() if v not in (None, 0)}  # type: ignore[attr-defined]
+            if isinstance(value, bytes):
+                value = value.decode()
+            if value not in (None, "", {}):
+                one[name] = value
+        found.append(one)
+    return found
+
+
+if __name__ == "__main__":
+    for case in files():
+        golden, text = case.with_suffix(".jsonl"), run(case)
+        if not golden.exists() or golden.read_text() != text:
+            golden.write_text(text)
+            print(f"written {golden.relative_to(HERE)}", file=sys.stderr)
