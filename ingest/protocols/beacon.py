@@ -59,10 +59,11 @@ def _other(body: bytes, index: int, error: Exception | None, rows: Rows, parsing
                 rows.lists.add(index)
     elif not body.strip():
         found = ["empty"]
+    owner = cast("list[int]", rows.owner)
     for one in found:
         if isinstance(one, Event):
             rows.events.append(one)
         else:
             rows.bad[len(rows.events)] = one if isinstance(one, str) else code(one)
             rows.events.append(UNREADABLE)
-        cast("list[int]", rows.owner).append(index)
+        owner.append(index)

@@ -21,6 +21,7 @@ from consent_filter.raw import Place, Raw
 from consent_filter.site import Site
 from ingest.enrich import Enrich
 from ingest.protocols import ROUTES, Parsing, parse
+from ingest.protocols.columns import UNFILLED
 from ingest.request import Client, Request
 from ingest.settings import Ingest, Sites
 
@@ -121,6 +122,8 @@ def events(raw: Raw) -> list[dict[str, Any]]:
             elif isinstance(values, np.ndarray):
                 value = values[row].item()
                 value = None if value in (-1, -1.0) or value != value else value
+            elif values is UNFILLED:
+                continue
             else:
                 value = values.values[values.codes[row]]
             if isinstance(value, tuple):
