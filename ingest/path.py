@@ -55,6 +55,10 @@ class Path:
         parsed = parse(requests, self.parsing)
         return self.keep(parsed), parsed.answers
 
+    def nothing(self) -> Record:
+        """A record of no events, for counts alone."""
+        return Record(_NOTHING, Counts())
+
     def keep(self, parsed: Parsed) -> Record:
         """What may be stored of events already parsed, and the counts of all of them."""
         raw = parsed.raw

@@ -1,0 +1,70 @@
+"""Whose request it is: the connection's address, or what a trusted proxy says of it (RFC 7239).
+
+Only the last untrusted address in the chain counts: what stands further left was written by the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from consent_filter.errors import Misconfigured
+
+Address = IPv4Address | IPv6Address
+
+
+class Trust:
+    """The networks of the operator's own proxies."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        try:
+            self._networks = [ip_network(network) for network in networks]
+        except ValueError:
+            raise Misconfigured("ingest.trusted_proxies", "…", 'networks, e.g. "10.0.0.0/8"') from None
+        self.trusts = lru_cache(maxsize=4096)(self._trusts)
+
+    def _trusts(self, address: str) -> bool:
+        found = _plain(address)
+        return found is not None and any(found in network for network in self._networks)
+
+    def client(self, peer: str, x_forwarded_for: str, forwarded: str) -> str:
+        """The address to hold for the visitor's. An unreadable element ends the chain at the proxy before it."""
+        if not self._networks or not self.trusts(peer):
+            return peer
+        chain = _forwarded(forwarded) if forwarded else [one.strip() for one in x_forwarded_for.split(",")]
+        found = peer
+        for element in reversed(chain):
+            address = _plain(element)
+            if address is None:
+                return found
+            found = str(address)
+            if not self.trusts(found):
+                return found
+        return found
+
+
+def _forwarded(header: str) -> list[str]:
+    """The `for` of each element of a Forwarded header; "" where it has none, so that the chain ends there."""
+    chain = []
+    for element in header.split(","):
+        found = ""
+        for pair in element.split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name.lower() == "for":
+                found = value.strip().strip('"')
+        chain.append(found)
+    return chain
+
+
+def _plain(text: str) -> Address | None:
+    """An address, also as `[v6]:port` or `v4:port`; None for anything else ("unknown", "_hidden")."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found

@@ -1,0 +1,140 @@
+"""Group commit: what arrives while one batch is being made durable is the next batch; then all are answered.
+
+No request waits on a timer of its own. A commit starts when the last is done; a small batch waits a few
+milliseconds for company, because a commit costs the same for one request as for a hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from consent_filter.counts import Counts
+from consent_filter.errors import Broken
+from consent_filter.ledger import Ledger
+from ingest.log import Log
+from ingest.log.record import Record
+from ingest.metrics import Metrics
+from ingest.path import Path
+from ingest.request import Answer, Request
+
+Tell = Callable[[Answer], None]
+
+UNWRITABLE = Answer(503, b'{"error":{"code":"unavailable","message":"nothing can be stored now; try again"}}')
+BROKEN = Answer(500, b'{"error":{"code":"broken","message":"the collector has stopped; try again"}}')
+#: From this many requests on, a batch is worth a commit of its own at once.
+ENOUGH = 24
+
+
+class Gather:
+    """Belongs to one event loop. `tell` is called once for each request, when its fate is durable."""
+
+    def __init__(
+        self, path: Path, log: Log, ledger: Ledger, metrics: Metrics, *, gap: float, most: int, broken: Callable[[], None]
+    ) -> None:
+        self._path, self._log, self._ledger, self._metrics = path, log, ledger, metrics
+        self._gap, self._most, self._broken = gap, most, broken
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._requests: list[Request] = []
+        self._tells: list[Tell] = []
+        self._counts = Counts()
+        self._busy = False
+        self._soon: asyncio.Handle | None = None
+        self._last = 0.0
+        self._idle = asyncio.Event()
+
+    def add(self, request: Request, tell: Tell) -> None:
+        """Take a request into the next batch."""
+        if len(self._requests) >= self._most:
+            tell(UNWRITABLE)
+            return
+        self._requests.append(request)
+        self._tells.append(tell)
+        if not self._busy and (self._soon is None or len(self._requests) == ENOUGH):
+            self._arrange()
+
+    def count(self, counts: Counts) -> None:
+        """Take counts of requests that were refused before they could be parsed."""
+        self._counts.update(counts)
+        if not self._busy and self._soon is None:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+        wait = self._last + self._gap - self._loop.time()
+        if wait <= 0 or len(self._requests) >= ENOUGH:
+            self._soon = self._loop.call_soon(self._commit)
+        else:
+            self._soon = self._loop.call_later(wait, self._commit)
+
+    def _commit(self) -> None:
+        self._soon = None
+        requests, tells, extra = self._requests, self._tells, self._counts
+        self._requests, self._tells, self._counts = [], [], Counts()
+        self._busy, self._last = True, self._loop.time()
+        self._idle.clear()
+        try:
+            record, answers = self._path.run(requests) if requests else (self._path.nothing(), [])
+        except Broken as error:
+            print(f"collector: {error}", file=sys.stderr, flush=True)
+            for tell in tells:
+                tell(BROKEN)
+            self._broken()
+            return
+        if extra:
+            counts = Counts(record.counts)
+            counts.update(extra)
+            record = Record(record.batch, counts)
+        begun = time.perf_counter()
+        future = self._loop.run_in_executor(self._thread, self._store, record)
+        future.add_done_callback(lambda done: self._done(done, record, answers, tells, extra, begun))
+
+    def _store(self, record: Record) -> bool:
+        """On the commit thread: durable, or False. Salts of new ids first, so that no event is without its own."""
+        try:
+            self._ledger.flush()
+            self._log.append(record)
+            return True
+        except Exception as error:  # disk full, read-only, gone: the answer is 503 whichever it is
+            if not self._metrics.unwritable:
+                print(f"collector: nothing can be stored ({type(error).__name__}); answering 503", file=sys.stderr, flush=True)
+            return False
+
+    def _done(
+        self,
+        future: asyncio.Future[bool],
+        record: Record,
+        answers: list[Answer],
+        tells: list[Tell],
+        extra: Counts,
+        begun: float,
+    ) -> None:
+        stored = future.result()
+        if stored:
+            if self._metrics.unwritable:
+                print("collector: storing again", file=sys.stderr, flush=True)
+            self._metrics.add(record.counts)
+            self._metrics.commits.add(time.perf_counter() - begun)
+            for tell, answer in zip(tells, answers, strict=True):
+                tell(answer)
+        else:
+            self._counts.update(extra)
+            for tell in tells:
+                tell(UNWRITABLE)
+        self._metrics.unwritable = not stored
+        self._busy = False
+        if self._requests or (self._counts and stored):
+            self._arrange()
+        else:
+            self._idle.set()
+
+    async def drain(self) -> None:
+        """Return when nothing is waiting any more."""
+        while self._busy or self._requests:
+            await asyncio.sleep(0.005)
+        self._thread.shutdown()

@@ -1,0 +1,59 @@
+"""What the collector says of itself, in Prometheus' text format. Numbers by reason; never a visitor's value."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+
+from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
+
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class Histogram:
+    """Seconds, in cumulative buckets."""
+
+    def __init__(self) -> None:
+        self.counts, self.sum = [0] * (len(_BOUNDS) + 1), 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(_BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+    def lines(self, name: str) -> list[str]:
+        total, lines = 0, []
+        for bound, n in zip((*_BOUNDS, "+Inf"), self.counts, strict=True):
+            total += n
+            lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
+        return [f"# TYPE {name} histogram", *lines, f"{name}_sum {self.sum:.6f}", f"{name}_count {total}"]
+
+
+class Metrics:
+    """Counters since the process started."""
+
+    def __init__(self) -> None:
+        self.events: Counter[tuple[str, str]] = Counter()
+        self.responses: Counter[int] = Counter()
+        self.commits = Histogram()
+        self.waiting = 0
+        self.unwritable = False
+
+    def add(self, counts: Counts) -> None:
+        """The counts of a record that is durable now."""
+        for key, n in counts.items():
+            self.events[key.outcome, key.reason] += n
+
+    def text(self) -> str:
+        """The whole page."""
+        lines = ["# TYPE throng_events_total counter"]
+        for outcome in (RECEIVED, STORED):
+            lines.append(f'throng_events_total{{outcome="{outcome}"}} {self.events[outcome, ""]}')
+        for (outcome, reason), n in sorted(self.events.items()):
+            if outcome == REFUSED:
+                lines.append(f'throng_events_total{{outcome="refused",reason="{reason}"}} {n}')
+        lines.append("# TYPE throng_responses_total counter")
+        lines += [f'throng_responses_total{{status="{s}"}} {n}' for s, n in sorted(self.responses.items())]
+        lines += self.commits.lines("throng_commit_seconds")
+        lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]
+        lines += ["# TYPE throng_log_writable gauge", f"throng_log_writable {int(not self.unwritable)}"]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""The collector process: opens what it needs, serves until it is told to stop, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterable
+from pathlib import Path as File
+
+import uvicorn
+
+from consent_filter.errors import Misconfigured
+from consent_filter.ledger import Ledger
+from consent_filter.policy import Packs
+from consent_filter.pseudonym import Keyring
+from consent_filter.site import Site
+from ingest import fast
+from ingest.collector import create
+from ingest.enrich import Enrich
+from ingest.enrich.place import Places
+from ingest.gather import Gather
+from ingest.log.segment import SegmentLog
+from ingest.metrics import Metrics
+from ingest.path import Path
+from ingest.settings import Ingest, Sites
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+#: Seconds between looks at slow clients, keys that have had their time, and segments that may be closed.
+_SWEEP = 2.0
+_TURN = 60.0
+
+
+def serve(
+    data: File, settings: Ingest, declared: Iterable[Site], *, port: int, version: str = "", dashboards: str | None = None
+) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`."""
+    sites = Sites(declared)
+    if sites.open and settings.host not in _LOOPBACK:
+        raise Misconfigured("ingest.host", settings.host, "127.0.0.1 while no [[site]] is declared")
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.CRITICAL)
+    keys = Keyring.open(data / "keys.json")
+    ledger = Ledger.open(data / "ledger.sqlite", keys)
+    packs, metrics = Packs(sites), Metrics()
+    places = Places.open(settings.geo or None)
+    path = Path(sites, Enrich(sites, places.look, hosting=settings.hosting_is_robot), packs, ledger, keys, limits=settings)
+    log = SegmentLog(data / "log", "collector")
+    server: _Server
+    app = create(
+        ledger, sites, packs, metrics, version=version, dashboards=dashboards,
+        ready=lambda: server.started and not metrics.unwritable,
+    )  # fmt: skip
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=port,
+        http=fast.EventProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        backlog=4096,
+        timeout_graceful_shutdown=10,
+    )
+    server = _Server(config, path, log, ledger, keys, metrics, settings)
+    try:
+        server.run()
+    finally:
+        log.close()
+        ledger.close()
+    return 1 if server.failed else 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with the gather made on its loop, and a sweep."""
+
+    def __init__(
+        self, config: uvicorn.Config, path: Path, log: SegmentLog, ledger: Ledger, keys: Keyring, metrics: Metrics,
+        settings: Ingest,
+    ) -> None:  # fmt: skip
+        super().__init__(config)
+        self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
+        self._metrics, self._settings = metrics, settings
+        self.failed = False
+
+    async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+        self._gather = Gather(
+            self._path, self._log, self._ledger, self._metrics,
+            gap=self._settings.commit_gap_ms / 1000, most=self._settings.max_waiting, broken=self._stop,
+        )  # fmt: skip
+        fast.EventProtocol.collecting = fast.Collecting(self._settings, self._gather, self._metrics)
+        await super().startup(sockets)
+        # What exists now stays; collecting it again and again costs a fifth of the throughput.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def shutdown(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+        self._sweeper.cancel()
+        await super().shutdown(sockets)
+        await self._gather.drain()
+
+    def _stop(self) -> None:
+        self.failed = self.should_exit = True
+
+    async def _sweep(self) -> None:
+        loop, turned = asyncio.get_running_loop(), 0.0
+        while True:
+            await asyncio.sleep(_SWEEP)
+            now = loop.time()
+            for connection in list(self.server_state.connections):
+                if connection.late(now):  # type: ignore[union-attr]
+                    connection.transport.abort()  # type: ignore[union-attr]
+            if now - turned > _TURN:
+                turned = now
+                await loop.run_in_executor(None, self._tidy)
+
+    def _tidy(self) -> None:
+        try:
+            self._keys.roll()
+            self._log.turn(300.0)
+        except OSError:
+            pass  # the disk says so to the next commit, which answers for it
+

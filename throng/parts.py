@@ -1,0 +1,74 @@
+"""One process of `throng up`, started by it: the collector, the pipeline loop, the dashboards, the demo's."""
+
+from __future__ import annotations
+
+import signal
+from argparse import Namespace
+from threading import Event, Thread
+
+from throng import __version__
+from throng.child import follow_parent
+from throng.settings import load
+
+
+def collector(arguments: Namespace) -> int:
+    from ingest.server import serve
+
+    settings = load(arguments.data)
+    return serve(
+        arguments.data,
+        settings.ingest,
+        settings.site,
+        port=arguments.port,
+        version=__version__,
+        dashboards=f"http://127.0.0.1:{arguments.port + 1}/",
+    )
+
+
+def pipeline(arguments: Namespace) -> int:
+    from throng import loop
+    from warehouse import checks
+
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    Thread(target=checks.warm, name="warm", daemon=True).start()
+    loop.run(arguments.data, stop)
+    return 0
+
+
+def dashboards(arguments: Namespace) -> int:
+    from dashboards.server import serve
+
+    settings = load(arguments.data)
+    serve(
+        arguments.data,
+        settings.dashboards,
+        settings.warehouse,
+        port=arguments.port + 1,
+        generated=settings.demo.generated,
+    )
+    return 0
+
+
+def site(arguments: Namespace) -> int:
+    from throng.demo.site import serve
+
+    serve(arguments.port + 2, f"http://127.0.0.1:{arguments.port}")
+    return 0
+
+
+def crowd(arguments: Namespace) -> int:
+    from throng.demo.crowd import run
+
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    run(f"http://127.0.0.1:{arguments.port}", rate=arguments.rate, seed=arguments.seed, stop=stop)
+    return 0
+
+
+_PARTS = {"collector": collector, "pipeline": pipeline, "dashboards": dashboards, "site": site, "crowd": crowd}
+
+
+def main(arguments: Namespace) -> int:
+    follow_parent()
+    return _PARTS[arguments.name](arguments)
