@@ -3,6 +3,7 @@
 A line's fingerprint is a keyed hash of (site, line, how many equal ones came before it in its file), eight
 bytes, kept in sets of some thousand, sorted, so that they say nothing of order. Lines and not files are
 remembered, because files grow, are renamed, compressed, cut, joined and exported again with an overlap.
+A line whose time can't be read may say the same on any day, so its fingerprint has the dated line before it.
 
 Exactly once over a kill at any point: a set is written with the log's end before its record (the intent);
 then the record is appended; the next write confirms it. Whoever opens the ledger after a crash compares: the
@@ -45,14 +46,19 @@ class Fingerprints:
         self._state.update(b"import\0" + site.encode() + b"\0")
         self._now: dict[bytes, int] = {}
         self._before: dict[bytes, int] = {}
+        self._dated = b""
 
-    def of(self, lines: Sequence[bytes]) -> Prints:
-        """One fingerprint a line; equal lines are told apart by their number."""
+    def of(self, lines: Sequence[bytes], time: NDArray[np.int64]) -> Prints:
+        """One fingerprint a line; equal lines are told apart by their number. `time` as for `unseen`."""
         copy, now, before = self._state.copy, self._now, self._before
         digests = []
-        for line in lines:
+        for line, dated in zip(lines, (time >= 0).tolist(), strict=True):
             one = copy()
             one.update(line)
+            if dated:
+                self._dated = line
+            else:
+                one.update(b"\n\n" + self._dated)
             digest = one.digest()[:8]
             earlier = now.get(digest) or before.get(digest, 0)
             now[digest] = earlier + 1

@@ -8,8 +8,8 @@ import lzma
 import os
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 from consent_filter.errors import Refused
 
@@ -70,7 +70,7 @@ class LogFile:
         first = True
         while True:
             try:
-                block = self._plain.read(_BLOCK)
+                block = self._plain.read1(_BLOCK)  # not read: it would drop what came before damage
             except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile):
                 self.cut = True
                 return
@@ -88,12 +88,12 @@ class LogFile:
         self._file.close()
 
 
-def _decompressed(file: IO[bytes]) -> IO[bytes]:
+def _decompressed(file: BufferedIOBase) -> BufferedIOBase:
     """By the first bytes, not by the name: rotated logs are called anything."""
     magic = file.read(6)
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=file)
     if magic.startswith(b"BZh"):
         return bz2.BZ2File(file)
     if magic.startswith(b"\xfd7zXZ\0"):

@@ -12,11 +12,12 @@ from pathlib import Path as File
 
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from consent_filter.counts import REFUSED, STORED, Counts
 from consent_filter.errors import Broken, Refused
 from consent_filter.site import Site
-from ingest.imports import Fingerprints, Imports
+from ingest.imports import Fingerprints, Imports, Prints
 from ingest.log import Log
 from ingest.logfile import LogFile
 from ingest.path import Path
@@ -90,7 +91,10 @@ def import_file(
                 host = own(rows)
                 result.host = host and host.host
             result.lines += len(rows)
-            _import(rows, prints.of(lines), site, host, path, log, imports, result, int(now() * 1000))
+            time = times(rows)
+            _import(
+                rows, time, prints.of(lines, time), site, host, path, log, imports, result, int(now() * 1000)
+            )
             progress(source.read, source.size, result.lines)
         imports.confirm(log.end().get(PARTITION, 0))
         result.cut = source.cut
@@ -101,7 +105,8 @@ def import_file(
 
 def _import(
     rows: Sequence[Line | None],
-    prints: np.ndarray[tuple[int], np.dtype[np.uint64]],
+    time: NDArray[np.int64],
+    prints: Prints,
     site: Site,
     host: Own | None,
     path: Path,
@@ -111,7 +116,6 @@ def _import(
     received: int,
 ) -> None:
     """One chunk: intent, then record; the next intent confirms it."""
-    time = times(rows)
     new = imports.unseen(site.id, prints, time)
     fresh = int(new.sum())
     result.known += len(rows) - fresh
