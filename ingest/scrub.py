@@ -110,7 +110,7 @@ class Scrub:
                 parts[place], found = _segment(part, before)
                 redacted += found
             before = part.lower()
-        return self._written(parts, redacted)
+        return self._written([part for part in parts if part], redacted)
 
     def _templated(self, parts: list[str]) -> list[str]:
         """The site's templates bind before the automatic ones, and also at the beginning of a longer path.

@@ -117,7 +117,9 @@ class Agents:
         return _Fast(agent, self._parser.parse(agent))
 
     def _understand(self, said: Said) -> Agent:
-        agent, sent, purpose = said[0][:_LONGEST], hints(said[1]), said[2]
+        # The Rust resolver takes UTF-8 only, and an imported log may hold any bytes.
+        agent = said[0][:_LONGEST].encode("utf-8", "replace").decode()
+        sent, purpose = hints(said[1]), said[2]
         read = self.read(agent)
         why = robot(agent, purpose, lambda: bool(read.is_bot))
         if why is None and sent.browser == "HeadlessChrome":

@@ -174,6 +174,12 @@ def test_a_name_that_stands_twice_is_found_wherever_it_stands(
     assert doubled([text(said), outer], 2 * expected + 2) == [1]
 
 
+def test_what_python_cannot_read_but_the_decoder_can_is_let_be() -> None:
+    body = b'{"site": "market", "x": ' + b"9" * 5000 + b"}"
+    assert parse([Request("beacon", "POST", b"", body, CLIENT, NOW_MS)], PARSING).rejects
+    assert doubled([body], 0) == []
+
+
 def calls(work: Any) -> int:
     """How many Python functions are called; C functions are not counted."""
     count = 0
