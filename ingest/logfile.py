@@ -8,7 +8,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 
 from consent_filter.errors import Refused
@@ -88,7 +88,7 @@ class LogFile:
         self._file.close()
 
 
-def _decompressed(file: BufferedIOBase) -> BufferedIOBase:
+def _decompressed(file: BufferedReader) -> BufferedIOBase:
     """By the first bytes, not by the name: rotated logs are called anything."""
     magic = file.read(6)
     file.seek(0)

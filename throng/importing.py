@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as File
 
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
@@ -28,8 +28,8 @@ from throng.lock import running
 from throng.settings import load
 
 _WIDTH = 28
-#: What `detail` of a refusal means, where it isn't the name of a list or a rule.
-_DETAILS: Mapping[str, str] = ASIDE | {"empty": "no agent", "is-bot": "list", "crawler-user-agents": "list"}
+#: What the `detail` of a refusal means.
+_DETAILS: Mapping[str, str] = ASIDE | {"empty": "no agent", "prefetch": "fetched ahead, seen by nobody"}
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -38,7 +38,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def run(data: File, files: Sequence[File], site: str, format: str) -> int:
-    """Import the files, one after the other. Raises Misconfigured and Refused, with nothing half done."""
+    """Import the files, one after the other; 1 where one of them could not be read. What has been imported
+    stays so when another file fails, or when this is stopped. Raises Misconfigured and Refused."""
     settings = load(data)
     sites = Sites(settings.site)
     if site not in sites:
@@ -57,16 +58,23 @@ def run(data: File, files: Sequence[File], site: str, format: str) -> int:
         enrich = Enrich(sites, geo.look, hosting=settings.ingest.hosting_is_robot)
         path = Path(sites, enrich, packs, ledger, keys, limits=settings.ingest, bounded=False)
         with closing(Imports(data / "imports.sqlite", log.end().get(PARTITION, 0))) as imports:
-            results = []
+            results, unread = [], 0
             for file in files:
                 keys.importing()
-                with _Bar(file.name) as bar:
-                    results.append(import_file(file, sites[site], format, path, log, imports, bar.show))
-                _say(file, results[-1])
+                try:
+                    with _Bar(file.name) as bar:
+                        results.append(import_file(file, sites[site], format, path, log, imports, bar.show))
+                except Refused as error:
+                    if error.status >= 500:  # not this file's doing: the others would fare no better
+                        raise
+                    print(f"throng: {error.message}", file=sys.stderr)
+                    unread += 1
+                else:
+                    _say(file, results[-1])
     if sum(result.received for result in results):
         _sum(results)
         _next(data, site, packs[site].facts_days, geo.approximate)
-    return 0
+    return 1 if unread else 0
 
 
 class _Bar:
@@ -135,7 +143,7 @@ def _sum(results: Sequence[ImportResult]) -> None:
     print(f"\n  {received:>12,}  received" + (f", of {min(days)} to {max(days)}" if days else ""))
     print(f"  {stored:>12,}  stored")
     for (reason, detail), n in sorted(refused.items(), key=lambda one: -one[1]):
-        print(f"  {n:>12,}  refused: {reason}, {_DETAILS.get(detail, detail)}")
+        print(f"  {n:>12,}  refused: {reason}: {_DETAILS.get(detail, detail)}")
 
 
 def _next(data: File, site: str, facts_days: int, approximate: bool) -> None:

@@ -64,7 +64,7 @@ def unescaped(text: str) -> str:
 def combined(line: str) -> Line | None:
     """A line of the combined format, or None."""
     found = _combined(line)
-    return Line(*found.groups()) if found else None
+    return Line(*found.group(1, 2, 3, 4, 5, 6, 7)) if found else None
 
 
 def common(line: str) -> Line | None:

@@ -7,12 +7,12 @@ import re
 #: What is held against a line, by code: the `detail` of a refusal. `malformed` is invalid, the others are
 #: requests that are no page view.
 ASIDE: dict[str, str] = {
-    "malformed": "the line is not in the format, or its time or address can't be read",
-    "request": "the request was not GET of a path: HEAD, POST, OPTIONS, or nothing that HTTP knows",
-    "status": "it was not answered with a page: redirects, errors, and what is neither 2xx nor 304",
-    "machine": "asked for by programs: robots.txt, sitemaps, /.well-known/, …",
-    "feed": "RSS and Atom",
-    "asset": "images, styles, scripts, fonts, media, downloads: by Content-Type where the log has it",
+    "malformed": "not in the format, or without address or time",
+    "request": "not a GET: HEAD, POST, OPTIONS, what is no HTTP",
+    "status": "a redirect or an error: neither 2xx nor 304",
+    "machine": "robots.txt, sitemaps, /.well-known/",
+    "feed": "RSS or Atom",
+    "asset": "image, style, script, font, media, download",
 }
 
 _REQUEST = re.compile(r"GET (\S.*?)(?: HTTP/\d(?:\.\d)?)?", re.DOTALL)
