@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from consent_filter.counts import Counts
-from consent_filter.raw import Raw
-from ingest.protocols.event import Decoder
+from consent_filter.raw import Ad, Raw
+from ingest.protocols.event import FAULTS, Decoder
 from ingest.protocols.props import Props
+from ingest.redaction import controls, plain
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
 
@@ -25,7 +27,19 @@ class Parsing:
         self.bounded = bounded
         self.decoder = Decoder(limits)
         self.props = Props(limits)
+        #: A site shows few adverts at a time.
+        self.advert = lru_cache(maxsize=4096)(self._advert)
         self.retry_ms = int(limits.retry_hours * 3_600_000)
+
+    def _advert(self, data: bytes) -> Ad | bool | None:
+        """The advert in an event's `ad`; None where it says nothing, False where it is malformed."""
+        try:
+            ad = self.decoder.advert(data)
+        except FAULTS:
+            return False
+        if any(part is not None and controls(part) for part in ad):
+            return False
+        return Ad(*(plain(part) if part else None for part in ad)) if any(ad) else None
 
 
 class Parsed(NamedTuple):

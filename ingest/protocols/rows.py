@@ -131,7 +131,9 @@ def _named(said: Column[Any]) -> Column[str | None]:
     """Ids as text; an empty one is none."""
     if said.values == [None]:
         return said
-    return Column(said.codes, [_id(value) for value in said.values])
+    return Column(
+        said.codes, [value if value.__class__ is str and value else _id(value) for value in said.values]
+    )
 
 
 def _id(said: str | int | None) -> str | None:

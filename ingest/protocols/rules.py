@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from consent_filter.raw import Ad, Column, Raw, pair
-from ingest.protocols.event import FAULTS, TYPES
+from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsing
 from ingest.redaction import controls, plain
 
@@ -41,7 +41,7 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, origins: Callable[[],
         raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
     if raw.ad.values != [None]:
         # Undecoded until here, so that each distinct one is decoded once.
-        adverts = [_advert(data, parsing) for data in cast("list[bytes | None]", raw.ad.values)]
+        adverts = [data and parsing.advert(data) for data in cast("list[bytes | None]", raw.ad.values)]
         _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
         raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
 
@@ -72,16 +72,3 @@ def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]
 def _elsewhere(site: Any, origin: str) -> bool:
     """Whether a page of another origin sent it. Servers and mail programs send no origin at all."""
     return bool(site and site.origins and origin and origin not in site.origins)
-
-
-def _advert(data: bytes | None, parsing: Parsing) -> Ad | bool | None:
-    """The advert, None where there is none, False where it is malformed."""
-    if data is None:
-        return None
-    try:
-        ad = parsing.decoder.advert(data)
-    except FAULTS:
-        return False
-    if any(part is not None and controls(part) for part in ad):
-        return False
-    return Ad(*(plain(part) if part else None for part in ad)) if any(ad) else None
