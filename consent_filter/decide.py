@@ -1,30 +1,32 @@
 """signals + ledger + policy → what may be done with each event. Pure: the same batch, the same decision.
 
-A batch has few distinct situations (regime, choice, word in the ledger, GPC, DNT, is there an id, is it about
-an advert), so the rows are reduced to situations by arithmetic on whole columns, each situation is judged
-once, and the verdicts are spread back. `book.py` judges every row by itself; tests hold the two together.
+A batch has few distinct situations (law, word in the ledger, what each signal says, is there an id, what is
+the event about), so the rows are reduced to situations by arithmetic on whole columns, each situation is
+judged once, and the verdicts are spread back. `book.py` judges every row by itself; tests hold the two
+together. Nothing here depends on another row, so that order and the splitting into batches do not matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from consent_filter.policy import Pack, Regime, mask
-from consent_filter.purpose import Purpose
+from consent_filter.policy import LEDGER, Pack
+from consent_filter.purpose import ALL, BY_NAME, Purpose
 from consent_filter.raw import Column, Raw, column
-from consent_filter.signals.choice import read_all
-from consent_filter.signals.dnt import read as read_dnt
-from consent_filter.signals.gpc import read as read_gpc
+from consent_filter.signals import OWN, SIGNALS, Said
 
 MEASUREMENT = int(Purpose.MEASUREMENT)
 AD_MEASUREMENT = int(Purpose.AD_MEASUREMENT)
+#: An advert's events are for adverts: they carry another pseudonym, and no report on visits may read them.
+_VISITS = int(Purpose.MEASUREMENT | Purpose.RESEARCH)
 
-IDENTIFIED, COOKIELESS, COUNT = "identified", "cookieless", "count"
+IDENTIFIED, COOKIELESS, COUNT, DROP = "identified", "cookieless", "count", "drop"
+KEPT = frozenset({IDENTIFIED, COOKIELESS})
 
 
 class Word(NamedTuple):
@@ -42,9 +44,10 @@ NO_WORD = Word(0, 0)
 class Verdict(NamedTuple):
     """The decision for one situation.
 
-    treatment: identified, cookieless, or count (only a number remains). because: `pack.regime.rule`. signal:
-    which one spoke: choice, ledger, gpc, dnt or none. basis: legal basis of what is kept. reason: why it is
-    refused ("" when kept): consent, signal or erased.
+    granted: bitmask of purposes. treatment: identified or cookieless (kept); count or drop (refused: a number
+    remains, with or without the rule). because: `pack.regime.rule`. signal: whose word decided: choice, gpc,
+    dnt or none. basis: legal basis of what is kept. reason: why it is refused ("" when kept): consent, signal
+    or erased.
     """
 
     granted: int
@@ -60,137 +63,184 @@ class Decision(NamedTuple):
 
     verdict: Column[Verdict]
 
-    def granted(self) -> NDArray[np.uint32]:
-        """Bitmask of purposes a row."""
-        return np.array([v.granted for v in self.verdict.values], np.uint32)[self.verdict.codes]
 
-
-class Law(Struct, frozen=True):
-    """A regime with its purposes as bitmasks, and the name that its rules go by."""
+class Law(Struct, frozen=True, eq=False):
+    """A regime, its purposes as bitmasks, and the name that its rules go by. `denies`, `ends`: by signal."""
 
     name: str
+    refusal: str
+    named: int
     default: int
     cookieless: int
-    gpc: int
-    dnt: int
-    objection: frozenset[str]
-    basis: str
-    cookieless_basis: str
+    denies: dict[str, int]
+    ends: dict[str, int]
+    order: tuple[str, ...]
+    basis: dict[int, str]
+    cookieless_basis: dict[int, str]
+    judged: dict[Any, Verdict]
 
     @classmethod
     def of(cls, pack: Pack, name: str) -> Law:
-        regime: Regime = pack.regimes[name]
+        regime = pack.regimes[name]
+        uses = {int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items()}
+        denies = {signal: sum(BY_NAME[p] for p in set(m.denies)) for signal, m in regime.signals.items()}
         return cls(
-            f"{pack.name}.{name}",
-            mask(regime.default),
-            mask(regime.cookieless),
-            mask(regime.gpc),
-            mask(regime.dnt),
-            frozenset(regime.objection),
-            regime.basis,
-            regime.cookieless_basis,
+            name=f"{pack.name}.{name}",
+            refusal=regime.refusal,
+            named=sum(uses),
+            default=sum(bit for bit, use in uses.items() if use.default),
+            cookieless=sum(bit for bit, use in uses.items() if use.cookieless),
+            denies=denies | dict.fromkeys(OWN, int(ALL)),
+            ends={signal: denies[signal] if m.ends else 0 for signal, m in regime.signals.items()},
+            order=pack.order,
+            basis={bit: use.basis for bit, use in uses.items()},
+            cookieless_basis={bit: use.cookieless for bit, use in uses.items()},
+            judged={},
         )
 
 
+#: Situations that a law remembers the verdict of, and (site, country) pairs whose law is remembered.
+_REMEMBERED = 10_000
+
+
 class Laws:
-    """The law of each (site, country), made once from the packs."""
+    """The law of each (site, country), made once from the packs (by site)."""
 
     def __init__(self, packs: Mapping[str, Pack]) -> None:
         self._packs = packs
         self._of: dict[tuple[str, str], Law] = {}
-        self._made: dict[tuple[str, str], Law] = {}
+        self._made: dict[tuple[int, str], Law] = {}
 
     def of(self, site: str, country: str) -> Law:
         found = self._of.get((site, country))
         if found is None:
             pack = self._packs[site]
-            name = pack.by_country().get(country, pack.otherwise)
-            found = self._made.get((pack.name, name))
-            if found is None:
-                found = self._made[pack.name, name] = Law.of(pack, name)
-            if len(self._of) > 50_000:
+            key = id(pack), pack.regime(country)
+            found = self._made.get(key) or self._made.setdefault(key, Law.of(pack, key[1]))
+            if len(self._of) >= _REMEMBERED:
                 self._of.clear()
             self._of[site, country] = found
         return found
 
+    def rows(self, raw: Raw) -> Column[Law]:
+        """The law of each row."""
+        (site, *others), places = raw.site.values, raw.place
+        if not others:
+            return places.few(lambda place: self.of(site, place.country))
+        countries = places.few(lambda place: place.country)
+        laws = column([self.of(site, country) for site in raw.site.values for country in countries.values])
+        return Column(laws.codes[raw.site.codes * len(countries.values) + countries.codes], laws.values)
 
-def judge(
-    law: Law, said: tuple[int, int], word: Word, has_gpc: bool, has_dnt: bool, has_id: bool, needed: int
-) -> Verdict:
-    """The verdict for one situation. `said` is the choice sent with the event, `needed` its own purpose.
 
-    Any refusal binds, whoever said it and whatever else was granted (standards 1.9). Silence is the regime's
-    default. A browser's objection narrows; an own refusal of the event's purpose ends it.
+def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdict:
+    """The verdict for one situation. `needed`: the purpose that the event is for; `said`: as in SIGNALS.
+
+    Any refusal binds, whoever said it and whatever else was granted (standards 1.9). An own refusal ends
+    what it speaks of; a browser's objection takes back what needs an identifier, and the rest where the
+    regime says so.
     """
-    grant = law.default | said[0] | word.grant
-    deny = said[1] | word.deny
-    signals = (law.gpc if has_gpc else 0) | (law.dnt if has_dnt else 0)
-    granted = grant & ~deny & ~signals
-    objected = "gpc" if has_gpc and "gpc" in law.objection else ""
-    objected = objected or ("dnt" if has_dnt and "dnt" in law.objection else "")
-    own = "choice" if (said[0] | said[1]) & needed else ("ledger" if (word.grant | word.deny) & needed else "")
     if word.erased:
-        return Verdict(0, COUNT, f"{law.name}.erased", "ledger", "", "erased")
-    if deny & needed:
-        return Verdict(0, COUNT, f"{law.name}.refused", own, "", "consent")
-    if granted & needed:
-        explicit = (said[0] | word.grant) & needed
-        basis = "consent" if explicit else law.basis
-        treatment = IDENTIFIED if has_id and granted & MEASUREMENT else COOKIELESS
-        rule = "agreed" if explicit else "default"
-        return Verdict(granted, treatment, f"{law.name}.{rule}", own if explicit else "none", basis, "")
-    if objected:
-        return Verdict(0, COUNT, f"{law.name}.{objected}", objected, "", "signal")
-    exempt = law.cookieless & ~deny
+        return Verdict(0, law.refusal, f"{law.name}.erased", "choice", "", "erased")
+    grant, refused, objected, ended = word.grant, word.deny, 0, 0
+    for signal, one in zip(SIGNALS, said, strict=True):
+        grant |= one.grant
+        if signal in OWN:
+            refused |= one.deny
+        else:
+            objected |= one.deny & law.denies[signal]
+            ended |= one.deny & law.ends[signal]
+    grant &= law.named
+    # Whoever refuses to be measured keeps out of everything but what they have agreed to by name.
+    unmeasured = refused & MEASUREMENT and not grant & needed
+    if refused & needed or unmeasured:
+        speaker = _speaker(law, word, said, deny=needed if refused & needed else MEASUREMENT)
+        rule = "withdrawn" if speaker == LEDGER else "refused"
+        if speaker != LEDGER and said[tuple(SIGNALS).index(speaker)].unreadable:
+            rule = "unreadable"
+        return Verdict(0, law.refusal, f"{law.name}.{rule}", "choice", "", "consent")
+    standing = grant if refused & MEASUREMENT else grant | law.default
+    allowed = standing & ~refused & ~objected
+    exempt = law.cookieless & ~refused & ~ended
+    if allowed & needed:
+        speaker = _speaker(law, word, said, grant=needed) if grant & needed else ""
+        rule = {"": "default", LEDGER: "on_record"}.get(speaker, "agreed")
+        signal = {"": "none", LEDGER: "choice"}.get(speaker, speaker)
+        treatment = IDENTIFIED if has_id and allowed & MEASUREMENT else COOKIELESS
+        basis = "consent" if speaker else law.basis[needed]
+        return Verdict(_scope(allowed, needed), treatment, f"{law.name}.{rule}", signal, basis, "")
+    signal = _speaker(law, word, said, deny=needed) if objected & needed else "none"
     if exempt & needed:
-        blocked = "gpc" if has_gpc and law.gpc & needed else "dnt" if has_dnt and law.dnt & needed else "none"
-        return Verdict(exempt, COOKIELESS, f"{law.name}.cookieless", blocked, law.cookieless_basis, "")
-    if signals & grant & needed:
-        spoke = "gpc" if has_gpc and law.gpc & needed else "dnt"
-        return Verdict(0, COUNT, f"{law.name}.{spoke}", spoke, "", "signal")
-    return Verdict(0, COUNT, f"{law.name}.silence", "none", "", "consent")
+        basis = law.cookieless_basis[needed]
+        return Verdict(_scope(exempt, needed), COOKIELESS, f"{law.name}.cookieless", signal, basis, "")
+    if objected & needed & (standing | law.cookieless):
+        return Verdict(0, law.refusal, f"{law.name}.{signal}", signal, "", "signal")
+    return Verdict(0, law.refusal, f"{law.name}.silence", "none", "", "consent")
+
+
+def _scope(granted: int, needed: int) -> int:
+    """The purposes that may read this event."""
+    return granted & ~_VISITS if needed == AD_MEASUREMENT else granted
+
+
+def _speaker(law: Law, word: Word, said: Sequence[Said], *, grant: int = 0, deny: int = 0) -> str:
+    """Who is first, in the pack's order, to grant or deny that purpose."""
+    heard = dict(zip(SIGNALS, said, strict=True))
+    for name in law.order:
+        one: Word | Said = word if name == LEDGER else heard[name]
+        if one.grant & grant or one.deny & deny & (ALL if name == LEDGER else law.denies[name]):
+            return name
+    raise AssertionError("somebody must have said it")
 
 
 def decide(raw: Raw, words: Column[Word], laws: Laws) -> Decision:
     """A verdict for each row. `words`: what the ledger says of each row's ids (`Ledger.words`)."""
-    countries = column([place.country for place in raw.place.values])
-    sites = raw.site
-    law = column([laws.of(site, country) for site in sites.values for country in countries.values])
-    row_country = countries.codes[raw.place.codes]
-    parts: list[tuple[NDArray[np.int32], int]] = [
-        (law.codes[sites.codes * len(countries.values) + row_country], len(law.values))
-    ]
-    said = read_all(raw.consent.values)
-    parts.append((said.codes[raw.consent.codes], len(said.values)))
-    parts.append((words.codes, len(words.values)))
-    flags = (
-        np.array([read_gpc(v)[1] != 0 for v in raw.gpc.values])[raw.gpc.codes] * 1
-        + np.array([read_dnt(v)[1] != 0 for v in raw.dnt.values])[raw.dnt.codes] * 2
-        + np.array([v.startswith("ad_") for v in raw.type.values])[raw.type.codes] * 8
+    cases = _situations(
+        [
+            laws.rows(raw),
+            words,
+            raw.type.few(_needed),
+            _has_id(raw),
+            *(signal(raw) for signal in SIGNALS.values()),
+        ]
     )
-    users = np.array([v is not None for v in raw.user_id.values])[raw.user_id.codes]
-    devices = np.array([v is not None for v in raw.device_id.values])[raw.device_id.codes]
-    flags += (users | devices) * 4
-    parts.append((flags.astype(np.int32), 16))
-    code = np.zeros(raw.n, np.int64)
-    for codes, width in parts:
-        code = code * width + codes
-    cases = column(code.tolist())
     verdicts = []
-    for case in cases.values:
-        rest, flag = divmod(case, 16)
-        rest, word = divmod(rest, len(words.values))
-        which, spoken = divmod(rest, len(said.values))
-        needed = AD_MEASUREMENT if flag & 8 else MEASUREMENT
-        verdicts.append(
-            judge(
-                law.values[which],
-                said.values[spoken],
-                words.values[word],
-                bool(flag & 1),
-                bool(flag & 2),
-                bool(flag & 4),
-                needed,
-            )
-        )
+    for law, *case in cases.values:
+        key = tuple(case)
+        verdict = law.judged.get(key)
+        if verdict is None:
+            if len(law.judged) >= _REMEMBERED:
+                law.judged.clear()
+            verdict = law.judged[key] = judge(law, *key)
+        verdicts.append(verdict)
     return Decision(Column(cases.codes, verdicts))
+
+
+def _needed(type: str) -> int:
+    return AD_MEASUREMENT if type.startswith("ad_") else MEASUREMENT
+
+
+def _has_id(raw: Raw) -> Column[bool]:
+    """Whether a row has an id of a person or a browser."""
+    user, device = (ids.few(lambda id: id is not None) for ids in (raw.user_id, raw.device_id))
+    there: NDArray[np.bool_] = np.array(user.values)[user.codes] | np.array(device.values)[device.codes]
+    return Column(there.astype(np.int32), [False, True])
+
+
+def _situations(parts: Sequence[Column[Any]]) -> Column[tuple[Any, ...]]:
+    """The distinct combinations of several columns of the same rows."""
+    code = np.zeros(len(parts[0].codes), np.int64)
+    varying = [part for part in parts if len(part.values) > 1]
+    for part in varying:
+        code = code * len(part.values) + part.codes
+    few = column(code.tolist())
+    found = []
+    for case in few.values:
+        values = []
+        for part in reversed(parts):
+            if len(part.values) > 1:
+                case, index = divmod(case, len(part.values))
+                values.append(part.values[index])
+            else:
+                values.append(part.values[0])
+        found.append(tuple(reversed(values)))
+    return Column(few.codes, found)

@@ -15,6 +15,8 @@ from consent_filter.purpose import ALL, Purpose
 
 _MEASURE = Purpose.MEASUREMENT | Purpose.RESEARCH
 _ADVERT = Purpose.AD_MEASUREMENT
+#: What the policy lists for impressions besides the advert itself (M32).
+_SEEN = _MEASURE | _ADVERT
 #: What a record needs to be a record at all, whatever purpose was granted.
 _ANY = ALL
 
@@ -58,13 +60,20 @@ FIELDS: tuple[Field, ...] = (
     Field("site", _S, "the site, as named in the settings", _ANY, raw=True),
     Field("time", _MS, "when it happened, UTC, bounded by the time of receipt", _ANY, raw=True),
     Field("received", _MS, "when it was received, UTC; retention runs from here", _ANY, raw=True),
-    Field("type", _S, "page_view, click, event, engagement, vital, ad_impression, ad_viewable, ad_click", _ANY,
-          raw=True),
+    Field(
+        "type",
+        _S,
+        "page_view, click, event, engagement, vital or ad_impression, ad_viewable, ad_click",
+        _ANY,
+        raw=True,
+    ),
     Field("protocol", _S, "how it came: beacon, pixel, advert, weblog", _ANY, raw=True),
     Field("day", pa.date32(), "the day in the site's own time zone", _ANY),
     Field("offset_min", pa.int16(), "the site's offset from UTC at that moment, in minutes", _ANY),
-    Field("event_id", pa.uint64(), "keyed hash of (site, id): finds retries; null when none was sent", _ANY, RETRY),
-    Field("person", pa.uint64(), "pseudonym; its top bits are the bucket", _ANY),
+    Field(
+        "event_id", pa.uint64(), "keyed hash of (site, id): finds retries; null where no id came", _ANY, RETRY
+    ),
+    Field("person", pa.uint64(), "pseudonym, another one for adverts; its top bits are the bucket", _ANY),
     Field("treatment", _S, "identified or cookieless: how the pseudonym was made", _ANY),
     Field("purposes", pa.uint32(), "bitmask of the purposes granted", _ANY),
     Field("because", _S, "the rule that decided, as `policy.regime.rule`", _ANY),
@@ -73,20 +82,20 @@ FIELDS: tuple[Field, ...] = (
     Field("policy", _S, "policy pack and its version", _ANY),
     # What measurement reads.
     Field("name", _S, "name of a custom event, or the target kind of a click", raw=True),
-    Field("path", _S, "the page, templated and scrubbed, without query"),
+    Field("path", _S, "the page, templated and scrubbed, without query", _SEEN),
     Field("utm_source", _S, "campaign source"),
     Field("utm_medium", _S, "campaign medium"),
     Field("utm_campaign", _S, "campaign name"),
     Field("utm_term", _S, "campaign term"),
     Field("utm_content", _S, "campaign content"),
     Field("referrer_host", _S, "host of the referring page"),
-    Field("referrer_group", _S, "search, social, mail, referral, direct, internal or campaign"),
-    Field("browser", _S, "browser family"),
-    Field("browser_version", _S, "major version"),
-    Field("os", _S, "operating system family"),
-    Field("os_version", _S, "major version, or null where browsers freeze it"),
-    Field("device", _S, "desktop, mobile, tablet, tv, console, other"),
-    Field("continent", _S, "two letters"),
+    Field("referrer_group", _S, "search, social, mail, referral, direct, internal or campaign", _SEEN),
+    Field("browser", _S, "browser family", _SEEN),
+    Field("browser_version", _S, "major version", _SEEN),
+    Field("os", _S, "operating system family", _SEEN),
+    Field("os_version", _S, "major version, or null where browsers freeze it", _SEEN),
+    Field("device", _S, "desktop, mobile, tablet, tv, console, other", _SEEN),
+    Field("continent", _S, "two letters", _SEEN),
     Field("country", _S, "ISO 3166 alpha-2; ZZ when unknown", _ANY),
     Field("region", _S, "first subdivision, where the database has it"),
     Field("network", _S, "residential, mobile, business, hosting or unknown"),

@@ -1,53 +1,69 @@
 """The consent ledger: who chose what, when, and with which salt a pseudonym is made. SQLite.
 
-Ids are kept as keyed hashes only. Every change is a link in a chain of commitments (salted hashes): the
-contents can be deleted, and the chain still verifies. Forgetting a person is deleting the salt of the record:
-nobody can make that pseudonym again. One process writes (the collector); others open it to read.
+Ids are kept as keyed hashes only. Every choice is a link in a chain of commitments (salted hashes): the
+contents can be deleted, and the chain still verifies. Forgetting a person is deleting the salts: nobody can
+make that pseudonym again. One process writes (the collector); others open it to read.
+
+What is looked up for every event is held in memory, so that `words` and `persons` never touch the disk. Salts
+are only ever added at the end of their table, and found through memory: a commit writes one or two pages,
+whatever the number of people (a table ordered by hash writes one page for each new person).
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from consent_filter.decide import MEASUREMENT, NO_WORD, Word
-from consent_filter.pseudonym import Keyring
+from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
+from consent_filter.errors import Broken, Refused
+from consent_filter.pseudonym import Keyring, hashes
 from consent_filter.purpose import names
-from consent_filter.raw import Column, Raw, column, pair
-from consent_filter.signals.choice import bits
+from consent_filter.raw import Column, Raw, pair
+from consent_filter.signals.choice import understand
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS record (
-  key BLOB PRIMARY KEY, salt BLOB, "grant" INTEGER NOT NULL, deny INTEGER NOT NULL, since INTEGER NOT NULL
+CREATE TABLE IF NOT EXISTS salt (
+  seq INTEGER PRIMARY KEY, key BLOB NOT NULL, purpose INTEGER NOT NULL, salt BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS choice (
+  key BLOB PRIMARY KEY, granted INTEGER NOT NULL, denied INTEGER NOT NULL, erased INTEGER NOT NULL,
+  since INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS withdrawn (person INTEGER PRIMARY KEY, since INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS chain (
   seq INTEGER PRIMARY KEY, commitment BLOB NOT NULL, link BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS content (seq INTEGER PRIMARY KEY, nonce BLOB NOT NULL, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS content (
+  seq INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce BLOB NOT NULL, text TEXT NOT NULL
+);
 """
 _FIRST = b"\0" * 32
+_SALT = 16
+#: Keyed hashes of ids seen lately; a visitor sends several events.
+_REMEMBERED = 50_000
+#: Which key makes the pseudonym for which purpose: they do not join.
+_KEYS = {MEASUREMENT: "identity", AD_MEASUREMENT: "advertising"}
+
+Id = tuple[str, str, str]
 
 
-class Entry(Struct):
-    """What is known of one id. `salt` is None once the person is forgotten."""
+class Entry(NamedTuple):
+    """The standing choice of one id: bitmasks, and when it was last changed (UTC milliseconds)."""
 
-    salt: bytes | None
     grant: int
     deny: int
     since: int
-
-    def word(self) -> Word:
-        return Word(self.grant, self.deny)
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -55,25 +71,38 @@ def _hash(*parts: bytes) -> bytes:
 
 
 class Ledger:
-    """`words` and `persons` never touch the disk; `put` and `flush` return when it is durable."""
+    """`put`, `erase` and `flush` are durable on return; a disk that fails is an OSError, and nothing changed.
 
-    def __init__(self, database: sqlite3.Connection, keys: Keyring, read_only: bool) -> None:
-        self._database, self._keys, self._read_only = database, keys, read_only
-        self._lock = threading.Lock()
-        self._new: dict[bytes, Entry] = {}
-        rows = database.execute('SELECT key, salt, "grant", deny, since FROM record')
-        self._entries: dict[bytes, Entry] = {key: Entry(*rest) for key, *rest in rows}
+    Events that carry a new pseudonym may be stored only after `flush`. Any thread may call anything. `keys` may be left out where ids are not looked up: to `verify`, or to read who has withdrawn.
+    """
+
+    def __init__(self, database: sqlite3.Connection, keys: Keyring | None, read_only: bool) -> None:
+        self._database, self._held_keys, self._read_only = database, keys, read_only
+        self._writing, self._noting = threading.Lock(), threading.Lock()
+        self._seen: dict[Id, bytes] = {}
+        self._words: dict[bytes, Word] = {}
+        self._since: dict[bytes, int] = {}
+        # purpose → key → salt and, behind it, where it stands in the table: 24 bytes a person.
+        self._salts: dict[int, dict[bytes, bytes]] = {purpose: {} for purpose in _KEYS}
+        # New salts that only memory has: (purpose, key) → the same 24 bytes.
+        self._pending: dict[tuple[int, bytes], bytes] = {}
+        self._last = 0
+        self._load()
 
     @classmethod
-    def open(cls, path: Path, keys: Keyring, *, read_only: bool = False) -> Ledger:
+    def open(cls, path: Path, keys: Keyring | None = None, *, read_only: bool = False) -> Ledger:
         """The ledger in that file. Opened to read, a missing file is an empty ledger."""
         if read_only:
             if not path.exists():
                 return cls.memory(keys)
-            database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'content'").fetchone():
+                database.close()  # made a moment ago, and not yet filled
+                return cls.memory(keys)
             return cls(database, keys, True)
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        path.chmod(0o600)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA secure_delete=ON")
@@ -81,128 +110,214 @@ class Ledger:
         return cls(database, keys, False)
 
     @classmethod
-    def memory(cls, keys: Keyring) -> Ledger:
+    def memory(cls, keys: Keyring | None = None) -> Ledger:
+        """A ledger that is kept nowhere."""
         database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         database.executescript(_TABLES)
         return cls(database, keys, False)
 
-    def key(self, site: str, kind: str, id: str) -> bytes:
-        """How an id (kind: user or device) is found here: its keyed hash."""
-        one = self._keys.state("ledger").copy()
-        one.update(f"{site}\0{kind}\0{id}".encode("utf-8", "surrogatepass"))
-        return bytes(one.digest())
+    def _load(self) -> None:
+        for seq, key, purpose, salt in self._database.execute("SELECT seq, key, purpose, salt FROM salt"):
+            self._salts[purpose][key] = salt + seq.to_bytes(8, "big")
+            self._last = max(self._last, seq)
+        for key, *word, since in self._database.execute(
+            "SELECT key, granted, denied, erased, since FROM choice"
+        ):
+            self._words[key], self._since[key] = Word(word[0], word[1], bool(word[2])), since
+
+    @property
+    def _keys(self) -> Keyring:
+        if self._held_keys is None:
+            raise Broken("this ledger was opened without keys: ids cannot be looked up")
+        return self._held_keys
+
+    # What is asked for every event.
 
     def words(self, raw: Raw) -> Column[Word]:
         """What has been said by the person behind each row; a word for either id counts, refusals of both."""
-        if raw.user_id.values == [None] and raw.device_id.values == [None]:
+        if not self._words:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
-        users = self._words(pair(raw.site, raw.user_id), "user")
-        devices = self._words(pair(raw.site, raw.device_id), "device")
-        both = pair(users, devices)
-        joined = column([_join(user, device) for user, device in both.values])
-        return Column(joined.codes[both.codes], joined.values)
+        user = pair(raw.site, raw.user_id).few(lambda id: self._word(id[0], "user", id[1]))
+        device = pair(raw.site, raw.device_id).few(lambda id: self._word(id[0], "device", id[1]))
+        return pair(user, device).few(lambda both: _join(*both))
 
-    def _words(self, ids: Column[tuple[str, str | None]], kind: str) -> Column[Word]:
-        entries = self._entries
-        said = [
-            NO_WORD if id is None or (entry := entries.get(self.key(site, kind, id))) is None else entry.word()
-            for site, id in ids.values
-        ]
-        distinct = column(said)
-        return Column(distinct.codes[ids.codes], distinct.values)
+    def _word(self, site: str, kind: str, id: str | None) -> Word:
+        return NO_WORD if id is None else self._words.get(self._key(site, kind, id), NO_WORD)
 
-    def persons(self, ids: list[tuple[str, str, str]]) -> NDArray[np.uint64]:
-        """The pseudonym of each (site, kind, id). A new id gets a salt; `flush` makes it durable."""
-        state, digests = self._keys.state("identity"), []
-        for site, kind, id in ids:
-            key = self.key(site, kind, id)
-            entry = self._entries.get(key)
-            if entry is None or entry.salt is None:
-                since = entry.since if entry else 0
-                entry = Entry(secrets.token_bytes(16), entry.grant if entry else 0, entry.deny if entry else 0, since)
-                self._entries[key] = entry
-                with self._lock:
-                    self._new[key] = entry
-            assert entry.salt is not None
-            one = state.copy()
-            one.update(entry.salt + key)
-            digests.append(one.digest()[:8])
-        return np.frombuffer(b"".join(digests), "<u8")
+    def persons(self, purpose: int, ids: Sequence[Id]) -> NDArray[np.uint64]:
+        """The pseudonym of each (site, kind, id) for a purpose; kind is user or device.
+
+        An id that has none yet is given a salt, which `flush` makes durable before the event is.
+        """
+        salts = self._salts[purpose]
+        keys = [self._key(*id) for id in ids]
+        texts = [(salts.get(key) or self._salt(purpose, key))[:_SALT] + key for key in keys]
+        return hashes(self._keys.state(_KEYS[purpose]), texts)
+
+    def _salt(self, purpose: int, key: bytes) -> bytes:
+        if self._read_only:
+            raise Broken("only the collector gives ids a pseudonym; this process reads the ledger")
+        with self._noting:
+            found = self._salts[purpose].get(key)
+            if found is None:
+                self._last += 1
+                found = secrets.token_bytes(_SALT) + self._last.to_bytes(8, "big")
+                self._salts[purpose][key] = self._pending[purpose, key] = found
+        return found
 
     def flush(self) -> None:
-        """Make the salts of new ids durable: call before the events that use them are appended."""
-        with self._lock:
-            if not self._new or self._read_only:
+        """Make new salts durable, in one transaction: a pseudonym that is stored can always be withdrawn."""
+        with self._writing:
+            with self._noting:
+                pending = dict(self._pending)
+            if not pending:
                 return
-            rows = [(key, e.salt, e.grant, e.deny, e.since) for key, e in self._new.items()]
+            rows = [
+                (int.from_bytes(salt[_SALT:], "big"), key, purpose, salt[:_SALT])
+                for (purpose, key), salt in pending.items()
+            ]
             with self._transaction():
-                self._database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)", rows)
-            self._new = {}
+                self._database.executemany("INSERT INTO salt VALUES (?, ?, ?, ?)", rows)
+            with self._noting:
+                for new in pending:
+                    del self._pending[new]
 
-    def put(self, site: str, kind: str, id: str, choice: Mapping[str, object], source: str, now: int) -> Entry:
+    def _key(self, site: str, kind: str, id: str) -> bytes:
+        """How an id is found here: its keyed hash."""
+        found = self._seen.get((site, kind, id))
+        if found is None:
+            one = self._keys.state("ledger").copy()
+            one.update(f"{site}\0{kind}\0{id}".encode("utf-8", "surrogatepass"))
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            found = self._seen[site, kind, id] = bytes(one.digest())
+        return found
+
+    # What people say.
+
+    def put(
+        self, site: str, kind: str, id: str, choice: Mapping[str, object], source: str, now: int
+    ) -> Entry:
         """Record a choice, durable on return; it binds the next event. `now` is UTC milliseconds.
 
-        Refusing measurement forgets the pseudonym: its rows leave the reports, and the salt is deleted.
+        The latest word on each purpose stands; a purpose not spoken of stays as it was. Refusing measurement,
+        or advert measurement, withdraws the pseudonym made for it: its rows leave the reports and its salt is
+        deleted. Raises Refused for what is no choice, OSError when it cannot be written.
         """
-        grant, deny = bits(dict(choice))
-        key = self.key(site, kind, id)
-        old = self._entries.get(key)
-        withdrawn = None
-        salt = old.salt if old else None
-        if deny & MEASUREMENT and salt is not None:
-            withdrawn = int(self.persons([(site, kind, id)])[0])
-            salt = None
-        entry = Entry(salt, grant, deny, now)
-        text = json.dumps(
-            {"key": key.hex(), "granted": names(grant), "denied": names(deny), "source": source, "at": now}
-        )
-        with self._lock, self._transaction():
-            row = (key, salt, grant, deny, now)
-            self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)", row)
-            if withdrawn is not None:
-                signed = withdrawn - (1 << 64) if withdrawn >> 63 else withdrawn
-                self._database.execute("INSERT OR IGNORE INTO withdrawn VALUES (?, ?)", (signed, now))
-            self._link(text)
-            self._new.pop(key, None)
-        self._entries[key] = entry
-        return entry
+        said = understand(dict(choice))
+        if said.unreadable:
+            raise Refused(400, "consent", "consent is an object of purpose to true or false")
+        key = self._key(site, kind, id)
+        with self._writing:
+            old = self._words.get(key, NO_WORD)
+            word = Word((old.grant | said.grant) & ~said.deny, (old.deny & ~said.grant) | said.deny)
+            text = {"granted": names(said.grant), "denied": names(said.deny), "source": source, "at": now}
+            self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
+        return Entry(word.grant, word.deny, now)
+
+    def erase(self, site: str, kind: str, id: str, source: str, now: int) -> None:
+        """Forget the person: pseudonyms withdrawn, salts and the contents of the chain deleted.
+
+        What is left is the keyed hash of the id, so that what comes late is refused; a new choice lifts it.
+        """
+        key = self._key(site, kind, id)
+        with self._writing:
+            self._say(key, Word(0, 0, True), {"erased": True, "source": source, "at": now}, now, forget=_KEYS)
 
     def get(self, site: str, kind: str, id: str) -> Entry | None:
         """What that id has chosen; None if it has said nothing."""
-        entry = self._entries.get(self.key(site, kind, id))
-        return entry if entry and entry.since else None
+        key = self._key(site, kind, id)
+        word = self._words.get(key)
+        return None if word is None or word.erased else Entry(word.grant, word.deny, self._since[key])
 
-    def _link(self, text: str) -> None:
+    def withdrawn(self) -> NDArray[np.uint64]:
+        """Everyone whose rows no report may count any more, in ascending order."""
+        rows = self._database.execute("SELECT person FROM withdrawn").fetchall()
+        return np.sort(np.array([person for (person,) in rows], np.int64).view(np.uint64))
+
+    def _say(
+        self,
+        key: bytes,
+        word: Word,
+        text: Mapping[str, object],
+        now: int,
+        forget: Sequence[int] | dict[int, str],
+    ) -> None:
+        gone = {purpose: self._salts[purpose][key] for purpose in forget if key in self._salts[purpose]}
+        persons = [
+            int(hashes(self._keys.state(_KEYS[purpose]), [salt[:_SALT] + key])[0])
+            for purpose, salt in gone.items()
+        ]
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO choice VALUES (?, ?, ?, ?, ?)",
+                (key, word.grant, word.deny, word.erased, now),
+            )
+            for person in persons:
+                signed = person - (1 << 64) if person >> 63 else person
+                self._database.execute("INSERT OR IGNORE INTO withdrawn VALUES (?, ?)", (signed, now))
+            for salt in gone.values():
+                self._database.execute(
+                    "DELETE FROM salt WHERE seq = ?", (int.from_bytes(salt[_SALT:], "big"),)
+                )
+            if word.erased:
+                self._database.execute("DELETE FROM content WHERE key = ?", (key,))
+            self._link(key, json.dumps(text))
+        self._words[key], self._since[key] = word, now
+        with self._noting:
+            for purpose in gone:
+                del self._salts[purpose][key]
+                self._pending.pop((purpose, key), None)
+        if gone or word.erased:
+            # What was deleted must leave the write-ahead log too. Where a reader is in the way, the next
+            # checkpoint does it.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    # The chain.
+
+    def _link(self, key: bytes, text: str) -> None:
         last = self._database.execute("SELECT seq, link FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
         seq, link = last or (0, _FIRST)
         nonce = secrets.token_bytes(16)
-        commitment = _hash(nonce, text.encode())
+        commitment = _hash(nonce, key, text.encode())
         self._database.execute(
             "INSERT INTO chain VALUES (?, ?, ?)", (seq + 1, commitment, _hash(link, commitment))
         )
-        self._database.execute("INSERT INTO content VALUES (?, ?, ?)", (seq + 1, nonce, text))
+        self._database.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (seq + 1, key, nonce, text))
 
     def verify(self) -> bool:
         """Whether no link was changed, and every content that is still there is what was committed to."""
         link, expected = _FIRST, 1
         rows = self._database.execute(
-            "SELECT seq, commitment, link, nonce, text FROM chain LEFT JOIN content USING (seq) ORDER BY seq"
+            "SELECT seq, commitment, link, key, nonce, text FROM chain LEFT JOIN content USING (seq)"
+            " ORDER BY seq"
         )
-        for seq, commitment, said, nonce, text in rows:
+        for seq, commitment, said, key, nonce, text in rows:
             link = _hash(link, commitment)
             if seq != expected or link != said:
                 return False
-            if nonce is not None and _hash(nonce, text.encode()) != commitment:
+            if nonce is not None and _hash(nonce, key, text.encode()) != commitment:
                 return False
             expected += 1
         return True
 
-    def _transaction(self) -> sqlite3.Connection:
-        if not self._database.in_transaction:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, on the disk when it ends."""
+        try:
             self._database.execute("BEGIN IMMEDIATE")
-        return self._database
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.EIO, f"the consent ledger cannot be written: {error}") from None
 
     def close(self) -> None:
+        """Close the file."""
         self._database.close()
 
 
@@ -210,18 +325,11 @@ def withdrawn(path: Path) -> NDArray[np.uint64]:
     """Everyone whose rows no report may count any more: read by the pipeline, in a process of its own."""
     if not path.exists():
         return np.zeros(0, np.uint64)
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        rows = database.execute("SELECT person FROM withdrawn ORDER BY person").fetchall()
-    except sqlite3.OperationalError:  # made, but not yet filled
-        rows = []
-    finally:
-        database.close()
-    return np.array([person for (person,) in rows], np.int64).view(np.uint64)
+    with closing(Ledger.open(path, read_only=True)) as ledger:
+        return ledger.withdrawn()
 
 
 def _join(user: Word, device: Word) -> Word:
-    if user is device:
-        return user
+    """The word of two ids of one event: what either refuses is refused."""
     deny = user.deny | device.deny
     return Word((user.grant | device.grant) & ~deny, deny, user.erased or device.erased)

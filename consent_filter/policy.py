@@ -1,13 +1,15 @@
 """Policy packs: what the law and the published policy say, read from TOML, refusing every unknown key.
 
-A pack divides the world into regimes by country. A regime says what is granted by default, what each signal
-denies, whether measuring without an identifier needs nobody's agreement, and on which legal basis.
+A pack divides the world into regimes by country. A regime says of each purpose on which legal basis it
+stands, whether it is granted while nobody has spoken, and whether it may go on without an identifier where it
+is not granted; and of each browser signal what it denies. A purpose that a regime does not name is never
+granted there, whatever anybody says: new uses need a new version of the policy first (M64).
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,48 +18,85 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from consent_filter.purpose import BY_NAME
+from consent_filter.signals import OWN, SIGNALS
 from consent_filter.site import Site
+
+KINDS = ("opt_in", "opt_out", "notice")
+BASES = ("consent", "legitimate_interest", "exempt", "notice")
+REFUSALS = ("count", "drop")
+#: The visitor's word in the ledger: heard like a signal, and like a choice it cannot be weakened.
+LEDGER = "ledger"
+
+
+def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise Misconfigured(key, value, f"one of {', '.join(allowed)}")
+
+
+class Use(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One purpose in one regime (M66).
+
+    basis: the legal basis of what is granted by default. default: granted while nobody has said anything.
+    cookieless: the legal basis for going on without an identifier where it is not granted; "" is none.
+    """
+
+    basis: str
+    default: bool = False
+    cookieless: str = ""
+
+    def __post_init__(self) -> None:
+        _one_of("basis", self.basis, BASES)
+        _one_of("cookieless", self.cookieless, (*BASES, ""))
+
+
+class Meaning(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a browser's signal means in one regime (M106, M107).
+
+    denies: the purposes that it takes back; none of them is "ignored". ends: it also ends what goes on
+    without an identifier, so that only a count remains.
+    """
+
+    denies: tuple[str, ...]
+    ends: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.denies:
+            _one_of("signals.denies", name, BY_NAME)
 
 
 class Regime(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The rules of one group of countries.
 
-    kind: opt_in, opt_out or notice. countries: ISO codes, or names of the pack's groups. basis: legal basis
-    of what is granted by default. default: purposes granted while nobody has said anything. cookieless:
-    purposes allowed without agreement when no identifier is used (CNIL's exemption, Art. 82 LIL guidelines).
-    gpc, dnt: purposes that the signal denies. objection: signals that also end cookieless measurement;
-    an own refusal of measurement always does.
+    kind: opt_in, opt_out or notice. countries: ISO 3166 codes, or names of the pack's groups. refusal: what a
+    refused event leaves behind: "count" (a number by the rule that refused it) or "drop" (a number that tells
+    no rule, as the balance needs one). purposes, signals: as above; every browser signal is spoken of.
     """
 
     kind: str
     countries: tuple[str, ...] = ()
-    basis: str
-    default: tuple[str, ...] = ()
-    cookieless: tuple[str, ...] = ()
-    cookieless_basis: str = "exempt"
-    gpc: tuple[str, ...] = ()
-    dnt: tuple[str, ...] = ()
-    objection: tuple[str, ...] = ()
+    refusal: str = "count"
+    purposes: dict[str, Use]
+    signals: dict[str, Meaning]
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise Misconfigured("regime.kind", self.kind, f"one of {', '.join(KINDS)}")
-        for key in ("default", "cookieless", "gpc", "dnt"):
-            for name in getattr(self, key):
-                if name not in BY_NAME:
-                    raise Misconfigured(f"regime.{key}", name, f"one of {', '.join(BY_NAME)}")
-        for name in self.objection:
-            if name not in ("gpc", "dnt"):
-                raise Misconfigured("regime.objection", name, "gpc or dnt")
-        if self.kind == "opt_in" and self.default:
-            raise Misconfigured("regime.default", self.default, "empty where agreement is needed first")
-
-
-KINDS = ("opt_in", "opt_out", "notice")
+        _one_of("regime.kind", self.kind, KINDS)
+        _one_of("regime.refusal", self.refusal, REFUSALS)
+        for name, use in self.purposes.items():
+            _one_of("regime.purposes", name, BY_NAME)
+            if self.kind == "opt_in" and (use.default or use.basis != "consent"):
+                raise Misconfigured(
+                    f"regime.purposes.{name}",
+                    use.basis,
+                    "consent, and no default, where agreement comes first",
+                )
+        if set(self.signals) != set(SIGNALS) - OWN:
+            raise Misconfigured(
+                "regime.signals", sorted(self.signals), f"exactly {', '.join(sorted(set(SIGNALS) - OWN))}"
+            )
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which requirement is fulfilled by which key of the pack; a test checks that the key is there."""
+    """Which requirement is fulfilled by which key of the pack; a test looks each of them up."""
 
     requirement: str
     by: str
@@ -65,37 +104,53 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One pack. `otherwise` is the regime of every country that no other names, and of an unknown one."""
+    """One pack, made from one published policy.
+
+    version: goes with every event (M2). policy: which text. otherwise: the regime of every country that no
+    regime names. order: whose word is heard first; a refusal binds whoever says it, so that the order decides
+    only whose it is said to be. adult_from: the age from which the site may be used (M86). facts_days: how
+    long facts are kept (M79). recipients: to whom what may go. warnings: where the text contradicts itself or
+    the law. rules: which requirement stands where.
+    """
 
     name: str
     version: str
     policy: str
     otherwise: str
-    facts_days: int = 760
+    order: tuple[str, ...]
+    adult_from: int
+    facts_days: int
+    recipients: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
     regimes: dict[str, Regime]
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.otherwise not in self.regimes:
-            raise Misconfigured("otherwise", self.otherwise, f"one of {', '.join(self.regimes)}")
+        _one_of("otherwise", self.otherwise, self.regimes)
+        if sorted(self.order) != sorted([LEDGER, *SIGNALS]):
+            raise Misconfigured("order", list(self.order), f"{LEDGER}, {', '.join(SIGNALS)}: each once")
         if not 1 <= self.facts_days <= 760:
-            raise Misconfigured("facts_days", self.facts_days, "1 to 760 (25 months)")
+            raise Misconfigured("facts_days", self.facts_days, "1 to 760 (25 months, CNIL)")
+        self.by_country()
 
     def by_country(self) -> dict[str, str]:
-        """Country to the name of its regime, for every country named."""
+        """Country to the name of its regime, for every country that is named."""
         found: dict[str, str] = {}
         for name, regime in self.regimes.items():
             for word in regime.countries:
                 for country in self.groups.get(word, (word,)):
+                    if len(country) != 2 or not country.isupper():
+                        raise Misconfigured(
+                            "countries", country, "an ISO 3166 code or one of the pack's groups"
+                        )
                     if found.setdefault(country, name) != name:
                         raise Misconfigured("countries", country, "in one regime only")
         return found
 
-
-def mask(names: tuple[str, ...]) -> int:
-    """Names of purposes as a bitmask."""
-    return sum(BY_NAME[name] for name in dict.fromkeys(names))
+    def regime(self, country: str) -> str:
+        """The name of the regime that holds in a country. "ZZ" is a country that nobody knows."""
+        return self.by_country().get(country, self.otherwise)
 
 
 def load(name: str) -> Pack:
@@ -105,12 +160,10 @@ def load(name: str) -> Pack:
             text = Path(name).read_text()
         else:
             text = (files("consent_filter") / "packs" / f"{name}.toml").read_text()
-        pack = msgspec.convert(tomllib.loads(text), Pack)
-        pack.by_country()
-        return pack
+        return msgspec.convert(tomllib.loads(text), Pack)
     except OSError:
         raise Misconfigured("site.pack", name, "a pack that ships, or the path of a .toml file") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise Misconfigured("site.pack", name, str(error)) from None
 
 

@@ -1,9 +1,9 @@
 """Keys and the pseudonyms made with them. A key for each purpose, so that pseudonyms do not join across them.
 
 Day keys come from a one-way ratchet: the chain of the next day is the hash of today's, and the old one is
-destroyed, so that several processes agree without exchanging anything and nobody can go back. A key of a day
-is destroyed 48 hours after that day has ended in UTC. An import's day keys come from a key of its own, kept
-for 48 hours after its last use, so that a day spread over several files keeps one pseudonym a visitor.
+destroyed, so that several processes agree without exchanging anything and nobody can go back. A day's key is
+destroyed 48 hours after the day has begun in UTC. Days of imported logs get their keys from another, which
+lives for 48 hours too: a day spread over several files keeps one pseudonym a visitor meanwhile.
 """
 
 from __future__ import annotations
@@ -13,25 +13,28 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.errors import Broken
+from consent_filter.raw import Column
 
 _DAY = 86_400
-#: Whole days after its own that a day's key is kept: 48 hours after the day's end.
-KEPT_DAYS = 2
-#: Seconds that an import's key is kept after its last use.
+#: Whole days that a day's key outlives its own day: destroyed 48 hours after the day began.
+_KEPT_DAYS = 1
+#: How many days ahead of UTC a site's own day may be (UTC+14).
+_AHEAD = 1
+#: Seconds that an import's key lives.
 IMPORT_KEPT = 2 * _DAY
-#: How far ahead of UTC a site's own day may be.
-_AHEAD = 2
-_PURPOSES = ("identity", "ledger", "event_id")
+#: Bytes of the hash that each key makes: what is stored as a number has eight.
+_PURPOSES = {"identity": 8, "ledger": 16, "event_id": 8, "advertising": 8, "rate": 16}
 
 
 def _derive(key: bytes, what: bytes) -> bytes:
@@ -39,82 +42,115 @@ def _derive(key: bytes, what: bytes) -> bytes:
 
 
 class Keyring:
-    """The keys of one data folder. `memory()` keeps them nowhere, for tests and for `explain`."""
+    """The keys of one data folder, held in its file and in memory. Processes that share the file agree.
 
-    def __init__(self, path: Path | None, now: Callable[[], float] = time.time) -> None:
+    `importing`: the days are those of old logs, and their keys come from the import's key.
+    """
+
+    def __init__(
+        self, path: Path | None, now: Callable[[], float] = time.time, *, importing: bool = False
+    ) -> None:
         self._path, self._now = path, now
+        self._importing = importing
         self._held: dict[str, Any] = {}
         self._states: dict[tuple[str, int], Any] = {}
-        self._importing = False
-        self.roll()
+        self._roll()
 
     @classmethod
-    def open(cls, path: Path, now: Callable[[], float] = time.time) -> Keyring:
-        """The keyring in that file (mode 0600), made if there is none. Several processes may share it."""
+    def open(cls, path: Path, now: Callable[[], float] = time.time, *, importing: bool = False) -> Keyring:
+        """The keyring in that file (mode 0600), made if there is none. `now`: seconds since 1970."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(path, now)
+        return cls(path, now, importing=importing)
 
     @classmethod
-    def memory(cls, now: Callable[[], float] = time.time) -> Keyring:
-        return cls(None, now)
-
-    def roll(self) -> None:
-        """Destroy what has had its time. Call now and then; a clock that steps back brings no key back."""
-        with self._file() as held:
-            before = json.dumps(held, sort_keys=True)
-            for purpose in _PURPOSES:
-                held.setdefault(purpose, secrets.token_hex(32))
-            oldest = int(self._now() // _DAY) - KEPT_DAYS
-            held.setdefault("chain", {"day": oldest, "key": secrets.token_hex(32)})
-            chain = held["chain"]
-            while chain["day"] < oldest:
-                chain["key"] = _derive(bytes.fromhex(chain["key"]), b"next").hex()
-                chain["day"] += 1
-            if "import" in held and self._now() - held["import"]["used"] > IMPORT_KEPT:
-                del held["import"]
-            changed = json.dumps(held, sort_keys=True) != before
-        self._held = held
-        if changed:
-            self._states.clear()
+    def memory(cls, now: Callable[[], float] = time.time, *, importing: bool = False) -> Keyring:
+        """Keys that are kept nowhere: for tests, benchmarks and `explain`."""
+        return cls(None, now, importing=importing)
 
     def importing(self) -> None:
-        """Make day pseudonyms with the import's key from now on (made if there is none)."""
-        with self._file() as held:
-            held.setdefault("import", {"key": secrets.token_hex(32)})["used"] = self._now()
-        self._held, self._importing = held, True
-        self._states.clear()
+        """From now on the days are those of old logs."""
+        self._importing = True
+        self._roll()
+
+    def roll(self) -> None:
+        """Destroy what has had its time. Asking for a day does it too; an idle process calls it."""
+        if self._due():
+            self._roll()
 
     def state(self, purpose: str) -> Any:
-        """A keyed BLAKE2b of 16 bytes to `copy()`: identity, ledger or event_id."""
+        """A keyed BLAKE2b to `copy()`: identity, event_id, advertising (8 bytes), ledger or rate (16)."""
         found = self._states.get((purpose, 0))
         if found is None:
             key = bytes.fromhex(self._held[purpose])
-            found = self._states[purpose, 0] = blake2b(key=key, digest_size=16)
+            found = self._states[purpose, 0] = blake2b(key=key, digest_size=_PURPOSES[purpose])
         return found
 
-    def day(self, day: int) -> Any | None:
-        """The same for the pseudonyms of a day (days since 1970); None if its key is destroyed."""
-        found = self._states.get(("day", day))
+    def day(self, day: int, purpose: str = "measurement") -> Any | None:
+        """A keyed BLAKE2b of 8 bytes for the pseudonyms of a day (days since 1970, in the site's own zone).
+
+        None where that day's key is destroyed, or the day is not yet near.
+        """
+        self.roll()
+        found = self._states.get((purpose, day))
         if found is None:
-            if self._importing:
-                key = _derive(bytes.fromhex(self._held["import"]["key"]), b"day %d" % day)
-            else:
-                chain = self._held["chain"]
-                last = int(self._now() // _DAY) + _AHEAD
-                if not chain["day"] <= day <= max(last, chain["day"] + KEPT_DAYS + _AHEAD):
-                    return None
-                key = bytes.fromhex(chain["key"])
-                for _ in range(day - chain["day"]):
-                    key = _derive(key, b"next")
-                key = _derive(key, b"pseudonym")
-            found = self._states["day", day] = blake2b(key=key, digest_size=8)
+            key = self._day_key(day)
+            if key is None:
+                return None
+            found = blake2b(key=_derive(key, purpose.encode()), digest_size=8)
+            self._states[purpose, day] = found
         return found
+
+    def _day_key(self, day: int) -> bytes | None:
+        if self._importing:
+            return _derive(bytes.fromhex(self._held["import"]["key"]), b"day %d" % day)
+        chain = self._held["chain"]
+        if not chain["day"] <= day <= self._today() + _AHEAD:
+            return None
+        key = bytes.fromhex(chain["key"])
+        for _ in range(day - chain["day"]):
+            key = _derive(key, b"next")
+        return key
+
+    def _today(self) -> int:
+        return int(self._now() // _DAY)
+
+    def _due(self) -> bool:
+        """Whether the keys held are older, or younger, than the clock lets them be."""
+        day = self._held["chain"]["day"]
+        if not day <= self._today() <= day + _KEPT_DAYS:
+            return True
+        born = self._held["import"]["born"] if "import" in self._held else self._now()
+        missing = self._importing and "import" not in self._held
+        return missing or not 0 <= self._now() - born < IMPORT_KEPT
+
+    def _roll(self) -> None:
+        """Bring the file and this process to the present."""
+        with self._file() as held:
+            for purpose in _PURPOSES:
+                held.setdefault(purpose, secrets.token_hex(32))
+            oldest = self._today() - _KEPT_DAYS
+            chain = held.get("chain")
+            # A clock that has stepped back behind the chain gets a new one: the keys before it are destroyed
+            # and stay so, and a chain that ran ahead must not stand still until the clock has caught up.
+            if chain is None or chain["day"] > oldest + _KEPT_DAYS:
+                chain = held["chain"] = {"day": oldest, "key": secrets.token_hex(32)}
+            while chain["day"] < oldest:
+                chain["key"] = _derive(bytes.fromhex(chain["key"]), b"next").hex()
+                chain["day"] += 1
+            if "import" in held and not 0 <= self._now() - held["import"]["born"] < IMPORT_KEPT:
+                del held["import"]
+            if self._importing and "import" not in held:
+                held["import"] = {"born": self._now(), "key": secrets.token_hex(32)}
+        if held != self._held:
+            self._states.clear()
+        self._held = held
 
     @contextmanager
     def _file(self) -> Iterator[dict[str, Any]]:
         """The keys as they stand in the file, locked; what is changed is written back in one step."""
         if self._path is None:
-            yield self._held
+            held = json.loads(json.dumps(self._held))
+            yield held
             return
         lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -127,42 +163,68 @@ class Keyring:
                 held = json.loads(text)
             except ValueError:
                 raise Broken(f"{self._path} is damaged: restore it, or move it away to begin anew") from None
-            before = json.dumps(held)
             yield held
-            if json.dumps(held) != before:
-                self._write(held)
+            if json.dumps(held) != json.dumps(json.loads(text)):
+                _replace(self._path, json.dumps(held, indent=1).encode())
         finally:
             os.close(lock)
 
-    def _write(self, held: dict[str, Any]) -> None:
-        """Old keys are overwritten where they stood before the file is replaced: destroyed is destroyed."""
-        assert self._path is not None
-        draft = self._path.with_suffix(".new")
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write the file anew in one step, then overwrite the old keys where they stood: gone is gone."""
+    draft = path.with_suffix(".new")
+    _write(draft, data)
+    old = os.open(path, os.O_WRONLY) if path.exists() else None
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    if old is not None:
         try:
-            os.write(file, json.dumps(held, indent=1).encode())
-            os.fsync(file)
+            os.pwrite(old, b"\0" * os.fstat(old).st_size, 0)
+            os.fsync(old)
         finally:
-            os.close(file)
-        if self._path.exists():
-            with self._path.open("r+b") as old:
-                kept = os.dup(old.fileno())
-            os.replace(draft, self._path)
-            try:
-                os.pwrite(kept, b"\0" * os.fstat(kept).st_size, 0)
-                os.fsync(kept)
-            finally:
-                os.close(kept)
-        else:
-            os.replace(draft, self._path)
+            os.close(old)
 
 
-def hashes(state: Any, texts: list[str]) -> NDArray[np.uint64]:
-    """The first 8 bytes of the keyed hash of each text, as uint64. Lone surrogates are hashed as they are."""
+def _write(path: Path, data: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(file, data)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def hashes(state: Any, texts: Sequence[bytes]) -> NDArray[np.uint64]:
+    """The keyed hash of 8 bytes of each text, as uint64."""
     copy = state.copy
     digests = []
     for text in texts:
         one = copy()
-        one.update(text.encode("utf-8", "surrogatepass"))
-        digests.append(one.digest()[:8])
+        one.update(text)
+        digests.append(one.digest())
     return np.frombuffer(b"".join(digests), "<u8")
+
+
+def event_ids(keys: Keyring, site: Column[str], ids: Sequence[str | None]) -> pa.Array:
+    """Keyed hash of (site, id): finds a retry, and says nothing else. uint64, null where no id was sent."""
+    state = keys.state("event_id")
+    if len(site.values) == 1:
+        (one,) = site.values
+        texts = [f"{one}\0{id}".encode("utf-8", "surrogatepass") for id in ids if id is not None]
+    else:
+        texts = [
+            f"{one}\0{id}".encode("utf-8", "surrogatepass")
+            for one, id in zip(site.rows(), ids, strict=True)
+            if id is not None
+        ]
+    found = hashes(state, texts)
+    if len(texts) == len(ids):
+        return pa.array(found)
+    there = np.array([id is not None for id in ids])
+    whole = np.zeros(len(ids), np.uint64)
+    whole[there] = found
+    return pa.array(whole, mask=~there)

@@ -28,6 +28,14 @@ class Column(NamedTuple, Generic[T]):
         """The same rows with `work` done once for each distinct value."""
         return Column(self.codes, [work(v) for v in self.values])
 
+    def few(self, work: Any) -> Column[Any]:
+        """The same, where many values give the same result: each distinct result is there once."""
+        results = [work(v) for v in self.values]
+        if len(results) == 1:
+            return Column(self.codes, results)
+        distinct = column(results)
+        return Column(distinct.codes[self.codes], distinct.values)
+
     def take(self, rows: NDArray[np.intp]) -> Column[T]:
         """Some of the rows; the distinct values stay as they are."""
         return Column(self.codes[rows], self.values)
@@ -71,8 +79,8 @@ class Raw(Struct):
     """`n` events as parsed, and what enrichment has understood of them.
 
     Numbers are numpy arrays of length n. `duration_ms` and `scroll` are -1 where absent, `value` is NaN.
-    `agent` holds whatever `ingest.enrich.agent` needs, hashable; `browser`, `place`, `page` and `source` are
-    filled by enrichment and share the codes of the column they were made from.
+    `agent` is a tuple: the User-Agent string, then whatever else enrichment needs, hashable. `browser`,
+    `place`, `page` and `source` are filled by enrichment and share the codes of their column.
     """
 
     n: int
@@ -113,7 +121,7 @@ class Ad(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """What is understood of a user agent. `robot` is the reason it is held to be one, or None for a person."""
+    """What is understood of a user agent. `robot` says why it is held to be one; None is a person."""
 
     browser: str | None
     browser_version: str | None

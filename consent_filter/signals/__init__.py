@@ -1,4 +1,4 @@
-"""The signals: one file each, one line here."""
+"""The signals: one file each, one line here. `OWN` are the visitor's own words, which no pack can weaken."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from consent_filter.signals.dnt import dnt
 from consent_filter.signals.gpc import gpc
 from consent_filter.signals.said import Said, Signal
 
-SIGNALS: dict[str, Signal] = {"choice": choice, "gpc": gpc, "dnt": dnt}
+SIGNALS: dict[str, Signal] = {
+    "choice": choice,
+    "gpc": gpc,
+    "dnt": dnt,
+}
 
-__all__ = ["SIGNALS", "Said", "Signal"]
+#: Said by the visitor to this site, not by a browser to all: its refusal ends what it speaks of.
+OWN = frozenset({"choice"})
+
+__all__ = ["OWN", "SIGNALS", "Said", "Signal"]

@@ -2,64 +2,55 @@
 
 A JSON object, purpose → true or false ("granted" and "denied" are understood too). A purpose that is not on
 our list is none of our business and is passed over; an object that cannot be read denies everything, because
-whoever sent it meant to say something (standards: a malformed signal is a refusal).
+whoever sent it meant to say something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from consent_filter.purpose import ALL, BY_NAME
-from consent_filter.raw import Column, Raw, column
-from consent_filter.signals.said import Said, spread
+from consent_filter.purpose import BY_NAME
+from consent_filter.raw import Column, Raw
+from consent_filter.signals.said import SILENCE, UNREADABLE, Said
 
 _read = msgspec.json.Decoder().decode
-_YES = (True, "granted")
-_NO = (False, "denied")
-SILENT = (0, 0)
-MALFORMED = (0, int(ALL))
+_MEANS = {True: True, False: False, "granted": True, "denied": False}
 
 
-def bits(choice: Any) -> tuple[int, int]:
-    """(grant, deny) bitmasks of a choice already decoded; `MALFORMED` if it is none."""
+def understand(choice: Any) -> Said:
+    """A choice already decoded from JSON. `{}` and null say nothing."""
     if choice is None:
-        return SILENT
+        return SILENCE
     if not isinstance(choice, dict):
-        return MALFORMED
+        return UNREADABLE
     grant = deny = 0
     for name, word in choice.items():
-        bit = BY_NAME.get(name, 0)
-        if word in _YES and isinstance(word, (bool, str)):
-            grant |= bit
-        elif word in _NO and isinstance(word, (bool, str)):
-            deny |= bit
+        means = _MEANS.get(word) if isinstance(word, bool | str) else None
+        if means is None:
+            return UNREADABLE
+        if means:
+            grant |= BY_NAME.get(name, 0)
         else:
-            return MALFORMED
-    return grant & ~deny, deny
+            deny |= BY_NAME.get(name, 0)
+    return Said(grant, deny)
 
 
 @lru_cache(maxsize=4096)
-def _read_bits(text: bytes) -> tuple[int, int]:
+def _read_once(text: bytes) -> Said:
     try:
-        return bits(_read(text))
+        return understand(_read(text))
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return MALFORMED
+        return UNREADABLE
 
 
-def read(text: bytes | None) -> tuple[int, int]:
-    """(grant, deny) of the choice in those JSON bytes; silence for none."""
-    return SILENT if text is None else _read_bits(text)
+def read(text: bytes | None) -> Said:
+    """The choice in those JSON bytes; silence where none was sent."""
+    return SILENCE if text is None else _read_once(text)
 
 
-def read_all(texts: Sequence[bytes | None]) -> Column[tuple[int, int]]:
-    """(grant, deny) of each text, and the few distinct ones."""
-    return column([read(text) for text in texts])
-
-
-def choice(raw: Raw) -> Said:
-    """The choice sent with each event."""
-    return spread(raw.consent.codes, [read(text) for text in raw.consent.values])
+def choice(raw: Raw) -> Column[Said]:
+    """The choice sent with each event. It binds that event; a lasting one is put into the ledger."""
+    return raw.consent.few(read)

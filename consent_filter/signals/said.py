@@ -1,27 +1,32 @@
-"""What a signal says: for each row, which purposes it grants and which it denies; silence is neither."""
+"""What a signal says: which purposes it grants and which it denies; silence is neither."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from consent_filter.raw import Raw
+from consent_filter.purpose import ALL
+from consent_filter.raw import Column, Raw
 
 
 class Said(NamedTuple):
-    """Two uint32 bitmasks a row."""
+    """Two bitmasks of purposes. `unreadable`: something was said, and nobody can tell what."""
 
-    grant: NDArray[np.uint32]
-    deny: NDArray[np.uint32]
-
-
-Signal = Callable[[Raw], Said]
+    grant: int
+    deny: int
+    unreadable: bool = False
 
 
-def spread(codes: NDArray[np.int32], words: Sequence[tuple[int, int]]) -> Said:
-    """(grant, deny) of each distinct value, out to the rows."""
-    table = np.array(words, np.uint32).reshape(-1, 2)
-    return Said(table[:, 0][codes], table[:, 1][codes])
+SILENCE = Said(0, 0)
+#: A signal that can only object: what that denies where is for the policy pack to say.
+OBJECTION = Said(0, int(ALL))
+#: Malformed is a refusal (standards: malformed counts as deny), and is counted by that name.
+UNREADABLE = Said(0, int(ALL), True)
+
+#: A word for each row, as codes into the few distinct words of the batch. Never raises, whatever was sent.
+Signal = Callable[[Raw], Column[Said]]
+
+
+def objects(header: str | None) -> Said:
+    """A header that objects when it is `1` and says nothing otherwise (GPC, DNT). No value permits."""
+    return OBJECTION if header is not None and header.strip() == "1" else SILENCE
