@@ -70,7 +70,10 @@ def combined(line: str) -> Line | None:
 def common(line: str) -> Line | None:
     """A line of the common format, or None. It says neither referrer nor agent."""
     found = _common(line)
-    return Line(*found.group(1, 2, 3, 4, 5), None, NO_AGENT) if found else None
+    if found is None:
+        return None
+    host, address, time, request, status = found.groups()
+    return Line(host, address, time, request, status, None, NO_AGENT)
 
 
 #: Our part to the names it goes by, in the order they are tried. A dot goes into an object; header names are
