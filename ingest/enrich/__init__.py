@@ -17,7 +17,7 @@ from ingest.sources import source
 
 #: Longer ones come once; remembering them would only cost memory.
 _WORTH_REMEMBERING = 512
-_REMEMBERED = 16_384
+_REMEMBERED = 8192
 
 
 class Enrich:
@@ -34,6 +34,8 @@ class Enrich:
         self._look = look
         self.agents = agents or Agents()
         self.hosting = hosting
+        #: Secrets found in addresses since the start, for the metrics (M5, M9, M12).
+        self.redacted = 0
         self._places: dict[str, Place] = {}
         self._pages: dict[tuple[str, str], Page] = {}
         self._sources: dict[tuple[tuple[str, str], str | None], Source] = {}
@@ -51,6 +53,9 @@ class Enrich:
         )
         seen = pair(raw.site, raw.url)
         raw.page = Column(seen.codes, [pages.get(key) or self._page(key) for key in seen.values])
+        secrets = [page.redacted for page in raw.page.values]
+        if any(secrets):
+            self.redacted += int(np.array(secrets)[seen.codes].sum())
         came = pair(seen, raw.referrer)
         raw.source = Column(came.codes, [sources.get(key) or self._source(key) for key in came.values])
         return raw

@@ -134,6 +134,12 @@ def test_a_batch_of_which_nothing_is_kept(waiting: list[Request]) -> None:
     assert again.counts == record.counts
 
 
+def test_secrets_in_addresses_are_counted() -> None:
+    path = make()
+    path.run([sent({"url": "/x/ann@example.com"})] * 3 + [sent(), sent({"url": "/reset/a1b2?mail=a@b.c"})])
+    assert path.enrich.redacted == 5
+
+
 def test_a_record_of_nothing_can_carry_counts() -> None:
     record = make().nothing()
     assert decode(encode(record)).batch.equals(record.batch)
