@@ -24,6 +24,9 @@ NOWHERE = Place(None, "ZZ", None, UNKNOWN)
 #: A file this small is read whole before it is believed; of a larger one, this many addresses.
 _WHOLE = 4 << 20
 _PROBES = 4096
+#: Flat records remembered: countries times networks.
+_FLAT = 4096
+_FLAT_KEYS = {"country_code", "network"}
 
 # RFC 1122, 1918, 3927, 4193, 4291, 6598: addresses that are nowhere, whatever a database says of them.
 _NOWHERE_4 = [
@@ -31,6 +34,7 @@ _NOWHERE_4 = [
     for n in map(ip_network, ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
                               "172.16.0.0/12", "192.168.0.0/16"))
 ]  # fmt: skip
+_SUSPECT = frozenset(low >> 24 for low, _ in _NOWHERE_4) | frozenset(high >> 24 for _, high in _NOWHERE_4)
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -40,6 +44,7 @@ class Places:
 
     def __init__(self, readers: Sequence[tuple[str, Any]], approximate: bool) -> None:
         self._readers = readers
+        self._flat: dict[str, Place] = {}
         #: Whether countries come from the file that ships.
         self.approximate = approximate
 
@@ -56,7 +61,8 @@ class Places:
         says = {"country_code"} if not named else set()
         says |= {"network"} if not others else set()
         if says:
-            readers.append(("the shipped database", _Part(_map(SHIPPED), says)))
+            shipped = _map(SHIPPED)
+            readers.append(("the shipped database", shipped if len(says) == 2 else _Part(shipped, says)))
         return cls(readers, approximate=not named)
 
     def look(self, address: str) -> Place:
@@ -66,14 +72,29 @@ class Places:
         if plain is None:
             return NOWHERE
         records = [record for key, reader in self._readers if (record := _get(key, reader, plain))]
-        found = next((w for w in map(where, records) if w.country), None) or next(
-            (w for w in map(where, records) if w.continent), Where(None, None, None)
-        )
-        return Place(found.continent, found.country or "ZZ", found.region, network(records))
+        if len(records) != 1 or not records[0].keys() <= _FLAT_KEYS:
+            return _understand(records)
+        # The file that ships says one of some 500 things: 1 µs to look it up instead of 4 to read it.
+        said = repr(records[0])
+        place = self._flat.get(said)
+        if place is None:
+            place = _understand(records)
+            if len(self._flat) < _FLAT:
+                self._flat[said] = place
+        return place
 
     def close(self) -> None:
         for _, reader in self._readers:
             reader.close()
+
+
+def _understand(records: Sequence[Any]) -> Place:
+    """The country of the first record that has one, and what all of them say of the network."""
+    places = [where(record) for record in records]
+    found = next((w for w in places if w.country), None) or next(
+        (w for w in places if w.continent), Where(None, None, None)
+    )
+    return Place(found.continent, found.country or "ZZ", found.region, network(records))
 
 
 class _Part:
@@ -93,8 +114,11 @@ def _public(address: str) -> str | None:
     """The address without an IPv4-mapped prefix; None where it is private, local or no address at all."""
     try:
         if ":" not in address:
-            number = int.from_bytes(socket.inet_pton(socket.AF_INET, address))
-            return None if any(low <= number <= high for low, high in _NOWHERE_4) else address
+            packed = socket.inet_pton(socket.AF_INET, address)
+            if packed[0] in _SUSPECT:
+                number = int.from_bytes(packed)
+                return None if any(low <= number <= high for low, high in _NOWHERE_4) else address
+            return address
         packed = socket.inet_pton(socket.AF_INET6, address)
     except (OSError, ValueError):
         return None

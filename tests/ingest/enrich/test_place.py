@@ -207,6 +207,21 @@ def test_an_ipv4_file_leaves_ipv6_unknown(data: Path, tmp_path: Path) -> None:
     assert places.look("193.0.6.139") == ("EU", "NL", None, "unknown")
 
 
+def test_one_record_is_not_taken_for_another() -> None:
+    class Flat:
+        def get(self, address: str) -> Any:
+            return {"country_code": "US"} | {
+                "8.8.8.8": {"state1": "Ohio"},
+                "8.8.4.4": {"network": "mobile"},
+            }.get(address, {})
+
+    places = Places([("ingest.geo", Flat())], approximate=False)
+    for _ in range(2):
+        assert places.look("9.9.9.9") == ("NA", "US", None, "unknown")
+        assert places.look("8.8.8.8") == ("NA", "US", "Ohio", "unknown")
+        assert places.look("8.8.4.4") == ("NA", "US", None, "mobile")
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "-", "localhost", "unknown", "127.0.0.1", "10.1.2.3", "172.31.255.255", "192.168.0.1", "100.64.0.1",
