@@ -42,7 +42,7 @@ def serve(
     keys = Keyring.open(data / "keys.json")
     ledger = Ledger.open(data / "ledger.sqlite", keys)
     packs, metrics = Packs(sites), Metrics()
-    places = Places.open(settings.geo or None)
+    places = Places.open(settings.geo or None, settings.networks)
     path = Path(sites, Enrich(sites, places.look, hosting=settings.hosting_is_robot), packs, ledger, keys, limits=settings)
     log = SegmentLog(data / "log", "collector")
     server: _Server

@@ -44,7 +44,7 @@ def settings(data: Path) -> Iterator[Finding]:
         yield Finding(
             "sites", f"none declared, yet the collector binds {found.ingest.host}", "declare [[site]] in throng.toml"
         )
-    Places.open(found.ingest)
+    Places.open(found.ingest.geo or None, found.ingest.networks)
     yield Finding("places", "the country database opens")
 
 

@@ -1,0 +1,17 @@
+"""The dashboards process: uvicorn on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import uvicorn
+
+from dashboards.app import create
+from dashboards.settings import Dashboards
+from warehouse.settings import Warehouse
+
+
+def serve(data: Path, settings: Dashboards, warehouse: Warehouse, *, port: int, generated: bool = False) -> None:
+    """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
+    app = create(data, settings, warehouse, generated=generated)
+    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none")
