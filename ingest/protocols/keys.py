@@ -26,7 +26,7 @@ def doubled(bodies: Sequence[bytes], names: int) -> list[int]:
     for start in range(0, len(bodies), some):
         text = np.frombuffer(b"".join(bodies[start : start + some]), np.uint8)
         before, colon = text[:-1], text[1:] == _COLON
-        found += np.count_nonzero((before == _QUOTE) & colon)
+        found += int(np.count_nonzero((before == _QUOTE) & colon))
         spaced = spaced or bool(np.any((before <= _SPACE) & colon))
     if found == names and not spaced:
         return []
