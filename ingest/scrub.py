@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import unquote
 
 from consent_filter.raw import Page
@@ -73,6 +74,8 @@ class Scrub:
 
     def __init__(self, site: Site) -> None:
         self._query = frozenset(site.query)
+        # Addresses differ more in their queries than in their paths.
+        self._known = lru_cache(maxsize=4096)(self._path)
         self._templates = [[part for part in path.split("/") if part] for path in site.paths]
 
     def page(self, url: str) -> Page:
@@ -84,7 +87,7 @@ class Scrub:
             return NOWHERE
         if not (scheme or authority or path.startswith(("/", "\\")) or query):
             return NOWHERE
-        path, redacted = self._path(path)
+        path, redacted = self._known(path) if len(path) <= _LONGEST_PATH else self._path(path)
         tags: dict[str, str] = {}
         if query:
             kept, more = self._parameters(query, tags)
@@ -138,7 +141,7 @@ class Scrub:
             if name not in self._query and (name not in _TAGS or name in tags):
                 redacted += "@" in value or "%40" in value
                 continue
-            text, found = redact(decoded(value.replace("+", " ")).strip()[:_LONGEST_TAG])
+            text, found = _tag(value[:_LONGEST_PATH])
             redacted += found
             if name in _TAGS:
                 if text:
@@ -146,6 +149,12 @@ class Scrub:
             else:
                 kept.append(f"{name}={_segment(text, '')[0]}")
         return ("?" + "&".join(sorted(kept)))[:_LONGEST_PATH] if kept else "", redacted
+
+
+@lru_cache(maxsize=4096)
+def _tag(value: str) -> tuple[str, int]:
+    """A parameter's value in plain text, without what names a person. Campaigns have few tags."""
+    return redact(decoded(value.replace("+", " ")).strip()[:_LONGEST_TAG])
 
 
 def _fits(template: Iterable[str], parts: list[str]) -> bool:
