@@ -102,7 +102,7 @@ def parts(data: Path, settings: Settings, port: int) -> list[Part]:
     ]
 
 
-def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda port: [], greet: str = "") -> int:
+def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda port: [], greet: Callable[[int], str] = lambda port: "") -> int:
     """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's site and crowd), started when all is ready."""
     settings = load(data)
     port = port or settings.ingest.port
@@ -132,7 +132,7 @@ def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda
                         started.append(part)
                     waiting, then = then, []
                 elif not waiting and begun:
-                    print(f"ready after {time.monotonic() - begun:.0f} s. {greet}Stop with Ctrl-C.", flush=True)
+                    print(f"ready after {time.monotonic() - begun:.0f} s. {greet(port)}Stop with Ctrl-C.", flush=True)
                     begun = 0.0
                 for part in started:
                     part.mend()

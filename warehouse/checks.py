@@ -7,8 +7,10 @@ seconds, so it happens in the one process that needs it, and only there. Telemet
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ class Outcome(Struct):
 
 def warm() -> None:
     """Import Great Expectations now, so that the first publication need not wait for it."""
-    _library()
+    _definition()
 
 
 def _library() -> Any:
@@ -45,7 +47,27 @@ def _library() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return gx
+
+
+@cache
+def _definition() -> Any:
+    """The suite over any frame, made once a process: an ephemeral context leaves a folder behind each time."""
+    gx = _library()
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = {"globally": False}
+    suite = context.suites.add(gx.ExpectationSuite(name="released tables"))
+    for column, says in EXPECTED.items():
+        suite.add_expectation(
+            gx.expectations.ExpectColumnValuesToBeInSet(column=column, value_set=[0], meta={"notes": says})
+        )
+    asset = context.data_sources.add_pandas("control").add_dataframe_asset("reports")
+    batch = asset.add_batch_definition_whole_dataframe("all")
+    return context.validation_definitions.add(
+        gx.ValidationDefinition(name="before publication", data=batch, suite=suite)
+    )
 
 
 def control(store: Store, settings: Warehouse) -> list[dict[str, Any]]:
@@ -94,26 +116,13 @@ EXPECTED = {
 
 def validate(store: Store, settings: Warehouse, docs: Path, *, document: bool = False) -> Outcome:
     """Run the suite. Data docs are written on failure, and on success when `document` is set."""
-    gx = _library()
+    _library()
     import pandas as pd
 
     frame = pd.DataFrame(control(store, settings))
     if frame.empty:
         return Outcome(True, [])
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = {"globally": False}
-    suite = context.suites.add(gx.ExpectationSuite(name="released tables"))
-    for column, says in EXPECTED.items():
-        suite.add_expectation(
-            gx.expectations.ExpectColumnValuesToBeInSet(column=column, value_set=[0], meta={"notes": says})
-        )
-    asset = context.data_sources.add_pandas("control").add_dataframe_asset("reports")
-    batch = asset.add_batch_definition_whole_dataframe("all")
-    definition = context.validation_definitions.add(
-        gx.ValidationDefinition(name="before publication", data=batch, suite=suite)
-    )
-    result = definition.run(batch_parameters={"dataframe": frame})
+    result = _definition().run(batch_parameters={"dataframe": frame})
     failures = []
     for one in result.results:
         if not one.success:

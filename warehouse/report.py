@@ -1,11 +1,13 @@
 """A report: one SQL file with a header that says what it is, whose purpose it serves and how it is released.
 
 The SQL yields contributions: the keys of a row, the person, and what that person adds. Counting people,
-capping what one may add and hiding small groups are then done once, for every report, in `release.py`.
+capping what one may add and hiding small groups are then done once, for every report (`cells.py`,
+`release.py`). `reports/README.md` is the recipe for a new one.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -20,16 +22,20 @@ from consent_filter.purpose import BY_NAME
 FOLDER = Path(__file__).parent / "reports"
 #: What stands in a folded row instead of the keys that were folded.
 OTHER = "(other)"
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The header of a report, its name and its SQL.
 
-    keys: the columns that name a row, all of them in the order of the table. sums: additive numbers. grain:
-    "day" where each row is of one day and only touched days are made anew, "all" where a row needs all days.
-    people: False where the rows are about requests and not about persons ("balance", "refused"): they are
-    then counted by `n`, the first of the sums. within: the keys of the group inside which small rows are
-    hidden together. fold: the keys that become "(other)" in a small row; empty where small rows are left out.
+    keys: the columns that name a row, all of them in the order of the table. sums: additive numbers.
+    grain: "day" where each row is of one day and only touched days are made anew, "all" where a row needs
+    other days too. people: False where rows are about requests and not about persons: they are then counted
+    by the first of the sums. within: the keys of the group whose total is published elsewhere, so that its
+    hidden rows must be a group themselves. fold: the other keys, from the coarsest to the finest: small rows
+    become "(other)" inside the coarser ones. Where `fold` is empty small rows are left out. nested: for rows
+    that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
+    difference between two such rows is a group, too. persons: what is counted as a person, said to readers.
     """
 
     name: str
@@ -43,21 +49,46 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     people: bool = True
     within: tuple[str, ...] = ("site", "day")
     fold: tuple[str, ...] = ()
+    nested: Literal["", "first", "previous"] = ""
     sql: str = ""
 
     def __post_init__(self) -> None:
+        where = f"warehouse/reports/{self.name}.sql"
         if self.purpose not in BY_NAME:
-            raise Misconfigured(f"{self.name}.purpose", self.purpose, f"one of {', '.join(BY_NAME)}")
+            raise Misconfigured(f"{where}: purpose", self.purpose, f"one of {', '.join(BY_NAME)}")
+        for word in (self.name, *self.keys, *self.sums):
+            if not _WORD.fullmatch(word):
+                raise Misconfigured(f"{where}: name, keys or sums", word, "small letters, digits and _")
+        if not self.keys or not self.sums or len({*self.keys, *self.sums, "people"}) <= len(self.keys + self.sums):
+            raise Misconfigured(f"{where}: keys and sums", self.keys + self.sums, "at least one each, all different")
         for key in (*self.within, *self.fold):
             if key not in self.keys:
-                raise Misconfigured(f"{self.name}.within or fold", key, "one of the keys")
-        if set(self.within) & set(self.fold):
-            raise Misconfigured(f"{self.name}.fold", self.fold, "none of the keys of `within`")
+                raise Misconfigured(f"{where}: within or fold", key, "one of the keys")
+        if self.fold and sorted(self.within + self.fold) != sorted(self.keys):
+            raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
+        if self.nested and (self.fold or not self.rest):
+            raise Misconfigured(f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`")
 
     @property
     def bit(self) -> int:
         """The purpose as a bit: rows that were not granted it are never seen."""
         return int(BY_NAME[self.purpose])
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """The keys that name a row inside its group."""
+        return tuple(key for key in self.keys if key not in self.within)
+
+    @property
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """Keys from the group down to the row: each names a part of the one before."""
+        if self.fold:
+            return tuple(self.within + self.fold[:n] for n in range(len(self.fold) + 1))
+        return (self.within, self.within + self.rest) if self.rest else (self.within,)
+
+    def mentions(self, relation: str) -> bool:
+        """Whether the SQL reads a relation of that name."""
+        return re.search(rf"\b{relation}\b", self.sql) is not None
 
 
 def read(name: str, text: str) -> Report:
@@ -65,8 +96,8 @@ def read(name: str, text: str) -> Report:
     try:
         opening, rest = text.split("/*", 1)
         header, sql = rest.split("*/", 1)
-        if opening.strip():
-            raise ValueError("the file begins with its header")
+        if opening.strip() or not sql.strip():
+            raise ValueError("a file is its header and then its SQL")
         return msgspec.convert({**tomllib.loads(header), "name": name, "sql": sql.strip()}, Report)
     except (ValueError, msgspec.ValidationError) as error:
         raise Misconfigured(f"warehouse/reports/{name}.sql", "its header", str(error)) from None

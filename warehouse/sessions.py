@@ -1,8 +1,14 @@
 """Visits: what one person did without half an hour's pause, on one site, within one of the site's days.
 
 A kernel over sorted columns (a stable sort and differences) instead of window functions: 2.3 s against 9 s
-for 20 million events. A visit ends at the site's midnight, because a cookieless pseudonym ends there too and
-visits of both kinds must be counted alike.
+for 20 million events.
+
+- A visit ends after half an hour without an event, as in GA4, Plausible and Matomo.
+- A visit ends at the site's midnight, as in Matomo and unlike GA4 and Plausible: a cookieless pseudonym ends
+  there, and visits of both kinds must be counted alike; each day can then be made from its own rows.
+- Without a page view there is no visit: a tab that reports its reading time an hour later is none.
+- A visit's source and campaign are those of its first page view; a later tag does not begin another visit.
+- It bounced if it had one page view and nothing that the visitor did (Plausible's rule).
 """
 
 from __future__ import annotations
@@ -10,72 +16,98 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-#: Milliseconds without an event after which a new visit begins; the field's usual half hour.
+#: Milliseconds without an event after which a new visit begins.
 PAUSE = 30 * 60 * 1000
+#: What a visit has from its first page view, besides the path.
+_SOURCE = ("referrer_group", "referrer_host", "utm_source", "utm_medium", "utm_campaign")
 #: Columns that the kernel reads.
-NEEDS = ("site", "day", "person", "time", "type", "path")
-#: Sent by the page on its own: they do not make a visit an engaged one.
-_PASSIVE = ("page_view", "engagement", "vital", "ad_impression", "ad_viewable")
+NEEDS = ("site", "day", "person", "time", "type", "path", *_SOURCE)
+#: Types that the visitor did on purpose; the page sends the others by itself.
+_DONE = ("click", "event")
 
 
 def visits(facts: pa.Table) -> pa.Table:
-    """One row a visit: site, day, person, views, events, duration_ms, bounced (0 or 1), entry, leave.
+    """One row a visit, from the columns of NEEDS in any order of rows.
 
-    `facts` has the columns of NEEDS, in any order of rows. A visit bounced when it had one page view at most
-    and nothing that the visitor did. entry and leave are the paths of the first and last page view, or null.
+    site, day, person, views, duration_ms (last event less first), bounced (0 or 1), entry and leave (paths of
+    the first and the last page view), and the first page view's referrer_group, referrer_host and utm_*.
     """
     site = facts["site"].combine_chunks().dictionary_encode()
-    codes = site.indices.to_numpy()
-    day = facts["day"].cast(pa.int32()).to_numpy()
+    group = facts["day"].cast(pa.int32()).to_numpy().astype(np.int64) * max(len(site.dictionary), 1)
+    group += site.indices.to_numpy()
     person = facts["person"].to_numpy()
     time = facts["time"].cast(pa.int64()).to_numpy()
-    order = np.lexsort((time, person, day, codes))
-    codes, day, person, time = codes[order], day[order], person[order], time[order]
-    n = len(order)
+    order = _order(group, person, time)
+    if order is not None:
+        group, person, time = group[order], person[order], time[order]
+    n = len(time)
     begins = np.ones(n, np.bool_)
     if n > 1:
-        begins[1:] = (
-            (codes[1:] != codes[:-1])
-            | (day[1:] != day[:-1])
-            | (person[1:] != person[:-1])
-            | (np.diff(time) > PAUSE)
-        )
+        begins[1:] = (group[1:] != group[:-1]) | (person[1:] != person[:-1]) | (np.diff(time) > PAUSE)
+    place = np.arange(n) if order is None else order
+    place = _settle(facts, place, begins, time)
     starts = np.flatnonzero(begins)
     ends = np.append(starts[1:], n) - 1
     kind = facts["type"].combine_chunks()
-    view = pc.equal(kind, "page_view").to_numpy(zero_copy_only=False)[order]
-    act = ~pc.is_in(kind, pa.array(_PASSIVE)).to_numpy(zero_copy_only=False)[order]
-    views = np.add.reduceat(view.astype(np.int64), starts) if n else np.zeros(0, np.int64)
-    acts = np.add.reduceat(act.astype(np.int64), starts) if n else np.zeros(0, np.int64)
-    entry, leave = _edges(view, starts, ends)
-    paths = facts["path"].combine_chunks()
+    view = pc.equal(kind, "page_view").to_numpy(zero_copy_only=False)[place]
+    done = pc.is_in(kind, pa.array(_DONE)).to_numpy(zero_copy_only=False)[place]
+    where = np.flatnonzero(view)
+    before = np.searchsorted(where, starts)
+    views = np.searchsorted(where, ends, side="right") - before
+    kept = views > 0
+    starts, ends, views, before = starts[kept], ends[kept], views[kept], before[kept]
+    did = np.append(0, np.cumsum(done))
+    first, last = place[where[before]], place[where[before + views - 1]]
+    entry = facts.select(("site", "day", "path", *_SOURCE)).take(pa.array(first))
     return pa.table(
         {
-            "site": site.dictionary.take(pa.array(codes[starts])),
-            "day": pa.array(day[starts]).view(pa.date32()),
+            "site": entry["site"],
+            "day": entry["day"],
             "person": pa.array(person[starts]),
             "views": views,
-            "events": ends - starts + 1,
             "duration_ms": time[ends] - time[starts],
-            "bounced": ((views <= 1) & (acts == 0)).astype(np.int64),
-            "entry": paths.take(_index(order, entry)),
-            "leave": paths.take(_index(order, leave)),
+            "bounced": ((views == 1) & (did[ends + 1] == did[starts])).astype(np.int64),
+            "entry": entry["path"],
+            "leave": facts["path"].take(pa.array(last)),
+            **{name: entry[name] for name in _SOURCE},
         }
     )
 
 
-def _edges(view: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the first and last page view of each visit; -1 where it has none."""
-    where = np.flatnonzero(view)
-    if not len(where):
-        return np.full(len(starts), -1), np.full(len(starts), -1)
-    first = where[np.minimum(np.searchsorted(where, starts), len(where) - 1)]
-    last = where[np.maximum(np.searchsorted(where, ends, side="right") - 1, 0)]
-    has = (first >= starts) & (first <= ends)
-    return np.where(has, first, -1), np.where(has, last, -1)
+def _order(
+    group: NDArray[np.int64], person: NDArray[np.uint64], time: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """The order by (group, person, time); None where the rows already are, as those of one file are."""
+    if not len(time):
+        return None
+    g, p, t = np.diff(group), person[1:] >= person[:-1], np.diff(time) >= 0
+    same = (g == 0) & (person[1:] == person[:-1])
+    if bool(((g > 0) | ((g == 0) & p & (~same | t))).all()):
+        return None
+    return np.lexsort((time, person, group))
 
 
-def _index(order: np.ndarray, place: np.ndarray) -> pa.Array:
-    found = order[np.maximum(place, 0)] if len(order) else place
-    return pa.array(found, mask=place < 0)
+def _settle(
+    facts: pa.Table, place: NDArray[np.int64], begins: NDArray[np.bool_], time: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Order what one person did in the same millisecond by what it is, so that the rows' order never shows.
+
+    Usual only where clocks tick in seconds: in web servers' logs.
+    """
+    tied = np.zeros(len(time), np.bool_)
+    if len(time) > 1:
+        tied[1:] = (time[1:] == time[:-1]) & ~begins[1:]
+    if not tied.any():
+        return place
+    member = tied.copy()
+    member[:-1] |= tied[1:]
+    rows = np.flatnonzero(member)
+    run = np.cumsum(~tied[rows])
+    few = facts.select(("type", "path", *_SOURCE)).take(pa.array(place[rows])).append_column("run", pa.array(run))
+    names = ("run", "type", "path", *_SOURCE)
+    order = pc.sort_indices(few, sort_keys=[(name, "ascending") for name in names]).to_numpy()
+    settled = place.copy()
+    settled[rows] = place[rows[order]]
+    return settled

@@ -10,25 +10,35 @@ from consent_filter.errors import Misconfigured
 class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[warehouse]`: how reports are made and released.
 
-    min_group: the fewest people that a released row may be about. max_cells: how many rows of one report and
-    day one person may count in. max_sum: the most that one person may add to any one number of a row.
-    threads: DuckDB's threads in a job. query_seconds: how long an analyst's query may run. query_memory: how
-    much memory it may take. keep_generations: published generations that stay for readers who have them open.
+    min_group: the fewest people that a released row may be about. max_cells: how many rows of one report one
+    person may count in within a group (a day); what is beyond counts as "(other)". max_sum: the most that one
+    person may add to any one number of a row. max_hours: the same for durations, in hours. threads: DuckDB's
+    threads in a job. idle_share: while `throng up` runs, reports over all days wait for this many times as
+    long as they took. query_seconds: how long an analyst's query may run. query_memory: how much memory it
+    may take. keep_generations: published generations that stay for readers who have them open.
     compact_files: files of facts of one day above which they are merged.
     """
 
     min_group: int = 10
     max_cells: int = 200
-    max_sum: int = 1_000_000
+    max_sum: int = 10_000
+    max_hours: int = 12
     threads: int = 2
+    idle_share: float = 3.0
     query_seconds: float = 30.0
     query_memory: str = "1GB"
     keep_generations: int = 5
     compact_files: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("min_group", "max_cells", "max_sum", "threads", "keep_generations"):
+        for name in ("min_group", "max_cells", "max_sum", "max_hours", "threads"):
             if getattr(self, name) < 1:
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "at least 1")
         if self.keep_generations < 2:
             raise Misconfigured("warehouse.keep_generations", self.keep_generations, "at least 2")
+        if not self.idle_share >= 0:
+            raise Misconfigured("warehouse.idle_share", self.idle_share, "0 or more")
+
+    def most(self, number: str) -> int:
+        """The most that one person may add to that number of a row."""
+        return self.max_hours * 3_600_000 if number.endswith("_ms") else self.max_sum
