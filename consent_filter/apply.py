@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,13 +25,19 @@ from consent_filter.decide import (
     Decision,
     Verdict,
 )
-from consent_filter.ledger import Id, Ledger
+from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack
-from consent_filter.pseudonym import Keyring, hashes
-from consent_filter.raw import Column, Raw, pair
+from consent_filter.pseudonym import Keyring
+from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.site import Site, local
 
 Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+#: Kinds of pseudonym: the purpose for one that lasts, minus the purpose for one of a day; or none at all.
+_NOT = 0
+#: Which of a day's keys makes which: they do not join.
+_KEYS = {-MEASUREMENT: "measurement", -AD_MEASUREMENT: "advertising"}
+_NOBODY = b"\0" * 8
 
 
 class Filtered(NamedTuple):
@@ -54,45 +61,24 @@ def apply(
     """
     verdicts = decision.verdict
     days, offsets = _local(raw, sites)
-    kept = _which(verdicts, [v.treatment in KEPT for v in verdicts.values])
-    person, late = np.zeros(raw.n, np.uint64), np.zeros(raw.n, np.bool_)
-    for purpose, who in ((MEASUREMENT, "measurement"), (AD_MEASUREMENT, "advertising")):
-        here = [_purpose(v) == purpose and v.treatment in KEPT for v in verdicts.values]
-        if not any(here):
-            continue
-        lasting = [v.treatment == IDENTIFIED and h for v, h in zip(verdicts.values, here, strict=True)]
-        rows = np.flatnonzero(_which(verdicts, lasting))
-        if len(rows):
-            person[rows] = _lasting(raw, rows, purpose, ledger)
-        passing = [h and not lasts for h, lasts in zip(here, lasting, strict=True)]
-        rows = np.flatnonzero(_which(verdicts, passing))
-        if len(rows):
-            _passing(raw, rows, days, who, keys, person, late)
-    refused = ~kept | late
-    return Filtered(
-        events(
-            raw,
-            np.flatnonzero(~refused) if refused.any() else None,
-            verdicts,
-            person,
-            days,
-            offsets,
-            keys,
-            packs,
-        ),
-        _refused(raw, verdicts, np.flatnonzero(refused), late, days),
-    )
+    kind = Column(verdicts.codes, [_kind(verdict) for verdict in verdicts.values])
+    kept = np.array(kind.values)[kind.codes] != _NOT
+    person, late = _persons(raw, np.flatnonzero(kept), kind, days, keys, ledger)
+    refused = ~kept if late is None else ~kept | late
+    if refused.any():
+        rows = np.flatnonzero(~refused)
+        counts = _refused(raw, verdicts, np.flatnonzero(refused), late, days)
+    else:
+        rows, counts = None, Counts()
+    return Filtered(events(raw, rows, verdicts, person, days, offsets, keys, packs), counts)
 
 
-def _purpose(verdict: Verdict) -> int:
-    """Which pseudonym an event gets: an advert's own, unless reports on visits may read it."""
-    return MEASUREMENT if verdict.granted & MEASUREMENT else AD_MEASUREMENT
-
-
-def _which(verdicts: Column[Verdict], chosen: list[bool]) -> Mask:
-    if len(chosen) == 1:
-        return np.full(len(verdicts.codes), chosen[0])
-    return np.array(chosen)[verdicts.codes]
+def _kind(verdict: Verdict) -> int:
+    """Which pseudonym: an advert's events get another, unless reports on visits may read them."""
+    if verdict.treatment not in KEPT:
+        return _NOT
+    purpose = MEASUREMENT if verdict.granted & MEASUREMENT else AD_MEASUREMENT
+    return purpose if verdict.treatment == IDENTIFIED else -purpose
 
 
 def _local(raw: Raw, sites: Mapping[str, Site]) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
@@ -107,72 +93,63 @@ def _local(raw: Raw, sites: Mapping[str, Site]) -> tuple[NDArray[np.int32], NDAr
     return days, offsets
 
 
-def _lasting(raw: Raw, rows: NDArray[np.intp], purpose: int, ledger: Ledger) -> NDArray[np.uint64]:
-    """The pseudonym of an id; the account's where there is one, else the browser's."""
-    ids = _used(pair(raw.site, pair(raw.user_id, raw.device_id)).take(rows))
-    return ledger.persons(purpose, [_id(*value) for value in ids.values])[ids.codes]
+def _persons(
+    raw: Raw, rows: Rows, kind: Column[int], days: NDArray[np.int32], keys: Keyring, ledger: Ledger
+) -> tuple[NDArray[np.uint64], Mask | None]:
+    """The pseudonym of each of these rows, 0 elsewhere; and which came when the key of their day was gone.
 
-
-def _id(site: str, ids: tuple[str | None, str | None]) -> Id:
-    user, device = ids
-    if user is not None:
-        return site, "user", user
-    assert device is not None  # decided: only a row with an id is identified
-    return site, "device", device
-
-
-def _passing(
-    raw: Raw,
-    rows: NDArray[np.intp],
-    days: NDArray[np.int32],
-    who: str,
-    keys: Keyring,
-    person: NDArray[np.uint64],
-    late: Mask,
-) -> None:
-    """The pseudonym of (site, address, agent) under the site's own day; `late` where its key is gone."""
-    senders = pair(raw.site, pair(raw.address, raw.agent.few(lambda agent: agent[0])))
-    first, last = int(days[rows].min()), int(days[rows].max())
-    for day in range(first, last + 1) if last - first < 8 else np.unique(days[rows]).tolist():
-        here = rows if first == last else rows[days[rows] == day]
-        if not len(here):
+    One that lasts is made of the account's id where there is one, else of the browser's. One that does not
+    is made of (site, address, agent) under the site's own day.
+    """
+    person = np.zeros(raw.n, np.uint64)
+    if not len(rows):
+        return person, None
+    agents = raw.agent.few(itemgetter(0))
+    columns: list[Column[Any]] = [kind, raw.site, raw.user_id, raw.device_id, raw.address, agents]
+    if len(rows) < raw.n:
+        columns = [column.take(rows) for column in columns]
+    senders = combine([column(days[rows].tolist()), *columns])
+    lasting = []
+    digests: list[bytes | None] = []
+    gone = False
+    for day, why, site, user, device, address, agent in senders.values:
+        if why > 0:
+            lasting.append((why, site, "device", device) if user is None else (why, site, "user", user))
+            digests.append(None)
             continue
-        state = keys.day(day, who)
+        state = keys.day(day, _KEYS[why])
         if state is None:
-            late[here] = True
+            gone = True
+            digests.append(_NOBODY)
             continue
-        few = _used(senders.take(here))
-        texts = [
-            f"{site}\0{address}\0{agent}".encode("utf-8", "surrogatepass")
-            for site, (address, agent) in few.values
-        ]
-        person[here] = hashes(state, texts)[few.codes]
-
-
-def _used(whole: Column[Any]) -> Column[Any]:
-    """The same rows, without the values that none of them has."""
-    if len(whole.values) == 1:
-        return whole
-    used, codes = np.unique(whole.codes, return_inverse=True)
-    return Column(codes.astype(np.int32), [whole.values[code] for code in used.tolist()])
+        one = state.copy()
+        one.update(f"{site}\0{address}\0{agent}".encode("utf-8", "surrogatepass"))
+        digests.append(one.digest())
+    known = iter(ledger.persons(lasting))
+    made = [next(known) if digest is None else digest for digest in digests]
+    person[rows] = np.frombuffer(b"".join(made), "<u8")[senders.codes]
+    if not gone:
+        return person, None
+    late = np.zeros(raw.n, np.bool_)
+    late[rows] = np.array([digest is _NOBODY for digest in made])[senders.codes]
+    return person, late
 
 
 def _refused(
-    raw: Raw, verdicts: Column[Verdict], rows: NDArray[np.intp], late: Mask, days: NDArray[np.int32]
+    raw: Raw, verdicts: Column[Verdict], rows: Rows, late: Mask | None, days: NDArray[np.int32]
 ) -> Counts:
     """How many, by site, day, protocol, country and reason; of a refusal nothing finer is left."""
     counts = Counts()
-    if not len(rows):
-        return counts
-    places = raw.place.few(lambda place: place.country)
-    parts = (raw.site.codes, days, raw.protocol.codes, places.codes, verdicts.codes, late)
+    gone = np.zeros(raw.n, np.bool_) if late is None else late
+    parts = (raw.site.codes, days, raw.protocol.codes, raw.place.codes, verdicts.codes, gone)
     found = Counter(zip(*(part[rows].tolist() for part in parts), strict=True))
-    for (site, day, protocol, country, code, too_late), n in found.items():
+    for (site, day, protocol, place, code, too_late), n in found.items():
         verdict = verdicts.values[code]
         if too_late:
             reason, detail = "late", "day_closed"
         else:
             reason, detail = verdict.reason, "" if verdict.treatment == DROP else verdict.because
-        where = raw.site.values[site], day, raw.protocol.values[protocol], places.values[country]
+        country = raw.place.values[place].country
+        where = raw.site.values[site], day, raw.protocol.values[protocol], country
         counts[Key(*where, REFUSED, reason, detail)] += n
     return counts

@@ -9,15 +9,15 @@ together. Nothing here depends on another row, so that order and the splitting i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from consent_filter.policy import LEDGER, Pack
 from consent_filter.purpose import ALL, BY_NAME, Purpose
-from consent_filter.raw import Column, Raw, column
+from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.signals import OWN, SIGNALS, Said
 
 MEASUREMENT = int(Purpose.MEASUREMENT)
@@ -83,7 +83,7 @@ class Law(Struct, frozen=True, eq=False):
     def of(cls, pack: Pack, name: str) -> Law:
         regime = pack.regimes[name]
         uses = {int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items()}
-        denies = {signal: sum(BY_NAME[p] for p in set(m.denies)) for signal, m in regime.signals.items()}
+        denies = {signal: sum(int(BY_NAME[p]) for p in set(m.denies)) for signal, m in regime.signals.items()}
         return cls(
             name=f"{pack.name}.{name}",
             refusal=regime.refusal,
@@ -99,6 +99,7 @@ class Law(Struct, frozen=True, eq=False):
         )
 
 
+_COUNTRY = attrgetter("country")
 #: Situations that a law remembers the verdict of, and (site, country) pairs whose law is remembered.
 _REMEMBERED = 10_000
 
@@ -124,10 +125,12 @@ class Laws:
 
     def rows(self, raw: Raw) -> Column[Law]:
         """The law of each row."""
-        (site, *others), places = raw.site.values, raw.place
-        if not others:
-            return places.few(lambda place: self.of(site, place.country))
-        countries = places.few(lambda place: place.country)
+        places = raw.place
+        if len(raw.site.values) == 1:
+            (site,), of = raw.site.values, self._of
+            few = places.few(_COUNTRY)
+            return Column(few.codes, [of.get((site, name)) or self.of(site, name) for name in few.values])
+        countries = places.few(_COUNTRY)
         laws = column([self.of(site, country) for site in raw.site.values for country in countries.values])
         return Column(laws.codes[raw.site.codes * len(countries.values) + countries.codes], laws.values)
 
@@ -187,14 +190,14 @@ def _speaker(law: Law, word: Word, said: Sequence[Said], *, grant: int = 0, deny
     heard = dict(zip(SIGNALS, said, strict=True))
     for name in law.order:
         one: Word | Said = word if name == LEDGER else heard[name]
-        if one.grant & grant or one.deny & deny & (ALL if name == LEDGER else law.denies[name]):
+        if one.grant & grant or one.deny & deny & (deny if name == LEDGER else law.denies[name]):
             return name
     raise AssertionError("somebody must have said it")
 
 
 def decide(raw: Raw, words: Column[Word], laws: Laws) -> Decision:
     """A verdict for each row. `words`: what the ledger says of each row's ids (`Ledger.words`)."""
-    cases = _situations(
+    cases = combine(
         [
             laws.rows(raw),
             words,
@@ -221,26 +224,8 @@ def _needed(type: str) -> int:
 
 def _has_id(raw: Raw) -> Column[bool]:
     """Whether a row has an id of a person or a browser."""
-    user, device = (ids.few(lambda id: id is not None) for ids in (raw.user_id, raw.device_id))
-    there: NDArray[np.bool_] = np.array(user.values)[user.codes] | np.array(device.values)[device.codes]
-    return Column(there.astype(np.int32), [False, True])
-
-
-def _situations(parts: Sequence[Column[Any]]) -> Column[tuple[Any, ...]]:
-    """The distinct combinations of several columns of the same rows."""
-    code = np.zeros(len(parts[0].codes), np.int64)
-    varying = [part for part in parts if len(part.values) > 1]
-    for part in varying:
-        code = code * len(part.values) + part.codes
-    few = column(code.tolist())
-    found = []
-    for case in few.values:
-        values = []
-        for part in reversed(parts):
-            if len(part.values) > 1:
-                case, index = divmod(case, len(part.values))
-                values.append(part.values[index])
-            else:
-                values.append(part.values[0])
-        found.append(tuple(reversed(values)))
-    return Column(few.codes, found)
+    there = np.zeros(raw.n, np.bool_)
+    for ids in (raw.user_id, raw.device_id):
+        if ids.values != [None]:
+            there |= np.array([id is not None for id in ids.values])[ids.codes]
+    return Column(there.view(np.int8).astype(np.int32), [False, True])

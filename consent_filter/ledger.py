@@ -73,7 +73,8 @@ def _hash(*parts: bytes) -> bytes:
 class Ledger:
     """`put`, `erase` and `flush` are durable on return; a disk that fails is an OSError, and nothing changed.
 
-    Events that carry a new pseudonym may be stored only after `flush`. Any thread may call anything. `keys` may be left out where ids are not looked up: to `verify`, or to read who has withdrawn.
+    Events that carry a new pseudonym may be stored only after `flush`. Any thread may call anything. `keys`
+    may be left out where ids are not looked up: to `verify`, or to read who has withdrawn.
     """
 
     def __init__(self, database: sqlite3.Connection, keys: Keyring | None, read_only: bool) -> None:
@@ -137,22 +138,32 @@ class Ledger:
         """What has been said by the person behind each row; a word for either id counts, refusals of both."""
         if not self._words:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
-        user = pair(raw.site, raw.user_id).few(lambda id: self._word(id[0], "user", id[1]))
-        device = pair(raw.site, raw.device_id).few(lambda id: self._word(id[0], "device", id[1]))
+        user, device = self._said(raw, raw.user_id, "user"), self._said(raw, raw.device_id, "device")
+        if user.values == [NO_WORD]:
+            return device
         return pair(user, device).few(lambda both: _join(*both))
+
+    def _said(self, raw: Raw, ids: Column[str | None], kind: str) -> Column[Word]:
+        if ids.values == [None]:
+            return Column(np.zeros(raw.n, np.int32), [NO_WORD])
+        return pair(raw.site, ids).few(lambda id: self._word(id[0], kind, id[1]))
 
     def _word(self, site: str, kind: str, id: str | None) -> Word:
         return NO_WORD if id is None else self._words.get(self._key(site, kind, id), NO_WORD)
 
-    def persons(self, purpose: int, ids: Sequence[Id]) -> NDArray[np.uint64]:
-        """The pseudonym of each (site, kind, id) for a purpose; kind is user or device.
+    def persons(self, ids: Sequence[tuple[int, str, str, str]]) -> list[bytes]:
+        """The pseudonym, 8 bytes, of each (purpose, site, kind, id); kind is user or device.
 
         An id that has none yet is given a salt, which `flush` makes durable before the event is.
         """
-        salts = self._salts[purpose]
-        keys = [self._key(*id) for id in ids]
-        texts = [(salts.get(key) or self._salt(purpose, key))[:_SALT] + key for key in keys]
-        return hashes(self._keys.state(_KEYS[purpose]), texts)
+        copies = {purpose: self._keys.state(name).copy for purpose, name in _KEYS.items()}
+        salts, digests = self._salts, []
+        for purpose, site, kind, id in ids:
+            key = self._key(site, kind, id)
+            one = copies[purpose]()
+            one.update((salts[purpose].get(key) or self._salt(purpose, key))[:_SALT] + key)
+            digests.append(one.digest())
+        return digests
 
     def _salt(self, purpose: int, key: bytes) -> bytes:
         if self._read_only:

@@ -30,9 +30,11 @@ class Column(NamedTuple, Generic[T]):
 
     def few(self, work: Any) -> Column[Any]:
         """The same, where many values give the same result: each distinct result is there once."""
-        results = [work(v) for v in self.values]
+        results = list(map(work, self.values))
         if len(results) == 1:
             return Column(self.codes, results)
+        if results.count(results[0]) == len(results):
+            return Column(np.zeros(len(self.codes), np.int32), results[:1])
         distinct = column(results)
         return Column(distinct.codes[self.codes], distinct.values)
 
@@ -73,6 +75,24 @@ def pair(left: Column[Any], right: Column[Any]) -> Column[tuple[Any, Any]]:
     width = len(right.values)
     both = column((left.codes.astype(np.int64) * width + right.codes).tolist())
     return Column(both.codes, [(left.values[b // width], right.values[b % width]) for b in both.values])
+
+
+def combine(parts: Sequence[Column[Any]]) -> Column[tuple[Any, ...]]:
+    """The distinct combinations of several columns of the same rows, as tuples of their values."""
+    code = np.zeros(len(parts[0].codes), np.int64)
+    for part in parts:
+        if len(part.values) > 1:
+            code = code * len(part.values) + part.codes
+    few = column(code.tolist())
+    rest = np.array(few.values, np.int64)
+    found: list[list[Any]] = []
+    for _, values in reversed(parts):
+        if len(values) > 1:
+            rest, index = np.divmod(rest, len(values))
+            found.append([values[i] for i in index.tolist()])
+        else:
+            found.append(values * len(few.values))
+    return Column(few.codes, list(zip(*reversed(found), strict=True)))
 
 
 class Raw(Struct):
