@@ -8,7 +8,7 @@ together. Nothing here depends on another row, so that order and the splitting i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from consent_filter.policy import LEDGER, Pack
-from consent_filter.purpose import ALL, BY_NAME, Purpose
+from consent_filter.purpose import BY_NAME, Purpose
 from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.signals import OWN, SIGNALS, Said
 
@@ -24,6 +24,9 @@ MEASUREMENT = int(Purpose.MEASUREMENT)
 AD_MEASUREMENT = int(Purpose.AD_MEASUREMENT)
 #: An advert's events are for adverts: they carry another pseudonym, and no report on visits may read them.
 _VISITS = int(Purpose.MEASUREMENT | Purpose.RESEARCH)
+
+#: Whose refusal ends what it speaks of.
+_OWN = OWN | {LEDGER}
 
 IDENTIFIED, COOKIELESS, COUNT, DROP = "identified", "cookieless", "count", "drop"
 KEPT = frozenset({IDENTIFIED, COOKIELESS})
@@ -90,7 +93,7 @@ class Law(Struct, frozen=True, eq=False):
             named=sum(uses),
             default=sum(bit for bit, use in uses.items() if use.default),
             cookieless=sum(bit for bit, use in uses.items() if use.cookieless),
-            denies=denies | dict.fromkeys(OWN, int(ALL)),
+            denies=denies,
             ends={signal: denies[signal] if m.ends else 0 for signal, m in regime.signals.items()},
             order=pack.order,
             basis={bit: use.basis for bit, use in uses.items()},
@@ -156,7 +159,8 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
     # Whoever refuses to be measured keeps out of everything but what they have agreed to by name.
     unmeasured = refused & MEASUREMENT and not grant & needed
     if refused & needed or unmeasured:
-        speaker = _speaker(law, word, said, deny=needed if refused & needed else MEASUREMENT)
+        what = needed if refused & needed else MEASUREMENT
+        speaker = _first(law, word, said, lambda name, one: one.deny & what if name in _OWN else 0)
         rule = "withdrawn" if speaker == LEDGER else "refused"
         if speaker != LEDGER and said[tuple(SIGNALS).index(speaker)].unreadable:
             rule = "unreadable"
@@ -165,13 +169,16 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
     allowed = standing & ~refused & ~objected
     exempt = law.cookieless & ~refused & ~ended
     if allowed & needed:
-        speaker = _speaker(law, word, said, grant=needed) if grant & needed else ""
+        speaker = _first(law, word, said, lambda _, one: one.grant & needed) if grant & needed else ""
         rule = {"": "default", LEDGER: "on_record"}.get(speaker, "agreed")
         signal = {"": "none", LEDGER: "choice"}.get(speaker, speaker)
         treatment = IDENTIFIED if has_id and allowed & MEASUREMENT else COOKIELESS
         basis = "consent" if speaker else law.basis[needed]
         return Verdict(_scope(allowed, needed), treatment, f"{law.name}.{rule}", signal, basis, "")
-    signal = _speaker(law, word, said, deny=needed) if objected & needed else "none"
+    signal = "none"
+    if objected & needed:
+        denies = law.denies
+        signal = _first(law, word, said, lambda name, one: one.deny & needed & denies.get(name, 0))
     if exempt & needed:
         basis = law.cookieless_basis[needed]
         return Verdict(_scope(exempt, needed), COOKIELESS, f"{law.name}.cookieless", signal, basis, "")
@@ -185,14 +192,10 @@ def _scope(granted: int, needed: int) -> int:
     return granted & ~_VISITS if needed == AD_MEASUREMENT else granted
 
 
-def _speaker(law: Law, word: Word, said: Sequence[Said], *, grant: int = 0, deny: int = 0) -> str:
-    """Who is first, in the pack's order, to grant or deny that purpose."""
-    heard = dict(zip(SIGNALS, said, strict=True))
-    for name in law.order:
-        one: Word | Said = word if name == LEDGER else heard[name]
-        if one.grant & grant or one.deny & deny & (deny if name == LEDGER else law.denies[name]):
-            return name
-    raise AssertionError("somebody must have said it")
+def _first(law: Law, word: Word, said: Sequence[Said], spoke: Callable[[str, Word | Said], int]) -> str:
+    """Who spoke first, in the pack's order."""
+    heard: dict[str, Word | Said] = {LEDGER: word, **dict(zip(SIGNALS, said, strict=True))}
+    return next(name for name in law.order if spoke(name, heard[name]))
 
 
 def decide(raw: Raw, words: Column[Word], laws: Laws) -> Decision:
