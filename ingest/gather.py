@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from consent_filter.counts import Counts
 from consent_filter.errors import Broken
@@ -81,7 +82,7 @@ class Gather:
         try:
             record, answers = self._path.run(requests) if requests else (self._path.nothing(), [])
         except Broken as error:
-            print(f"collector: {error}", file=sys.stderr, flush=True)
+            _say(f"collector: {error}")
             for tell in tells:
                 tell(BROKEN)
             self._broken()
@@ -102,7 +103,7 @@ class Gather:
             return True
         except Exception as error:  # disk full, read-only, gone: the answer is 503 whichever it is
             if not self._metrics.unwritable:
-                print(f"collector: nothing can be stored ({type(error).__name__}); answering 503", file=sys.stderr, flush=True)
+                _say(f"collector: nothing can be stored ({type(error).__name__}); answering 503")
             return False
 
     def _done(
@@ -117,7 +118,7 @@ class Gather:
         stored = future.result()
         if stored:
             if self._metrics.unwritable:
-                print("collector: storing again", file=sys.stderr, flush=True)
+                _say("collector: storing again")
             self._metrics.add(record.counts)
             self._metrics.commits.add(time.perf_counter() - begun)
             for tell, answer in zip(tells, answers, strict=True):
@@ -138,3 +139,9 @@ class Gather:
         while self._busy or self._requests:
             await asyncio.sleep(0.005)
         self._thread.shutdown()
+
+
+def _say(text: str) -> None:
+    """A line for the operator; where its own file is on the full disk, the work goes on without it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -39,7 +40,7 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
             with lock.pipeline(data, quiet=True):
                 status = one(data)
             if failed:
-                print("the pipeline runs again", file=sys.stderr, flush=True)
+                _say("pipeline: it runs again")
             failed, said = 0, ""
             status |= {"failure": None}
         except Exception as error:
@@ -52,7 +53,7 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
         try:
             write_status(data, {"at": time.time(), "seconds": round(took, 3), **status})
         except OSError as error:
-            print(f"pipeline: status can't be written: {describe(error)}", file=sys.stderr, flush=True)
+            _say(f"pipeline: status can't be written: {describe(error)}")
         pause = max(EVERY - took, 0.1) if not failed else min(EVERY * 2**failed, LONGEST)
         stop.wait(pause)
 
@@ -60,3 +61,9 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
 def whole_pass(data: Path) -> dict[str, object]:
     """Facts, reports, publication."""
     return {"facts": jobs.facts(data), "reports": jobs.reports(data), "publish": jobs.publish(data)}
+
+
+def _say(text: str) -> None:
+    """A line for the operator; where its own file is on the full disk, the work goes on without it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
