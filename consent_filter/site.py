@@ -35,7 +35,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         try:
             ZoneInfo(self.timezone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):  # not known, not a name, not a file
             raise Misconfigured(
                 "site.timezone", self.timezone, "an IANA time zone, e.g. Europe/Berlin"
             ) from None

@@ -1,0 +1,80 @@
+"""Each signal against its file of cases; and what all of them promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_filter.purpose import BY_NAME, names
+from consent_filter.signals import OWN, SIGNALS
+from consent_filter.signals.choice import understand
+from tests.consent_filter import rows as make
+from tests.consent_filter.rows import Row, batch
+
+CASES = Path(__file__).parent / "cases"
+#: Where each signal is found in RAW.
+COLUMN = {"choice": "consent", "gpc": "gpc", "dnt": "dnt"}
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(name, case, id=f"{name}: {case['why']}")
+        for name in SIGNALS
+        for case in json.loads((CASES / f"{name}.json").read_text())["cases"]
+    ]
+
+
+def sent(name: str, value: str | None) -> Row:
+    return Row(**{COLUMN[name]: value.encode() if name == "choice" and value is not None else value})
+
+
+@pytest.mark.parametrize(("name", "case"), cases())
+def test_a_signal_says_what_its_case_says(name: str, case: dict[str, Any]) -> None:
+    (said,) = SIGNALS[name](batch([sent(name, case["sent"])])).rows()
+    assert names(said.grant) == case["grant"]
+    assert names(said.deny) == (sorted_all() if case["deny"] == "all" else case["deny"])
+    assert said.unreadable is case["unreadable"]
+
+
+def sorted_all() -> list[str]:
+    return list(BY_NAME)
+
+
+def test_every_signal_has_cases_and_each_says_why() -> None:
+    assert {path.stem for path in CASES.glob("*.json")} == set(SIGNALS)
+    for path in CASES.glob("*.json"):
+        found = json.loads(path.read_text())
+        assert found["why"]
+        whys = [case["why"] for case in found["cases"]]
+        assert all(whys)
+        assert len(set(whys)) == len(whys)
+
+
+def test_own_words_are_signals() -> None:
+    assert set(SIGNALS) > OWN
+
+
+@given(st.lists(make.rows, min_size=1, max_size=8))
+def test_a_batch_says_what_its_rows_say(rows: list[Row]) -> None:
+    for signal in SIGNALS.values():
+        assert signal(batch(rows)).rows() == [signal(batch([row])).rows()[0] for row in rows]
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_make_a_choice_raise_or_grant_by_accident(text: bytes) -> None:
+    (said,) = SIGNALS["choice"](batch([Row(consent=text)])).rows()
+    assert not said.grant & said.deny
+    if said.grant:
+        assert b"true" in text or b"granted" in text
+
+
+@given(st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.booleans()))
+def test_a_choice_is_understood_as_it_was_meant(choice: dict[str, bool]) -> None:
+    said = understand(choice)
+    assert set(names(said.grant)) == {name for name, yes in choice.items() if yes}
+    assert set(names(said.deny)) == {name for name, yes in choice.items() if not yes}
