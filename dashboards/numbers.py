@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from dashboards.period import Period
-from warehouse.query import ask
+from warehouse.reader import Reader
 from warehouse.settings import Warehouse
 
 
@@ -46,11 +46,15 @@ class Source:
     """Questions to one data folder."""
 
     def __init__(self, data: Path, settings: Warehouse) -> None:
-        self._data, self._settings = data, settings
+        self._reader = Reader(data, settings)
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = ask(self._data, sql, self._settings, list(values)).to_pylist()
-        return found
+        with self._reader.reading() as reading:
+            return reading.rows(sql, values)
+
+    def table(self, sql: str, values: Sequence[object] = ()) -> Any:
+        with self._reader.reading() as reading:
+            return reading.table(sql, values)
 
     def sites(self) -> list[str]:
         """Sites that have a published day, the busiest first."""

@@ -1,128 +1,120 @@
 """One read-only statement on the published tables, with everything else locked.
 
-External access is off (no file, no network, no attaching), settings are locked after they are made, time and
-memory are bounded. Writing is impossible because the file is opened read-only.
+The file is opened read-only; external access is off (no file, no network, no attaching); extensions are never
+loaded; settings are locked after they are made; time, memory and the size of an answer are bounded; and
+`statement.py` lets only released tables be named.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from consent_filter.errors import Refused
+from warehouse.answer import FORMATS, narrow, render
 from warehouse.extensions import OFFLINE
 from warehouse.settings import Warehouse
 from warehouse.snapshot import latest
+from warehouse.statement import permit
 
-FORMATS = ("table", "csv", "json", "parquet")
-#: Rows that an answer has at most where a person reads it.
+__all__ = ["FORMATS", "MANY", "ask", "read", "render", "run"]
+#: Rows and bytes that an answer has at most.
 MANY = 100_000
+_LARGE = 64_000_000
 
 
-@contextmanager
-def opened(data: Path, settings: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published database, locked down. Raises Refused before the first publication."""
-    file = latest(data)
-    if file is None:
-        raise Refused(404, "nothing_published", "nothing is published yet: run throng up, or facts, reports, publish")
+def unlock(file: Path, settings: Warehouse) -> duckdb.DuckDBPyConnection:
+    """A published database, opened so that nothing but its tables can be reached."""
     connection = duckdb.connect(
         str(file),
         read_only=True,
         config={
             **OFFLINE,
             "enable_external_access": "false",
+            "python_enable_replacements": "false",
+            "allow_community_extensions": "false",
             "memory_limit": settings.query_memory,
             "threads": str(settings.threads),
             "temp_directory": "",
         },
     )
-    try:
+    # A process has one instance of a file, however often it is opened: another thread may have locked it.
+    with suppress(duckdb.InvalidInputException):
         connection.execute("SET lock_configuration = true")
-        yield connection
+    return connection
+
+
+def published(data: Path) -> Path:
+    """The database published now. Raises Refused before the first publication."""
+    file = latest(data)
+    if file is None:
+        raise Refused(
+            404, "nothing_published", "nothing is published yet: run throng up, or facts, reports, publish"
+        )
+    return file
+
+
+@contextmanager
+def bounded(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt the connection after so long, and turn DuckDB's errors into Refused."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise Refused(
+            408, "too_long", f"stopped after {seconds:g} s: ask for fewer days, or group first"
+        ) from None
+    except duckdb.OutOfMemoryException:
+        raise Refused(
+            413, "too_large", "this needs more memory than a query may take: group or filter first"
+        ) from None
+    except (duckdb.Error, MemoryError, pa.ArrowException) as error:
+        raise Refused(400, "bad_query", str(error).strip()) from None
+    finally:
+        timer.cancel()
+
+
+def read(connection: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> pa.Table:
+    """The answer's first MANY rows or 64 MB, whichever is less."""
+    reader = connection.execute(sql, list(values)).to_arrow_reader(10_000)
+    batches, rows, size = [], 0, 0
+    for batch in reader:
+        batches.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= MANY or size >= _LARGE:
+            break
+    return narrow(pa.Table.from_batches(batches, schema=reader.schema).slice(0, MANY))
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The tables of a published database."""
+    found = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+    return {name for (name,) in found}
+
+
+def answer(file: Path, sql: str, settings: Warehouse) -> pa.Table:
+    """What an analyst's statement gives on one published file. Raises Refused, with words that teach."""
+    connection = unlock(file, settings)
+    try:
+        with bounded(connection, settings.query_seconds):
+            permit(sql, tables(connection))
+            return read(connection, sql)
     finally:
         connection.close()
 
 
-def ask(data: Path, sql: str, settings: Warehouse, values: list[object] | None = None) -> pa.Table:
-    """The answer as a table of at most MANY rows. Raises Refused for a wrong, forbidden or long statement."""
-    with opened(data, settings) as connection:
-        timer = threading.Timer(settings.query_seconds, connection.interrupt)
-        timer.start()
-        try:
-            statements = connection.extract_statements(sql)
-            if len(statements) != 1:
-                raise Refused(400, "one_statement", f"one statement at a time; these are {len(statements)}")
-            if statements[0].type not in _READS:
-                raise Refused(403, "read_only", "only SELECT, FROM, DESCRIBE, SUMMARIZE, SHOW and EXPLAIN")
-            relation = connection.execute(statements[0], values or [])
-            reader = relation.to_arrow_reader(10_000)
-            batches, rows = [], 0
-            for batch in reader:
-                batches.append(batch)
-                rows += batch.num_rows
-                if rows >= MANY:
-                    break
-            return pa.Table.from_batches(batches, schema=reader.schema).slice(0, MANY)
-        except duckdb.InterruptException:
-            raise Refused(
-                408, "too_long", f"stopped after {settings.query_seconds:g} s: ask for less, or group first"
-            ) from None
-        except duckdb.Error as error:
-            raise Refused(400, "bad_query", str(error).strip()) from None
-        finally:
-            timer.cancel()
-
-
-_READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+def ask(data: Path, sql: str, settings: Warehouse) -> pa.Table:
+    """What an analyst's statement gives on what is published now. Raises Refused."""
+    return answer(published(data), sql, settings)
 
 
 def run(data: Path, sql: str, format: str, settings: Warehouse | None = None) -> bytes:
     """The answer in one of FORMATS, as bytes."""
     return render(ask(data, sql, settings or Warehouse()), format)
-
-
-def render(table: pa.Table, format: str) -> bytes:
-    """A table as text for people (table), csv, json (a list of objects) or a Parquet file."""
-    if format == "parquet":
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
-        return sink.getvalue()
-    if format == "csv":
-        out = io.BytesIO()
-        pyarrow.csv.write_csv(_plain(table), out)
-        return out.getvalue()
-    if format == "json":
-        return (json.dumps(table.to_pylist(), default=str) + "\n").encode()
-    return _text(table).encode()
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Nested columns as JSON text, which CSV can hold."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [None if v is None else json.dumps(v, default=str) for v in table.column(i).to_pylist()]
-            table = table.set_column(i, field.name, pa.array(texts, pa.string()))
-    return table
-
-
-def _text(table: pa.Table) -> str:
-    """Columns under their names, numbers to the right."""
-    columns = []
-    for i, field in enumerate(table.schema):
-        cells = ["" if v is None else str(v) for v in table.column(i).to_pylist()]
-        width = max([len(field.name), *map(len, cells)])
-        right = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        fit = str.rjust if right else str.ljust
-        columns.append([fit(text, width) for text in (field.name, "─" * width, *cells)])
-    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-    n = table.num_rows
-    return "\n".join([*lines, f"{n} row{'' if n == 1 else 's'}"]) + "\n"

@@ -1,8 +1,12 @@
-"""Publication: released tables become a generation that anyone may open, swapped in by a rename.
+"""Publication: released tables become a generation that anyone may open, swapped in by one rename.
 
-`published/reports-<generation>.duckdb`, `published/<generation>/<report>.parquet` with `manifest.json`, and
-the names `reports.duckdb` and `current`, which are links. A generation is whole before any link names it and
-is never changed after; old ones stay for a while, for readers who have them open.
+    published/7/reports.duckdb, published/7/<report>.parquet, published/7/manifest.json
+    published/current        → 7
+    published/reports.duckdb → current/reports.duckdb
+
+A generation is whole, and on the disk, before `current` names it, and is never changed after. The database
+and the files change together, because one link names both. Old generations stay for a while for readers who
+have them open; a draft that was killed is swept away by the next run.
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ import json
 import os
 import shutil
 import time
+from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +25,22 @@ import duckdb
 
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
+from warehouse.meaning import meaning
 from warehouse.released import Store
+from warehouse.report import Report
 from warehouse.settings import Warehouse
 
 DATABASE = "reports.duckdb"
 CURRENT = "current"
-_NAME = "reports-{:08d}.duckdb"
-#: Seconds that an old generation stays at least, however many there are.
-GRACE = 120.0
+MANIFEST = "manifest.json"
+#: Says why a newer generation is not published; there only while that is so.
+HELD = "held.json"
+#: Seconds that a generation stays at least after another has taken its place, however many there are.
+GRACE = 180.0
+#: Number of this layout: another one is a reason to publish again.
+LAYOUT = 2
+#: Twenty small tables take 6 MB in DuckDB's blocks of 256 KiB and 0.9 MB in these; readable since DuckDB 1.2.
+_BLOCK = 16_384
 
 
 def folder(data: Path) -> Path:
@@ -37,7 +51,7 @@ def folder(data: Path) -> Path:
 def manifest(data: Path) -> dict[str, Any] | None:
     """What is published now: generation, time, versions, rows; None before the first publication."""
     try:
-        found = json.loads((folder(data) / CURRENT / "manifest.json").read_text())
+        found = json.loads((folder(data) / CURRENT / MANIFEST).read_text())
     except FileNotFoundError:
         return None
     assert isinstance(found, dict)
@@ -50,12 +64,29 @@ def latest(data: Path) -> Path | None:
     return folder(data) / found["database"] if found else None
 
 
-def publish(data: Path, settings: Warehouse, store: Store, *, now: float | None = None) -> dict[str, Any] | None:
-    """Build and swap in a new generation; None where nothing has changed. The caller has checked the tables."""
-    versions = store.versions()
-    known = reports.load()
-    before = manifest(data)
-    marks = {"reports": versions, "settings": settings.min_group}
+def held(data: Path) -> dict[str, Any] | None:
+    """Why a newer generation is held back: since, failures, docs; None where none is."""
+    try:
+        found = json.loads((folder(data) / HELD).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    assert isinstance(found, dict)
+    return found
+
+
+def made_of(store: Store, settings: Warehouse) -> dict[str, Any]:
+    """What a generation depends on: where this is the same, there is nothing to publish."""
+    known = {name: text for name, text in reports.load().items() if name in store.versions()}
+    texts = hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()
+    versions = {name: number for name, number in store.versions().items() if name in known}
+    return {"layout": LAYOUT, "reports": versions, "min_group": settings.min_group, "definitions": texts}
+
+
+def publish(
+    data: Path, settings: Warehouse, store: Store, *, now: float | None = None
+) -> dict[str, Any] | None:
+    """Build and swap in a new generation; None where nothing has changed. The tables were checked."""
+    marks, before = made_of(store, settings), manifest(data)
     if before and before["made_of"] == marks:
         return None
     generation = before["generation"] + 1 if before else 1
@@ -64,65 +95,93 @@ def publish(data: Path, settings: Warehouse, store: Store, *, now: float | None 
     draft = where / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    tables = {}
-    for name in sorted(versions):
-        one, file = known[name], draft / f"{name}.parquet"
-        old = where / str(before["generation"]) / file.name if before else None
-        same = before is not None and before["made_of"]["reports"].get(name) == versions[name]
-        if same and old is not None and old.exists():
-            os.link(old, file)
-        else:
-            store.connection.execute(
-                f"COPY (FROM {name} ORDER BY ALL) TO '{quote(file)}' (FORMAT parquet, COMPRESSION zstd)"
-            )
-        found = store.connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        tables[name] = {"title": one.title, "rows": found[0] if found else 0, "sha256": digest}
+    tables = {name: _file(where, draft, before, marks, name, store) for name in sorted(marks["reports"])}
     made = {
         "generation": generation,
         "time": time.time() if now is None else now,
-        "database": _NAME.format(generation),
+        "database": f"{generation}/{DATABASE}",
         "min_group": settings.min_group,
+        "versions": {name: version(name) for name in ("throng", "duckdb", "pyarrow")},
         "tables": tables,
         "made_of": marks,
     }
-    _database(draft, where / made["database"], store, made)
-    (draft / "manifest.json").write_text(json.dumps(made, indent=1))
+    _database(draft, store, made)
+    made["sha256"] = hashlib.sha256((draft / DATABASE).read_bytes()).hexdigest()
+    (draft / MANIFEST).write_text(json.dumps(made, indent=1))
+    for path in (draft / MANIFEST, draft / DATABASE, draft):
+        _sync(path)
     shutil.rmtree(where / str(generation), ignore_errors=True)
     os.rename(draft, where / str(generation))
-    _sync(where)
-    _point(where, DATABASE, made["database"])
     _point(where, CURRENT, str(generation))
+    if not (where / DATABASE).is_symlink():
+        _point(where, DATABASE, f"{CURRENT}/{DATABASE}")
     _clear(where, generation, settings.keep_generations)
     return made
 
 
-def _database(draft: Path, target: Path, store: Store, made: dict[str, Any]) -> None:
+def _file(
+    where: Path, draft: Path, before: dict[str, Any] | None, marks: dict[str, Any], name: str, store: Store
+) -> dict[str, Any]:
+    """One report's Parquet file in the draft, and its line of the manifest. Unchanged files are linked."""
+    file = draft / f"{name}.parquet"
+    same = before is not None and before["made_of"]["reports"].get(name) == marks["reports"][name]
+    if before and same and name in before["tables"]:
+        old = where / str(before["generation"]) / file.name
+        if old.exists():
+            os.link(old, file)
+            known = before["tables"][name]
+            assert isinstance(known, dict)
+            return known | {"title": reports.load()[name].title}
+    store.connection.execute(
+        f"COPY (FROM {name} ORDER BY ALL) TO '{quote(file)}' (FORMAT parquet, COMPRESSION zstd)"
+    )
+    _sync(file)
+    found = store.connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"title": reports.load()[name].title, "rows": found[0] if found else 0, "sha256": digest}
+
+
+def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
     """One DuckDB file with a table a report, and two that say what they are."""
-    building = draft / "building.duckdb"
-    con = duckdb.connect(str(building), config=dict(OFFLINE))
     explained = dict(store.connection.execute("SELECT report, explanation FROM done_to").fetchall())
+    con = duckdb.connect(":memory:", config=dict(OFFLINE))
+    con.execute(f"ATTACH '{quote(draft / DATABASE)}' AS made (BLOCK_SIZE {_BLOCK})")
+    con.execute("USE made")
+    con.execute("BEGIN")
     con.execute(
         "CREATE TABLE reports (name VARCHAR, title VARCHAR, doc VARCHAR, owner VARCHAR, purpose VARCHAR,"
         " keys VARCHAR[], sums VARCHAR[], has_people BOOLEAN, released VARCHAR)"
     )
-    con.execute("CREATE TABLE published (generation BIGINT, published_at TIMESTAMP, min_group INTEGER)")
+    con.execute("COMMENT ON TABLE reports IS 'The tables of this file, and what release did to each'")
     con.execute(
-        "INSERT INTO published VALUES (?, make_timestamp(?), ?)",
-        [made["generation"], int(made["time"] * 1e6), made["min_group"]],
+        "CREATE TABLE published"
+        " (generation BIGINT, published_at TIMESTAMP, min_group INTEGER, versions VARCHAR)"
     )
+    con.execute("COMMENT ON TABLE published IS 'When this file was made (UTC), by which versions'")
+    con.execute(
+        "INSERT INTO published VALUES (?, make_timestamp(?), ?, ?)",
+        [made["generation"], int(made["time"] * 1e6), made["min_group"], json.dumps(made["versions"])],
+    )
+    rows = []
     for name in made["tables"]:
         one = reports.load()[name]
         con.execute(f"CREATE TABLE {name} AS FROM read_parquet('{quote(draft / name)}.parquet')")
-        con.execute(f"COMMENT ON TABLE {name} IS '{quote(one.title + ': ' + one.doc)}'")
-        con.execute(
-            "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _explain(con, one)
+        rows.append(
             [name, one.title, one.doc, one.owner, one.purpose, list(one.keys), list(one.sums), one.people,
-             explained.get(name, "")],
+             explained.get(name, "")]
         )  # fmt: skip
-    con.execute("CHECKPOINT")
+    if rows:
+        con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute("COMMIT")
     con.close()
-    os.replace(building, target)
+
+
+def _explain(con: duckdb.DuckDBPyConnection, one: Report) -> None:
+    con.execute(f"COMMENT ON TABLE {one.name} IS '{quote(one.title + ': ' + one.doc)}'")
+    for column in (*one.keys, *(["people"] if one.people else []), *one.sums):
+        if said := meaning(column):
+            con.execute(f"COMMENT ON COLUMN {one.name}.{column} IS '{quote(said)}'")
 
 
 def _point(where: Path, name: str, target: str) -> None:
@@ -131,10 +190,11 @@ def _point(where: Path, name: str, target: str) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(target)
     os.replace(draft, where / name)
+    _sync(where)
 
 
-def _sync(where: Path) -> None:
-    fd = os.open(where, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:
@@ -142,9 +202,9 @@ def _sync(where: Path) -> None:
 
 
 def _clear(where: Path, generation: int, keep: int) -> None:
-    """Remove generations that are neither recent in number nor in time."""
-    for file in where.glob("reports-*.duckdb"):
-        number = int(file.stem.split("-")[1])
-        if number <= generation - keep and time.time() - file.stat().st_mtime > GRACE:
-            file.unlink(missing_ok=True)
+    """Remove generations that are recent neither in number nor in time since the next took their place."""
+    numbers = sorted(int(path.name) for path in where.iterdir() if path.name.isdigit())
+    for number, after in pairwise(numbers):
+        replaced = (where / str(after)).stat().st_mtime
+        if number <= generation - keep and time.time() - replaced > GRACE:
             shutil.rmtree(where / str(number), ignore_errors=True)

@@ -1,0 +1,138 @@
+"""Released tables of a made-up market, for every report there is: believable, the same every time, valid."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from warehouse import report as reports
+from warehouse.released import Store
+from warehouse.report import OTHER, Report
+
+LAST = date(2026, 11, 22)
+#: Rows of each report below the site and the day, the commonest first; a tuple is one value for each key.
+_TEXT = """
+pages / | /projects | /project/{project} | /u/{freelancer} | /post-a-project | /how-it-works | /pricing
+pages /sign-up | /messages/{conversation} | /blog/hiring-a-designer-without-losing-a-week | /privacy | (other)
+entry_pages / | /projects | /project/{project} | /blog/hiring-a-designer-without-losing-a-week | (other)
+exit_pages /project/{project} | / | /projects | /pricing | (other)
+sources search google.com | direct - | social linkedin.com | search bing.com | referral news.ycombinator.com
+sources social reddit.com | mail mail.google.com | referral (other)
+campaigns newsletter email november | google cpc brand | linkedin paid designers | (other) (other) (other)
+countries DE | US | GB | IN | FR | AT | PL | BR | ZZ | (other)
+devices desktop | mobile | tablet | other
+browsers Chrome Windows | Safari iOS | Chrome Android | Safari macOS | Firefox Linux
+browsers Edge Windows | (other) (other)
+adverts home-top autumn blue-4 | list-3 autumn blue-2 | home-top freelancers portrait
+adverts project-side freelancers text
+custom_events event sign_up | click outbound | event post_project | event bid_placed
+custom_events click download | event hired
+new_returning new | returning | unknown
+consent_mix consent choice DE | exempt none DE | notice none US | (other) (other) (other)
+refused beacon DE consent opt_in | beacon US signal gpc | beacon ZZ robot list | pixel US robot prefetch
+refused beacon DE duplicate event_id | beacon ZZ invalid json
+"""
+ROWS: dict[str, list[tuple[Any, ...]]] = {"traffic_hour": [(hour,) for hour in (*range(9, 22), *range(9))]}
+for _line in _TEXT.strip().splitlines():
+    _name, _values = _line.split(" ", 1)
+    for _row_text in _values.split(" | "):
+        ROWS.setdefault(_name, []).append(tuple("" if word == "-" else word for word in _row_text.split(" ")))
+
+
+def fill(
+    data: Path, days: int = 35, sites: tuple[str, ...] = ("market",), last: date = LAST, scale: float = 1.0
+) -> None:
+    """Put a table for every report into the store of a data folder."""
+    store = Store.open(data)
+    for one in reports.load().values():
+        put(store, one, table(one, days, sites, last, scale))
+    store.close()
+
+
+def put(store: Store, one: Report, rows: pa.Table) -> bool:
+    """Replace a report's whole table."""
+    span = sorted(set(rows["day"].to_pylist())) if one.grain == "day" else None
+    return store.replace(one, span, rows, "groups of at least 10; small rows folded into (other)")
+
+
+def table(one: Report, days: int, sites: tuple[str, ...], last: date, scale: float = 1.0) -> pa.Table:
+    """A report's table in its own columns and types."""
+    rows = [
+        row for nth, site in enumerate(sites) for row in _rows(one, site, days, last, scale / (1 + 3 * nth))
+    ]
+    if not one.people:
+        rows = [{name: value for name, value in row.items() if name != "people"} for row in rows]
+    names = [*one.keys, *(["people"] if one.people else []), *one.sums]
+    return pa.table({name: pa.array([row[name] for row in rows], _type(name, one)) for name in names})
+
+
+def _type(name: str, one: Report) -> pa.DataType:
+    if name in ("day", "week", "begins", "cohort_week"):
+        return pa.date32()
+    if name in ("hour", "step", "week_offset"):
+        return pa.int32()
+    return pa.string() if name in one.keys else pa.int64()
+
+
+def crowd(day: date, scale: float) -> int:
+    """Visitors of a day: growing, with quiet week-ends and some weather."""
+    weather = random.Random(day.toordinal()).uniform(0.9, 1.12)
+    return (
+        int(
+            scale * (620 + 6 * (day - date(2026, 8, 1)).days) * (0.62 if day.weekday() > 4 else 1.0) * weather
+        )
+        + 40
+    )
+
+
+def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[dict[str, Any]]:
+    spans = [last - timedelta(days=n) for n in range(days)]
+    weeks = sorted({day - timedelta(days=day.weekday()) for day in spans})
+    at = {"site": site}
+    if one.name == "funnel":
+        steps = list(enumerate(["sign_up", "post_project", "bid_placed", "hired"]))
+        return [
+            _row(one, at | {"week": week, "step": i + 1, "name": name}, int(900 * scale * 0.45**i) + 12)
+            for week, (i, name) in itertools.product(weeks, steps)
+        ]
+    if one.name == "retention":
+        return [
+            _row(one, at | {"cohort_week": a, "week_offset": n}, int(1400 * scale * 0.3 * 0.8**n) + 10)
+            if n
+            else _row(one, at | {"cohort_week": a, "week_offset": 0}, int(1400 * scale) + 10)
+            for a in weeks
+            for n in range((weeks[-1] - a).days // 7 + 1)
+        ]
+    if one.name == "growth":
+        spells = [("week", week, 6) for week in weeks]
+        spells += [("month", month, 26) for month in sorted({day.replace(day=1) for day in spans})]
+        return [
+            _row(one, at | {"period": period, "begins": begins}, crowd(begins, scale) * times)
+            for period, begins, times in spells
+        ]
+    found = []
+    for day in spans:
+        people = crowd(day, scale)
+        rest = [key for key in one.keys if key not in ("site", "day")]
+        for place, values in enumerate(ROWS.get(one.name, [("some",) * len(rest)]) if rest else [()]):
+            padded = (*values, *(OTHER for _ in rest))[: len(rest)]
+            share = people if not rest else int(people * 0.44 / (1 + place * 0.9)) + 10
+            found.append(_row(one, {"site": site, "day": day, **dict(zip(rest, padded, strict=True))}, share))
+    return found
+
+
+def _row(one: Report, keys: dict[str, Any], people: int) -> dict[str, Any]:
+    """Numbers that agree with each other, from how many people a row is about."""
+    times = {
+        "visits": 1.2, "views": 3.7, "events": 5, "bounces": 0.41, "duration_ms": 148_000, "scrolled": 61,
+        "impressions": 6, "viewable": 3.9, "clicks": 0.11, "received": 7, "stored": 5, "refused": 2, "n": 0.4,
+    }  # fmt: skip
+    many = {name: int(people * factor) + 1 for name, factor in times.items()}
+    many["received"] = many["stored"] + many["refused"]
+    many["people"] = people
+    return keys | {name: many.get(name, people) for name in ("people", *one.sums)}

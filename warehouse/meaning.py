@@ -1,0 +1,41 @@
+"""What the columns of released tables mean: comments in the database, words on the pages."""
+
+from __future__ import annotations
+
+from consent_filter.fields import FIELDS
+
+#: Columns that reports make themselves. Those of EVENT are explained where they are defined.
+_MADE = {
+    "people": "people in the row; without an identifier, one person a day",
+    "hour": "hour of the site's own clock, 0 to 23",
+    "week": "the Monday on which the week begins",
+    "period": "week or month",
+    "begins": "the first day of the period",
+    "cohort_week": "the Monday of the week in which these people were first seen",
+    "week_offset": "weeks since then; 0 is the week itself",
+    "kind": "new, returning, or unknown where no identifier was allowed",
+    "step": "number of the step, from 1",
+    "reason": "why: consent, signal, robot, duplicate, invalid, not_a_page, late or erased",
+    "detail": "the rule or the list that said so",
+    "views": "page views",
+    "visits": "visits: they end after half an hour without an event, and at the site's midnight",
+    "bounces": "visits of one page view and nothing that the visitor did",
+    "events": "events of every type",
+    "duration_ms": "milliseconds: of a visit from its first event to its last, of a page in view",
+    "scrolled": "sum of the deepest scrolls, in percent of the page's height",
+    "scrolls": "how many times a deepest scroll was reported",
+    "impressions": "adverts that began to render",
+    "viewable": "impressions half in view for a second (MRC)",
+    "clicks": "clicks on adverts",
+    "in_order": "of these people, those who had taken every step before it, in order",
+    "received": "events received",
+    "stored": "events kept",
+    "refused": "events not kept",
+    "n": "events",
+}
+_FIELDS = {field.name: field.doc for field in FIELDS if field.keep is not None}
+
+
+def meaning(column: str) -> str:
+    """A sentence about a column of a released table; empty for one that nobody has explained."""
+    return _MADE.get(column) or _FIELDS.get(column, "")
