@@ -156,7 +156,7 @@ def _batch(chance: np.random.Generator, crowd: _People, rows: dict[str, NDArray[
     person = np.where(lasting, crowd.person[who], mix(crowd.person[who] ^ day.astype(np.uint64), 2))
     person = np.where(advert, mix(person, 3), person)
     regime = np.array([(1, 0, 2)[(c in _OPT_IN) + 2 * (c in _OPT_OUT)] for c in _COUNTRIES])[country]
-    chosen = lasting | (regime == 0)
+    chosen = lasting
     granted = np.array([1, 5, 21])[regime] * ~advert | 8 * crowd.advert[who]
     tagged, campaign = (rows["campaign"] >= 0) & ~advert, rows["campaign"]
     custom, engaged = kind == 3, kind == 1

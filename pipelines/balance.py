@@ -1,4 +1,4 @@
-"""Received = stored + refused, to the last acknowledged event: facts, and what still stands in the log (S15)."""
+"""Received = stored + refused, to the last acknowledged event: facts, and what stands in the log (S15)."""
 
 from __future__ import annotations
 
@@ -6,50 +6,59 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from consent_filter.counts import REFUSED, Counts
 from ingest.log.segment import SegmentLog
 from warehouse import facts
 from warehouse.lake import Lake
-
-#: A retry may come for 48 hours, and a clock may be a little off.
-RETRY_HOURS = 49.0
-
-
-def open_log(data: Path) -> SegmentLog:
-    """The log of a data folder, to read."""
-    return SegmentLog(data / "log")
+from warehouse.recent import WINDOW, Recent
 
 
 def balance(data: Path) -> dict[str, Any]:
-    """The balance to the last acknowledged event: what is folded, and what still stands in the log (S15)."""
-    lake = Lake.open(data)
+    """The balance to the last acknowledged event: what is folded, and what still stands in the log (S15).
+
+    Needs no lock: should the log be folded and trimmed while it is read, it is read again.
+    """
+    while True:
+        number, found = _balance(data)
+        if _number(data) == number:
+            return found
+
+
+def _balance(data: Path) -> tuple[int, dict[str, Any]]:
     found: dict[str, Any] = {"received": 0, "stored": 0, "refused": {}}
-    done: dict[str, int] = {}
-    seen: NDArray[np.uint64] = np.zeros(0, np.uint64)
+    number, done, seen = 0, dict[str, int](), Recent()
+    lake = Lake.open(data)
     if lake is not None:
-        found, done = lake.balance(), lake.offsets()
-        seen = np.sort(lake.recent_ids(RETRY_HOURS, time.time()).to_numpy())
+        number, found, done = lake.number(), lake.balance(), lake.offsets()
+        seen = Recent(lake.recent_ids(time.time() - WINDOW.total_seconds()))
         lake.close()
-    log = open_log(data)
+    log = SegmentLog(data / "log")
     counts, batches = Counts(), []
     for _, record in log.read(done):
-        counts.update(record.counts)
+        for key, n in record.counts.items():
+            counts[key] += n
         batches.append(record.batch)
     log.close()
     for key, n in facts.sift(batches, counts, seen).counts.items():
-        if key.outcome == REFUSED:
-            found["refused"][key.reason] = found["refused"].get(key.reason, 0) + n
-        else:
+        if key.outcome != REFUSED:
             found[key.outcome] += n
-    return found
+        elif n:
+            found[REFUSED][key.reason] = found[REFUSED].get(key.reason, 0) + n
+    return number, found
+
+
+def _number(data: Path) -> int:
+    lake = Lake.open(data)
+    if lake is None:
+        return 0
+    number = lake.number()
+    lake.close()
+    return number
 
 
 def lag(data: Path) -> dict[str, int]:
     """Bytes of the log that are not facts yet."""
-    lake, log = Lake.open(data), open_log(data)
+    lake, log = Lake.open(data), SegmentLog(data / "log")
     done = lake.offsets() if lake is not None else {}
     if lake is not None:
         lake.close()

@@ -9,158 +9,167 @@ from __future__ import annotations
 
 import pickle
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from consent_filter.counts import Counts
 from ingest.log.segment import SegmentLog
-from pipelines.balance import RETRY_HOURS, open_log
-from pipelines.options import beam, pipeline
+from pipelines import expire
+from pipelines.beamio import Stretch, each, stretches
+from pipelines.settings import Pipelines
 from warehouse import facts
 from warehouse.lake import Lake
-
-#: Bytes of log that one element reads: some 50,000 events.
-STRETCH = 16 << 20
-
-
-class Stretch(NamedTuple):
-    """One element: a part of one partition, and where its files go."""
-
-    log: str
-    partition: str
-    start: int
-    stop: int
-    folder: str
-    name: str
+from warehouse.recent import WINDOW, Recent, repeated
 
 
 class Folded(Struct):
-    """What a run did. `commit` is its number, 0 where there was nothing to do."""
+    """What a run did. `commit` is its number, 0 where there was nothing to do. `merged`: files compacted."""
 
     commit: int = 0
     stored: int = 0
     duplicates: int = 0
     files: int = 0
+    merged: int = 0
 
 
-class _Recent:
-    """Ids that a retry could repeat, kept between runs of one process; read anew after a foreign commit."""
+class Room(NamedTuple):
+    """Where one run writes: facts to `folder`, what it says of them to `notes`, all names after `prefix`."""
+
+    folder: Path
+    notes: Path
+    prefix: str
+
+    def note(self, stretch: Stretch) -> Path:
+        return self.notes / f"{self.prefix}-{stretch.partition}-{stretch.start}.note"
+
+    @property
+    def seen(self) -> Path:
+        return self.notes / f"{self.prefix}-seen.npy"
+
+    def clear(self, *, all: bool = False) -> None:
+        """Remove what was written for this run only; its facts too, when they are not to be committed."""
+        for folder in (self.notes, *((self.folder,) if all else ())):
+            for file in folder.glob(f"{self.prefix}-*"):
+                file.unlink(missing_ok=True)
+
+
+class _Memory:
+    """What one process knows of a lake between runs; read anew when another process has committed."""
 
     def __init__(self) -> None:
-        self.known: tuple[Path, int] | None = None
-        self.ids: NDArray[np.uint64] = np.zeros(0, np.uint64)
-        self.read = 0.0
+        self.key: tuple[Path, int, int] | None = None
+        self.recent, self.read, self.swept = Recent(), 0.0, -1e9
 
-    def at(self, data: Path, lake: Lake, now: float) -> NDArray[np.uint64]:
-        if self.known != (data, lake.number()) or now - self.read > 3600 or now < self.read:
-            self.ids = np.sort(lake.recent_ids(RETRY_HOURS, now).to_numpy())
-            self.known, self.read = (data, lake.number()), now
-        return self.ids
+    def at(self, lake: Lake, now: float) -> Recent:
+        key = (lake.folder, lake.made(), lake.number())
+        if self.key != key or not 0 <= now - self.read < 3600:
+            self.recent = Recent(lake.recent_ids(now - WINDOW.total_seconds()))
+            self.key, self.read = key, now
+        return self.recent
 
-    def add(self, data: Path, number: int, new: list[NDArray[np.uint64]]) -> None:
-        self.ids = np.sort(np.concatenate([self.ids, *new]))
-        self.known = (data, number)
+    def add(self, number: int, written: list[facts.Written]) -> None:
+        assert self.key is not None
+        self.key = (*self.key[:2], number)
+        for one in written:
+            self.recent.add(one.ids)
 
 
-_recent = _Recent()
+_memory = _Memory()
+#: Ids handed to workers in this process, by the run's prefix.
+_shelf: dict[str, Recent] = {}
 
 
-def run(data: Path, now: float | None = None) -> Folded:
-    """Fold everything that is durable in the log. The caller holds pipeline.lock."""
+def run(data: Path, settings: Pipelines = Pipelines(), now: float | None = None) -> Folded:  # noqa: B008
+    """Fold everything that is durable in the log; look after the files when that is due.
+
+    The caller holds pipeline.lock. Raises Broken where rows and counts don't agree, OSError or duckdb.Error
+    where the disk is full; nothing has changed then.
+    """
     moment = time.time() if now is None else now
-    log = open_log(data)
+    log = SegmentLog(data / "log")
     lake = Lake.open(data, write=True)
     assert lake is not None
     try:
         done, end = lake.offsets(), log.end()
-        if all(done.get(name, 0) >= position for name, position in end.items()):
-            return Folded()
-        lake.sweep()
-        room = lake.room()
-        seen = _recent.at(data, lake, moment)
-        stretches = list(_stretches(data / "log", log, done, end, room))
-        written = _map(stretches, seen, room)
-        written = _across(stretches, written, seen)
-        counts, rows = Counts(), Counts()
-        for one in written:
-            counts.update(one.counts)
-            rows.update(one.rows)  # type: ignore[arg-type]
-        files = [Path(file) for one in written for file in one.files]
-        number = lake.commit(files, end, counts, dict(rows))  # type: ignore[arg-type]
-        _recent.add(data, number, [one.ids for one in written])
+        work = list(stretches(log.folder, done, end, settings.stretch_mib << 20))
+        folded = _commit(lake, work, end, settings, moment) if work else Folded()
         log.trim(end)
-        stored = sum(one.read - one.duplicates for one in written)
-        return Folded(number, stored, sum(one.duplicates for one in written), len(files))
     finally:
         lake.close()
         log.close()
+    folded.merged = expire.when_due(data, settings, moment)
+    return folded
 
 
-def _stretches(folder: Path, log: SegmentLog, done: dict[str, int], end: dict[str, int], room: Path) -> Any:
-    """Cut what is new at the ends of records, so that an element neither waits nor starves."""
-    for partition, stop in end.items():
-        start = done.get(partition, 0)
-        if start >= stop:
-            continue
-        if stop - start <= STRETCH:
-            yield Stretch(str(folder), partition, start, stop, str(room), f"{partition}-{start}")
-            continue
-        begun = start
-        for position in log.positions(partition, start, stop):
-            if position - begun >= STRETCH or position == stop:
-                yield Stretch(str(folder), partition, begun, position, str(room), f"{partition}-{begun}")
-                begun = position
+def _commit(lake: Lake, work: list[Stretch], end: dict[str, int], settings: Pipelines, now: float) -> Folded:
+    room = _room(lake)
+    try:
+        seen = _memory.at(lake, now)
+        written = _map(work, seen, room, settings)
+        counts, rows = facts.total(written)
+        files = [Path(file) for one in written for file in one.files]
+        number = lake.commit(files, end, counts, rows)
+    except BaseException:
+        with suppress(OSError):
+            room.clear(all=True)
+        raise
+    _memory.add(number, written)
+    room.clear()
+    return Folded(number, sum(rows.values()), sum(one.duplicates for one in written), len(files))
 
 
-def fold(stretch: Stretch, seen: NDArray[np.uint64]) -> facts.Written:
-    """One element's work: runs in a loop as well as on a worker."""
+def _room(lake: Lake) -> Room:
+    """A place to write; whatever a killed run has left there is removed, at the first run of a process."""
+    notes = lake.folder / "work"
+    notes.mkdir(exist_ok=True)
+    for leftover in notes.iterdir():
+        leftover.unlink()
+        _memory.swept = -1e9
+    if not 0 <= time.monotonic() - _memory.swept < 3600:
+        lake.sweep()
+        _memory.swept = time.monotonic()
+    folder, prefix = lake.room()
+    return Room(folder, notes, prefix)
+
+
+def _map(work: list[Stretch], seen: Recent, room: Room, settings: Pipelines) -> list[facts.Written]:
+    """Every stretch on the runner; and again those that repeat events of an earlier one, rare as they are."""
+    _shelf[room.prefix] = seen
+    if not settings.here:
+        seen.save(room.seen)
+    try:
+        each(work, partial(_work, room=room), settings)
+    finally:
+        del _shelf[room.prefix]
+    written: list[facts.Written] = [pickle.loads(room.note(one).read_bytes()) for one in work]
+    for index, ids in repeated([one.ids for one in written]).items():
+        for file in written[index].files:
+            Path(file).unlink()
+        more = Recent(ids)
+        more.runs += seen.runs
+        written[index] = fold(work[index], more, room)
+    return written
+
+
+def _work(stretch: Stretch, room: Room) -> None:
+    """One element: fold it and leave a note of what became of it."""
+    seen = _shelf.get(room.prefix) or Recent.load(room.seen)
+    room.note(stretch).write_bytes(pickle.dumps(fold(stretch, seen, room)))
+
+
+def fold(stretch: Stretch, seen: Recent, room: Room) -> facts.Written:
+    """The same in a loop: the records of a stretch → files."""
     log = SegmentLog(stretch.log)
     counts, batches = Counts(), []
-    for _, record in log.read({stretch.partition: stretch.start}, _only(log, stretch)):
-        counts.update(record.counts)
+    stop = dict.fromkeys(log.end(), 0) | {stretch.partition: stretch.stop}
+    for _, record in log.read({stretch.partition: stretch.start}, stop):
+        for key, n in record.counts.items():
+            counts[key] += n
         batches.append(record.batch)
     log.close()
-    return facts.fold(batches, counts, seen, Path(stretch.folder), stretch.name)
-
-
-def _only(log: SegmentLog, stretch: Stretch) -> dict[str, int]:
-    """Stop offsets that leave every other partition out."""
-    return {name: stretch.stop if name == stretch.partition else 0 for name in log.end()}
-
-
-def _work(stretch: Stretch, seen: str) -> str:
-    """The same with everything passed by file name: only names travel between workers."""
-    result = Path(stretch.folder) / f"{stretch.name}.result"
-    result.write_bytes(pickle.dumps(fold(stretch, np.load(seen))))
-    return str(result)
-
-
-def _map(stretches: list[Stretch], seen: NDArray[np.uint64], room: Path) -> list[facts.Written]:
-    known = room / "seen.npy"
-    np.save(known, seen)
-    with pipeline() as job:
-        _ = job | beam.Create(stretches, reshuffle=False) | beam.Map(partial(_work, seen=str(known)))
-    written = [pickle.loads((room / f"{one.name}.result").read_bytes()) for one in stretches]  # noqa: S301
-    for one in stretches:
-        (room / f"{one.name}.result").unlink()
-    known.unlink()
-    return written
-
-
-def _across(
-    stretches: list[Stretch], written: list[facts.Written], seen: NDArray[np.uint64]
-) -> list[facts.Written]:
-    """A retry may stand in another stretch than its event: such stretches, rare as they are, are folded again."""
-    known = seen
-    for i, one in enumerate(written):
-        if i and np.isin(one.ids, known, assume_unique=True).any():
-            for file in one.files:
-                Path(file).unlink()
-            written[i] = one = fold(stretches[i], known)
-        known = np.union1d(known, one.ids)
-    return written
+    name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
+    return facts.fold(batches, counts, seen, room.folder, name)

@@ -2,23 +2,28 @@
 
 Tables: events (EVENT), received (the counts of the balance), offsets (how far each log partition is folded),
 commits (which days a commit touched). One writer at a time (the caller holds pipeline.lock); readers attach
-read-only, see a whole commit or none of it, and never block.
+one snapshot, see a whole commit or none of it, and never block.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
+from consent_filter.errors import Broken
 from consent_filter.fields import EVENT
-from warehouse.extensions import OFFLINE, load, quote
+from warehouse.extensions import give, quote, take, transaction
 
 _TYPES = {
     pa.string(): "VARCHAR",
@@ -30,52 +35,71 @@ _TYPES = {
     pa.uint64(): "UBIGINT",
     pa.float64(): "DOUBLE",
 }
-_TABLES = (
-    f"events ({', '.join(f'{f.name} {_TYPES[f.type]}' for f in EVENT)})",
-    "received (site VARCHAR, day DATE, protocol VARCHAR, country VARCHAR, outcome VARCHAR, reason VARCHAR,"
-    " detail VARCHAR, n BIGINT)",
-    "offsets (log_partition VARCHAR, position BIGINT)",
-    "commits (number BIGINT, site VARCHAR, day DATE, rows BIGINT)",
-)
+#: name → columns. `events` is derived from FIELDS: a column that has no end cannot get here.
+TABLES: dict[str, dict[str, str]] = {
+    "events": {field.name: _TYPES[field.type] for field in EVENT},
+    "received": {
+        "site": "VARCHAR",
+        "day": "DATE",
+        **dict.fromkeys(("protocol", "country", "outcome", "reason", "detail"), "VARCHAR"),
+        "n": "BIGINT",
+    },
+    "offsets": {"log_partition": "VARCHAR", "position": "BIGINT"},
+    "commits": {"number": "BIGINT", "site": "VARCHAR", "day": "DATE", "rows": "BIGINT"},
+}
 _EPOCH = date(1970, 1, 1)
-#: Small rows (counts, offsets) live in the catalog itself; a Parquet file for each would be thousands.
-_INLINED = 2000
+#: Small rows (counts, offsets) live in the catalog itself, until they are settled (`warehouse.compact`).
+_INLINED = 5000
+#: WAL: readers and the writer don't wait for each other, and a commit is one synced write.
+_SQLITE = "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000"
 
 
 class Lake:
-    """One open catalog. Use `Lake.open`; close it when done."""
+    """One open catalog, attached as `lake` to `connection`. Use `Lake.open`; close it when done."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-        self.connection, self.folder = connection, folder
+    def __init__(self, engine: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._engine, self.folder = engine, folder
+        self.connection = engine.cursor()
 
     @classmethod
-    def open(cls, data: Path, *, write: bool = False, threads: int = 2) -> Lake | None:
-        """The lake of a data folder; None where there is none yet and it is only to be read."""
-        folder = data / "lake"
-        catalog, files = folder / "catalog.sqlite", folder / "files"
-        if not catalog.exists():
+    def open(cls, data: Path, *, write: bool = False, threads: int = 2, inline: bool = True) -> Lake | None:
+        """The lake of a data folder; None where there is none yet and it is only to be read.
+
+        A reader sees the snapshot that was the last when it opened, whatever is committed meanwhile.
+        `inline=False` lets nothing be written into the catalog but the catalog.
+        """
+        folder = (data / "lake").resolve()
+        if not (folder / "catalog.sqlite").exists():
             if not write:
                 return None
-            files.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(":memory:", config={**OFFLINE, "threads": str(threads)})
-        load(connection, "ducklake", "sqlite_scanner")
-        mode = f"DATA_INLINING_ROW_LIMIT {_INLINED}" if write else "READ_ONLY"
-        connection.execute(
-            f"ATTACH 'ducklake:sqlite:{quote(catalog)}' AS lake (DATA_PATH '{quote(files)}/', {mode})"
-        )
-        lake = cls(connection, folder)
-        if write:
-            lake._make()
+            _make(folder, threads)
+        lake = cls(take(threads), folder)
+        try:
+            if write:
+                lake._attach(f"{_SQLITE}, DATA_INLINING_ROW_LIMIT {_INLINED if inline else 0}")
+                lake._widen()
+            else:
+                lake._attach("READ_ONLY")
+                (last,) = lake._row("SELECT id FROM ducklake_current_snapshot('lake') AS snapshot(id)")
+                lake.connection.execute("DETACH lake")
+                lake._attach(f"READ_ONLY, SNAPSHOT_VERSION {last}")
+        except BaseException:
+            lake.close()
+            raise
         return lake
 
-    def _make(self) -> None:
-        for table in _TABLES:
-            self.connection.execute(f"CREATE TABLE IF NOT EXISTS lake.{table}")
-        (made,) = self._row("SELECT count(*) FROM ducklake_options('lake') WHERE scope_entry = 'main.events'")
-        if not made:
-            self.connection.execute(
-                "CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'events')"
-            )
+    def _attach(self, options: str, catalog: str = "catalog.sqlite") -> None:
+        # The folder may have been moved or restored since: paths in the catalog are relative to this one.
+        where = f"DATA_PATH '{quote(self.folder)}/files/', OVERRIDE_DATA_PATH true"
+        self.connection.execute(
+            f"ATTACH 'ducklake:sqlite:{quote(self.folder / catalog)}' AS lake ({where}, {options})"
+        )
+
+    def _widen(self) -> None:
+        """Add the columns that EVENT has got since the lake was made; older rows are null there."""
+        found = self.connection.execute("SELECT column_name FROM (DESCRIBE lake.events)").fetchall()
+        for name in TABLES["events"].keys() - {name for (name,) in found}:
+            self.connection.execute(f"ALTER TABLE lake.events ADD COLUMN {name} {TABLES['events'][name]}")
 
     def _row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         found = self.connection.execute(sql, values).fetchone()
@@ -91,6 +115,10 @@ class Lake:
         """The number of the last commit of facts; 0 before the first."""
         return int(self._row("SELECT coalesce(max(number), 0) FROM lake.commits")[0])
 
+    def made(self) -> int:
+        """Tells this catalog from another one that stood at the same place."""
+        return (self.folder / "catalog.sqlite").stat().st_ino
+
     def touched(self, since: int) -> list[tuple[str, date]]:
         """(site, day) of every commit after that number."""
         rows = self.connection.execute(
@@ -98,31 +126,33 @@ class Lake:
         )
         return rows.fetchall()
 
-    def room(self) -> Path:
-        """A new folder for the files of one run; what is never committed is swept away by the next run."""
-        folder = self.folder / "files" / "facts" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        return folder
+    def room(self) -> tuple[Path, str]:
+        """Where new files of facts go, and a prefix for their names that nobody else has."""
+        folder = self.folder / "files" / "main" / "events"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder, uuid.uuid4().hex
 
     def commit(
         self,
         files: Sequence[Path],
         offsets: Mapping[str, int],
         counts: Counts,
-        rows: Mapping[tuple[str, int], int],
+        days: Mapping[tuple[str, int], int],
     ) -> int:
         """Add files, offsets, counts and touched days in one transaction; returns the commit's number.
 
-        `rows`: rows added by (site, day since 1970). All of it becomes visible at once, or nothing does.
+        `days`: rows added by (site, day since 1970). All of it becomes visible at once, or nothing does.
+        Raises Broken where the counts say something else than the rows.
         """
-        run = self.connection.execute
+        sums = {RECEIVED: 0, STORED: 0, REFUSED: 0}
+        for key, n in counts.items():
+            sums[key.outcome] += n
+        if sums[RECEIVED] != sums[STORED] + sums[REFUSED] or sums[STORED] != sum(days.values()):
+            raise Broken(f"counts {sums} and {sum(days.values())} rows written do not agree")
         number = self.number() + 1
-        run("BEGIN")
-        try:
-            if files:
-                names = ", ".join(f"'{quote(file)}'" for file in files)
-                run(f"CALL ducklake_add_data_files('lake', 'events', [{names}])")
-            self._insert("offsets", [(name, position) for name, position in offsets.items()])
+        with transaction(self.connection):
+            self.add(files)
+            self._insert("offsets", list(offsets.items()))
             self._insert(
                 "received",
                 [
@@ -131,48 +161,79 @@ class Lake:
                     if n
                 ],
             )
-            touched = {(k.site, k.day): 0 for k in counts if k.site} | dict(rows)
+            touched = {(k.site, k.day): 0 for k in counts if k.site} | dict(days)
             self._insert("commits", [(number, site, _day(day), n) for (site, day), n in touched.items()])
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
         return number
 
-    def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        held = list(rows)
-        if held:
-            marks = ", ".join("(" + ", ".join("?" * len(held[0])) + ")" for _ in held)
+    def add(self, files: Sequence[Path]) -> None:
+        """Register files that lie in the room; part of the caller's transaction."""
+        if files:
+            names = ", ".join(f"'{quote(file)}'" for file in files)
+            self.connection.execute(f"CALL ducklake_add_data_files('lake', 'events', [{names}])")
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        columns = ", ".join(TABLES[table])
+        for at in range(0, len(rows), _INLINED):
+            part = rows[at : at + _INLINED]
+            marks = ", ".join("(" + ", ".join("?" * len(part[0])) + ")" for _ in part)
             self.connection.execute(
-                f"INSERT INTO lake.{table} VALUES {marks}", [value for row in held for value in row]
+                f"INSERT INTO lake.{table} ({columns}) VALUES {marks}",
+                [value for row in part for value in row],
             )
 
     def balance(self) -> dict[str, Any]:
         """`{"received", "stored", "refused": {reason: n}}` of all that has been folded (S15)."""
-        rows = self.connection.execute("SELECT outcome, reason, sum(n)::BIGINT FROM lake.received GROUP BY ALL")
+        rows = self.connection.execute(
+            "SELECT outcome, reason, sum(n)::BIGINT FROM lake.received GROUP BY ALL ORDER BY ALL"
+        )
         found: dict[str, Any] = {RECEIVED: 0, STORED: 0, REFUSED: {}}
         for outcome, reason, n in rows.fetchall():
-            if outcome == REFUSED:
-                found[REFUSED][reason] = n
-            else:
+            if outcome != REFUSED:
                 found[outcome] = n
+            elif n:
+                found[REFUSED][reason] = n
         return found
 
-    def recent_ids(self, hours: float, now: float) -> pa.ChunkedArray:
-        """Event ids received in the last hours: where a retry of them could still come."""
-        return self.connection.execute(
-            "SELECT event_id FROM lake.events WHERE event_id IS NOT NULL AND received >= to_timestamp(?)::TIMESTAMP",
-            [now - hours * 3600],
-        ).to_arrow_table()["event_id"]
+    def recent_ids(self, since: float) -> NDArray[np.uint64]:
+        """Event ids received since then (seconds since 1970): those that a retry could repeat. Sorted."""
+        found = self.connection.execute(
+            "SELECT event_id FROM lake.events WHERE event_id IS NOT NULL AND received >= make_timestamp(?)",
+            [round(since * 1e6)],
+        ).fetchnumpy()["event_id"]
+        return np.sort(np.asarray(found, np.uint64))
 
     def sweep(self) -> int:
         """Delete files that no commit knows: what a killed run left behind. Only under pipeline.lock."""
-        return len(
-            self.connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
-        )
+        swept = self.connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
+        return len(swept.fetchall())
 
     def close(self) -> None:
+        """Give the engine back; temporary tables of the connection are gone with it."""
         self.connection.close()
+        with suppress(duckdb.Error):
+            self._engine.execute("DETACH DATABASE IF EXISTS lake")
+            give(self._engine)
+
+
+def _make(folder: Path, threads: int) -> None:
+    """A new catalog, under its name only when it is whole."""
+    (folder / "files").mkdir(parents=True, exist_ok=True)
+    draft = "catalog.sqlite.new"
+    for leftover in folder.glob(f"{draft}*"):
+        leftover.unlink()
+    lake = Lake(take(threads), folder)
+    try:
+        lake._attach(f"{_SQLITE}, DATA_INLINING_ROW_LIMIT {_INLINED}", draft)
+        for table, columns in TABLES.items():
+            text = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            lake.connection.execute(f"CREATE TABLE lake.{table} ({text})")
+        # Deletions of a few facts must reach their files, not wait in the catalog.
+        lake.connection.execute(
+            "CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'events')"
+        )
+    finally:
+        lake.close()
+    os.replace(folder / draft, folder / "catalog.sqlite")
 
 
 def _day(days: int) -> date:

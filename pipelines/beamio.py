@@ -1,0 +1,76 @@
+"""Stretches of the log as Beam elements, and elements worked on side by side.
+
+Nothing but names travels: an element says where its input stands, and its work leaves files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from consent_filter.errors import Broken, Misconfigured, Refused
+from ingest.log import Offsets, frame
+from pipelines.options import beam, pipeline
+from pipelines.settings import Pipelines
+
+
+class Stretch(NamedTuple):
+    """One element: the records of one partition between two positions; `log` is the log's folder."""
+
+    log: str
+    partition: str
+    start: int
+    stop: int
+
+
+def stretches(folder: Path, start: Offsets, stop: Offsets, size: int) -> Iterator[Stretch]:
+    """What stands between, cut where segments begin (a record's end, known without reading) after `size`."""
+    for partition, last in sorted(stop.items()):
+        begun = start.get(partition, 0)
+        for base in frame.bases(folder / partition):
+            if begun + size <= base < last:
+                yield Stretch(str(folder), partition, begun, base)
+                begun = base
+        if begun < last:
+            yield Stretch(str(folder), partition, begun, last)
+
+
+class _SideBySide(beam.DoFn):  # type: ignore[misc]
+    """Runs `work` on a bundle's elements in threads: Arrow, Parquet and DuckDB leave Python's lock alone."""
+
+    def __init__(self, work: Callable[[Any], None], threads: int) -> None:
+        self._work, self._threads = work, threads
+
+    def start_bundle(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._running: list[Future[None]] = []
+
+    def process(self, element: Any) -> None:
+        self._running.append(self._pool.submit(self._work, element))
+
+    def finish_bundle(self) -> None:
+        try:
+            for one in self._running:
+                one.result()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def each(elements: Iterable[Any], work: Callable[[Any], None], settings: Pipelines) -> None:
+    """Run `work` on every element as a Beam job. One of our own errors in it is raised as what it is."""
+    try:
+        with pipeline(settings) as job:
+            _ = (
+                job
+                | beam.Create(list(elements), reshuffle=False)
+                | beam.ParDo(_SideBySide(work, settings.threads))
+            )
+    except Exception as error:
+        found: BaseException | None = error
+        while found is not None:
+            if isinstance(found, Broken | Misconfigured | Refused | OSError):
+                raise found from error
+            found = found.__cause__ or found.__context__
+        raise

@@ -1,0 +1,47 @@
+"""What jobs may be told: the `[pipelines]` table."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from consent_filter.errors import Misconfigured
+
+
+class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[pipelines]`: where jobs run, and how facts are looked after.
+
+    runner: a Beam runner; "FnApiRunner" is in this process. options: its options, as on a command line, e.g.
+    ["--job_endpoint=127.0.0.1:8099"] for "PortableRunner" (Flink), or ["--project=…"] for "DataflowRunner".
+    threads: stretches of the log that a worker folds at the same time. stretch_mib: MiB of log that make one.
+    open_files: files of facts of one day and quarter day of receipt above which small ones are merged.
+    file_rows: rows from which on a file is large enough to be left alone. grace_minutes: how long files that
+    were replaced or have expired stay for readers who have them open.
+    """
+
+    runner: str = "FnApiRunner"
+    options: tuple[str, ...] = ()
+    threads: int = 2
+    stretch_mib: int = 32
+    open_files: int = 32
+    file_rows: int = 1_000_000
+    grace_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "stretch_mib", "file_rows"):
+            if getattr(self, name) < 1:
+                raise Misconfigured(f"pipelines.{name}", getattr(self, name), "at least 1")
+        if self.open_files < 4:
+            raise Misconfigured("pipelines.open_files", self.open_files, "at least 4")
+        if self.grace_minutes < 0:
+            raise Misconfigured("pipelines.grace_minutes", self.grace_minutes, "0 or more")
+        if self.runner in ("DirectRunner", "SwitchingDirectRunner"):
+            raise Misconfigured("pipelines.runner", self.runner, "FnApiRunner: this one downloads another")
+        if any("multi_threading" in option for option in self.options):
+            raise Misconfigured(
+                "pipelines.options", "multi_threading", "it was seen to lose rows; leave it out"
+            )
+
+    @property
+    def here(self) -> bool:
+        """Whether jobs run in this process, so that what is in memory need not go through a file."""
+        return self.runner == "FnApiRunner" and not self.options
