@@ -1,7 +1,8 @@
 """The reports job: facts → released tables. Only touched days are made anew.
 
-An element is a group of days (for reports by day) or a report (for reports over all days); it reads the lake
-itself and writes released rows to a file, so that no table travels through Beam.
+An element is a group of days (for reports by day) or all of them (for the others); it reads the lake itself
+and writes released tables to files, so that only names travel. Inside an element people are taken bucket by
+bucket, which bounds memory. An element's work is a plain function that runs in a loop, too.
 """
 
 from __future__ import annotations
@@ -13,124 +14,217 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from consent_filter.ledger import withdrawn
 from pipelines.options import beam, pipeline
 from warehouse import report as reports
-from warehouse.contributions import contribute, offer_all, offer_days, offer_withdrawn
+from warehouse.build import build
 from warehouse.lake import Lake
-from warehouse.release import release
+from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
+from warehouse.release import explain
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
-#: Days of one element: enough to share the cost of reading, few enough to stay in memory.
-DAYS = 4
+#: Rows that an element, or a bucket of it, holds at most; more pay for a merge, fewer for more openings.
+ROWS = 4_000_000
+_EVENTS, _RECEIVED = "lake.events", "lake.received"
 
 
 class Work(NamedTuple):
-    """One element. No days: reports over all days."""
+    """One element. `days` empty: reports over all days. `rows`: about how many there are; `of`: buckets."""
 
     data: str
     room: str
     days: tuple[date, ...]
+    rows: int
+    of: int
     settings: Warehouse
+
+    @property
+    def label(self) -> str:
+        return self.days[0].isoformat() if self.days else "all"
 
 
 class Made(Struct):
-    """What a run did."""
+    """What a run did. `waiting`: reports over all days are yet to be made (see `idle_share`)."""
 
     commit: int = 0
     days: int = 0
     changed: list[str] = []
+    waiting: bool = False
     seconds: float = 0.0
 
 
-def make(work: Work) -> list[tuple[str, str]]:
-    """One element's work: (report, explanation) of each table that it wrote to `room`. Runs in a loop, too."""
-    data = Path(work.data)
-    lake = Lake.open(data, threads=work.settings.threads)
-    if lake is None:
-        return []
-    con, done = lake.connection, []
-    offer_withdrawn(con, withdrawn(data / "ledger.sqlite"))
-    if work.days:
-        offer_days(con, "lake.events", work.days)
-        where = f" WHERE day IN ({', '.join(f'DATE {day.isoformat()!r}' for day in work.days)})"
-    else:
-        offer_all(con, "lake.events", work.settings.min_group)
-        where = ""
-    con.execute(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM lake.received{where}")
-    for one in reports.load().values():
-        if (one.grain == "day") == bool(work.days):
-            contribute(con, one)
-            table, explanation = release(con, one, work.settings)
-            label = work.days[0].isoformat() if work.days else "all"
-            pq.write_table(table, Path(work.room) / f"{one.name}@{label}.parquet")
-            done.append((one.name, explanation))
-    lake.close()
-    return done
+#: Lakes open in this process, by the room of the run: opening one costs 0.16 s.
+_open: dict[str, Lake] = {}
 
 
-def run(data: Path, settings: Warehouse, *, force: bool = False) -> Made:
-    """Bring the released tables up to date with the lake. The caller holds pipeline.lock."""
+def make(work: Work) -> str:
+    """Make an element's reports, each a file in its room; returns the label."""
+    begun, room = time.monotonic(), Path(work.room)
+    lake = _open.get(work.room) or Lake.open(Path(work.data), threads=work.settings.threads)
+    assert lake is not None
+    con = lake.connection.cursor()
+    try:
+        offer_withdrawn(con, withdrawn(Path(work.data) / "ledger.sqlite"))
+        buckets = [Bucket(number, work.of) for number in range(work.of)]
+        relations: Days | History
+        if work.days:
+            relations = Days(con, _EVENTS, _RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
+        else:
+            published = pa.concat_tables(
+                pq.read_table(file, columns=["site", "day"])
+                for file in sorted(room.glob("traffic_day@*.parquet"))
+            )
+            relations = History(
+                con, _EVENTS, _RECEIVED, published, buckets, min_group=work.settings.min_group
+            )
+        chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
+        for report, released in build(con, relations, chosen, work.settings, buckets):
+            pq.write_table(released.table, room / f"{report.name}@{work.label}.parquet")
+        (room / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
+        return work.label
+    finally:
+        con.close()
+        if work.room not in _open:
+            lake.close()
+
+
+def elements(
+    data: Path,
+    room: Path,
+    rows: dict[date, int],
+    settings: Warehouse,
+    buckets: int | None = None,
+    most: int = ROWS,
+) -> list[Work]:
+    """Days grouped so that an element has about `most` rows; a day with more is cut into buckets."""
+    groups: list[list[date]] = []
+    held = 0
+    for day, n in sorted(rows.items()):
+        if not groups or held + n > most:
+            groups.append([])
+            held = 0
+        groups[-1].append(day)
+        held += n
+    works = []
+    for group in groups:
+        n = sum(rows[day] for day in group)
+        works.append(Work(str(data), str(room), tuple(group), n, buckets or _buckets(n, most), settings))
+    return works
+
+
+def _buckets(rows: int, most: int) -> int:
+    return min(1 << max(-(-rows // most) - 1, 0).bit_length(), 64)
+
+
+def run(
+    data: Path, settings: Warehouse, *, force: bool = False, live: bool = False, buckets: int | None = None
+) -> Made:
+    """Bring the released tables up to date with the lake. The caller holds pipeline.lock.
+
+    `force`: every day anew. `live`: reports over all days may rest a while (`idle_share`), as they do in the
+    loop of `throng up`. `buckets`: how many, where it should not follow from the number of rows.
+    """
     begun = time.monotonic()
-    lake = Lake.open(data)
+    lake = Lake.open(data, threads=settings.threads)
     if lake is None:
         return Made()
-    number = lake.number()
     store = Store.open(data)
     try:
-        state = _state(data, settings)
-        since = int(store.get("commit") or 0) if store.get("state") == state and not force else 0
-        days = sorted({day for _, day in lake.touched(since)})
-        lake.close()
-        if not days and store.get("state") == state:
-            return Made(number)
-        made = _make(data, settings, store, days)
-        store.put("commit", number)
-        store.put("state", state)
-        return Made(number, len(days), made, round(time.monotonic() - begun, 3))
+        gone, rule = withdrawn(data / "ledger.sqlite"), _rule(settings)
+        number, rows = lake.number(), _rows(lake)
+        anew = force or store.get("rule") != rule
+        days = rows if anew else {day: rows.get(day, 0) for day in _touched(lake, store, gone)}
+        owed = bool(days) or anew or store.get("waiting") == "True"
+        rests = live and owed and not anew and not _rested(store, settings)
+        if not owed or (rests and not days):
+            return Made(number, waiting=rests)
+        room = data / "released" / "making"
+        shutil.rmtree(room, ignore_errors=True)
+        room.mkdir(parents=True)
+        _open[str(room)] = lake
+        works = elements(data, room, days, settings, buckets)
+        n = sum(rows.values())
+        whole = (
+            [] if rests else [Work(str(data), str(room), (), n, buckets or _buckets(n, 2 * ROWS), settings)]
+        )
+        pq.write_table(store.published(rows if anew else days), room / "traffic_day@before.parquet")
+        took = _map(works, whole)
+        with store.change():
+            changed = _take(store, room, works, whole, settings, anew)
+            store.subtract(gone)
+            store.put(commit=number, rule=rule, waiting=rests)
+            if whole:
+                store.put(rested_at=time.time() + took * settings.idle_share)
+        shutil.rmtree(room)
+        return Made(number, len(days), changed, rests, round(time.monotonic() - begun, 3))
     finally:
+        _open.clear()
         store.close()
+        lake.close()
 
 
-def _state(data: Path, settings: Warehouse) -> str:
-    """What all rows depend on besides facts: settings, the reports themselves, and who has withdrawn."""
-    text = repr((settings, sorted(reports.load().items())))
-    found = hashlib.blake2b(text.encode(), digest_size=16)
-    found.update(withdrawn(data / "ledger.sqlite").tobytes())
-    return found.hexdigest()
+def _map(works: list[Work], whole: list[Work]) -> float:
+    """By day first; then, knowing which days are published, over all days. Returns seconds of the latter."""
 
+    def after(work: Work, labels: list[str]) -> str:
+        return make(work)
 
-def _make(data: Path, settings: Warehouse, store: Store, days: list[date]) -> list[str]:
-    room = data / "released" / "making"
-    shutil.rmtree(room, ignore_errors=True)
-    room.mkdir()
-    groups = [tuple(days[i : i + DAYS]) for i in range(0, len(days), DAYS)]
-    works = [Work(str(data), str(room), group, settings) for group in (*groups, ())]
     with pipeline() as job:
-        _ = job | beam.Create(works, reshuffle=False) | beam.Map(_write)
+        days = job | "days" >> beam.Create(works, reshuffle=False) | "by day" >> beam.Map(make)
+        if whole:
+            waits = beam.pvalue.AsList(days)
+            _ = job | "all days" >> beam.Create(whole, reshuffle=False) | "over all" >> beam.Map(after, waits)
+    return sum(float(Path(one.room, "all.seconds").read_text()) for one in whole)
+
+
+def _take(
+    store: Store, room: Path, works: list[Work], whole: list[Work], settings: Warehouse, anew: bool
+) -> list[str]:
+    """Move what was made into the store; returns the names of the reports that are different now."""
     changed = []
-    store.connection.execute("BEGIN")
-    try:
-        for one in reports.load().values():
-            for group in groups if one.grain == "day" else [()]:
-                label = group[0].isoformat() if group else "all"
-                table = pq.read_table(room / f"{one.name}@{label}.parquet")
-                explanation = (room / f"{one.name}@{label}.txt").read_text()
-                if store.replace(one, list(group) or None, table, explanation) and one.name not in changed:
-                    changed.append(one.name)
-        store.connection.execute("COMMIT")
-    except BaseException:
-        store.connection.execute("ROLLBACK")
-        raise
-    shutil.rmtree(room)
+    for one in reports.load().values():
+        mine = works if one.grain == "day" else whole
+        if not mine:
+            continue
+        table = pa.concat_tables(pq.read_table(room / f"{one.name}@{work.label}.parquet") for work in mine)
+        days = None if anew or one.grain == "all" else [day for work in mine for day in work.days]
+        if store.replace(one, days, table, explain(one, settings)):
+            changed.append(one.name)
+    store.drop(reports.load())
     return changed
 
 
-def _write(work: Work) -> None:
-    label = work.days[0].isoformat() if work.days else "all"
-    for name, explanation in make(work):
-        (Path(work.room) / f"{name}@{label}.txt").write_text(explanation)
+def _rule(settings: Warehouse) -> str:
+    """What every row depends on besides facts and withdrawals: the reports and how they are released."""
+    caps = (settings.min_group, settings.max_cells, settings.max_sum, settings.max_hours)
+    return hashlib.blake2b(repr((caps, sorted(reports.load().items()))).encode(), digest_size=16).hexdigest()
+
+
+def _rows(lake: Lake) -> dict[date, int]:
+    return dict(
+        lake.connection.execute("SELECT day, sum(rows)::BIGINT FROM lake.commits GROUP BY ALL").fetchall()
+    )
+
+
+def _touched(lake: Lake, store: Store, gone: NDArray[np.uint64]) -> set[date]:
+    """Days of new commits, and of those who have withdrawn, or come back, since the last run."""
+    days = {day for _, day in lake.touched(int(store.get("commit") or 0))}
+    turned = np.setxor1d(gone, store.subtracted())
+    if len(turned):
+        hold(lake.connection, "turned", pa.table({"person": turned}))
+        found = lake.connection.execute(f"SELECT DISTINCT day FROM {_EVENTS} SEMI JOIN turned USING (person)")
+        days |= {day for (day,) in found.fetchall()}
+    return days
+
+
+def _rested(store: Store, settings: Warehouse) -> bool:
+    """Whether reports over all days have rested enough; also when the clock has stepped back."""
+    until = float(store.get("rested_at") or 0)
+    return not time.time() < until <= time.time() + 3600

@@ -1,23 +1,28 @@
-"""Disclosure: contributions become a table that names nobody, and a sentence that says what was done to it.
+"""Disclosure: counted cells become a table that names nobody.
 
-1. Nobody counts in more rows of a group than `max_cells`, or adds more than `max_sum` to a number.
-2. A row is about `min_group` people at least. Smaller rows of a group are hidden together: folded into one row
-   "(other)" where the report names columns to fold, else left out.
-3. What is hidden together is itself about `min_group` people at least: else the next smallest row is hidden
-   too (complementary suppression), because a total less the visible rows is the hidden ones. A group that
-   cannot get there is left out whole.
-4. Perturbation and the budget of what leaves the house come here, after the numbers are final: `noise`.
+1. Nobody counts in more rows of a group than `max_cells` or adds more than a cap to a number (`cells.py`).
+2. A row is about `min_group` people at least. Smaller ones are hidden: folded into one row "(other)" where
+   the report says which keys to fold, else left out. Keys are folded from the coarsest to the finest: a
+   small country first, then small parts of the countries that remain, so that no total that another report
+   publishes can be taken apart.
+3. What is hidden together is about `min_group` people at least, counted exactly: else the next smallest row
+   is hidden with it (complementary suppression), since a total less the visible rows is the hidden ones.
+   Where that can't be had the whole group is left out. One more row is always enough, being a group itself.
+4. Rows that contain each other (steps, cohorts) are shown if the difference between them is a group, too.
+5. Perturbation by cell key and the budget of what leaves the house have their place here, last: `noise`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
-from warehouse.contributions import cap
+from consent_filter.errors import Broken
+from warehouse.relations import hold
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
@@ -37,83 +42,124 @@ def no_noise(table: pa.Table, report: Report) -> pa.Table:
     return table
 
 
-def release(
-    connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse, noise: Noise = no_noise
-) -> Released:
-    """Release the table `contributions`. Columns: the report's keys, `people` if it has any, its sums."""
-    run = connection.execute
-    capped = cap(connection, report, settings.max_cells)
-    keys = ", ".join(report.keys)
-    size = "count(*)" if report.people else f"sum({report.sums[0]})"
-    sums = ", ".join(f"sum(least({name}, {settings.max_sum:d}))::BIGINT AS {name}" for name in report.sums)
-    run(
-        f"CREATE OR REPLACE TEMP TABLE cells AS SELECT {keys}, {size}::BIGINT AS people, {sums}"
-        " FROM contributions GROUP BY ALL"
-    )
-    hides = report.people or bool(report.fold)
-    run("ALTER TABLE cells ADD COLUMN hidden BOOLEAN DEFAULT false")
-    steps = 0
-    if hides:
-        run(f"UPDATE cells SET hidden = true WHERE people < {settings.min_group:d}")
-        steps = _complement(connection, report, settings.min_group)
-    table = connection.sql(_published(report, settings)).to_arrow_table()
-    (hidden,) = run("SELECT count(*) FROM cells WHERE hidden").fetchone() or (0,)
-    words = [f"groups of at least {settings.min_group}" if hides else "no people in it"]
-    words.append(f"{hidden} small rows {'folded into ' + OTHER if report.fold else 'left out'}")
-    if steps:
-        words.append("further rows hidden with them, so that no total gives a hidden row away")
-    if capped:
-        words.append(f"{capped} people counted in {settings.max_cells} rows at most")
-    return Released(noise(table, report), "; ".join(words))
+def mark(
+    connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, settings: Warehouse
+) -> pa.Table:
+    """Rows to look at again: the small ones of each part, and the next smallest where there are any.
 
-
-def _complement(connection: duckdb.DuckDBPyConnection, report: Report, least: int) -> int:
-    """Hide the next smallest row of each group whose hidden rows are about too few people, until none is."""
-    group = ", ".join(report.within)
-    match = " AND ".join(f"cells.{key} IS NOT DISTINCT FROM short.{key}" for key in report.keys)
-    steps = 0
-    while True:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE short AS WITH lacking AS ({_lacking(report, least)})"
-            f" SELECT {', '.join(report.keys)} FROM cells SEMI JOIN lacking USING ({group}) WHERE NOT hidden"
-            f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY people, {', '.join(report.keys)}) = 1"
+    Columns: level, the report's keys (finer ones null), `small`.
+    """
+    hold(connection, "whole", whole)
+    nameless = " OR ".join(f"{key} IS NULL" for key in report.keys)
+    last = len(report.levels) - 1
+    found = connection.execute(f"SELECT count(*) FROM whole WHERE level = {last} AND ({nameless})").fetchone()
+    if found and found[0]:
+        raise Broken(f"the report {report.name} has a row without a name: its SQL must coalesce every key")
+    queries = [f"SELECT level, {', '.join(report.keys)}, true AS small FROM whole WHERE false"]
+    for level in range(1, len(report.levels)) if not report.nested else ():
+        parent, node = report.levels[level - 1], report.levels[level]
+        group, keys = ", ".join(parent), ", ".join(node)
+        small = f"people < {settings.min_group:d}"
+        if report.fold:  # what the cap has put there, or a visitor has called so
+            small += f" OR {node[-1]} = '{OTHER}'"
+        rows = f"(SELECT level, {keys}, people, {small} AS small FROM whole WHERE level = {level})"
+        queries.append(f"SELECT level, {keys}, small FROM {rows} WHERE small")
+        queries.append(
+            f"SELECT level, {keys}, small FROM {rows} JOIN (SELECT {group}, min(people) FILTER (NOT small) AS people"
+            f" FROM {rows} GROUP BY {group} HAVING bool_or(small)) USING ({group}, people) WHERE NOT small"
+            f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY {keys}) = 1"
         )
-        found = connection.execute("SELECT count(*) FROM short").fetchone()
-        if not found or not found[0]:
-            return steps
-        connection.execute(f"UPDATE cells SET hidden = true FROM short WHERE {match}")
-        steps += 1
+    return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
 
 
-def _lacking(report: Report, least: int) -> str:
-    """Groups whose hidden rows, taken together, are about fewer people than may be published."""
-    group, keys = ", ".join(report.within), ", ".join(report.keys)
+def release(
+    connection: duckdb.DuckDBPyConnection,
+    report: Report,
+    whole: pa.Table,
+    marks: pa.Table,
+    looked: pa.Table,
+    settings: Warehouse,
+    noise: Noise = no_noise,
+) -> Released:
+    """Columns: the report's keys, `people` if it has any, its sums; sorted. Inputs: of all buckets."""
+    for name, table in (("whole", whole), ("marks", marks), ("looked", looked)):
+        hold(connection, name, table)
+    k, last = settings.min_group, len(report.levels) - 1
+    shown = ", ".join([*report.keys, *(["people"] if report.people else []), *report.sums])
+    joins = "".join(
+        f" LEFT JOIN (SELECT {', '.join(f'm.{key}' for key in report.levels[level])}, true AS hidden{level}"
+        f" FROM marks m JOIN looked l ON {_same('m', 'l', report, level)}"
+        f" AND m.level = {level} AND l.level = {level} WHERE m.small OR l.few < {k})"
+        f" USING ({', '.join(report.levels[level])})"
+        for level in range(1, last + 1)
+    )
+    cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in range(1, last + 1))
+    depth = f"CASE {cases} ELSE 0 END" if cases else "0"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE leaves AS SELECT *, {depth} AS depth"
+        f" FROM (FROM whole WHERE level = {last}){joins}"
+    )
+    queries = [f"SELECT * FROM leaves WHERE depth = 0 AND people >= {k}"]
+    for level in range(1, last + 1) if report.fold else ():
+        parent = report.levels[level - 1]
+        names = ", ".join(f"w.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
+        people = f"max(CASE WHEN l.few >= {k} THEN l.few ELSE l.more END)"
+        sums = ", ".join(f"sum(w.{name})::BIGINT AS {name}" for name in report.sums)
+        queries.append(
+            f"SELECT {names}, {people} AS people, {sums} FROM leaves w JOIN looked l ON"
+            f" {_same('w', 'l', report, level)} AND l.level = {level} WHERE w.depth = {level}"
+            f" GROUP BY {', '.join(f'w.{key}' for key in parent)} HAVING {people} >= {k}"
+        )
+    table = connection.sql(
+        f"SELECT {shown} FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY ALL"
+    ).to_arrow_table()
+    if report.nested:
+        table = _nested(report, table, k)
+    return Released(noise(table, report), explain(report, settings))
+
+
+def _same(one: str, other: str, report: Report, level: int) -> str:
+    return " AND ".join(f"{one}.{key} = {other}.{key}" for key in report.levels[level - 1])
+
+
+def _nested(report: Report, table: pa.Table, least: int) -> pa.Table:
+    """Rows of a group whose people are part of the row before (or of the first): by whole groups only."""
+    kept: list[int] = []
+    rows: list[dict[str, Any]] = table.select([*report.keys, "people"]).to_pylist()
+    by = lambda i: tuple(rows[i][key] for key in report.within)  # noqa: E731
+    order = sorted(range(len(rows)), key=lambda i: (*by(i), *(rows[i][key] for key in report.rest)))
+    for _, group in groupby(order, key=by):
+        around: int | None = None
+        for i in group:
+            people: int = rows[i]["people"]
+            if around is None or around == people or around - people >= least:
+                kept.append(i)
+                if around is None or report.nested == "previous":
+                    around = people
+    return table.take(pa.array(sorted(kept), pa.int64()))
+
+
+def explain(report: Report, settings: Warehouse) -> str:
+    """What `release` does to a report, in words that its readers see. The same whatever the data are."""
+    least = settings.min_group
     if not report.people:
-        return f"SELECT {group} FROM cells WHERE hidden GROUP BY {group} HAVING sum(people) < {least:d}"
-    return (
-        f"SELECT {group} FROM (SELECT DISTINCT {', '.join(f'c.{key}' for key in report.within)}, c.person"
-        f" FROM contributions c JOIN (SELECT {keys} FROM cells WHERE hidden) h ON "
-        + " AND ".join(f"c.{key} IS NOT DISTINCT FROM h.{key}" for key in report.keys)
-        + f") GROUP BY {group} HAVING count(*) < {least:d}"
-    )
-
-
-def _published(report: Report, settings: Warehouse) -> str:
-    """The rows that may be seen: those not hidden, and one "(other)" for each group's hidden ones."""
-    people = ["people"] if report.people else []
-    shown = ", ".join([*report.keys, *people, *report.sums])
-    visible = f"SELECT {shown} FROM cells WHERE NOT hidden"
-    if not report.fold:
-        return f"{visible} ORDER BY ALL"
-    kept = [key for key in report.keys if key not in report.fold]
-    named = ", ".join(f"'{OTHER}' AS {key}" if key in report.fold else f"h.{key}" for key in report.keys)
-    grouped = ", ".join(f"h.{key}" for key in kept)
-    sums = ", ".join(f"sum(least({name}, {settings.max_sum:d}))::BIGINT AS {name}" for name in report.sums)
-    count = "count(DISTINCT person)::BIGINT AS people, " if report.people else ""
-    join = " AND ".join(f"c.{key} IS NOT DISTINCT FROM h.{key}" for key in report.keys)
-    least = f" HAVING count(DISTINCT person) >= {settings.min_group:d}" if report.people else ""
-    other = (
-        f"SELECT {named}, {count}{sums} FROM contributions c"
-        f" JOIN (SELECT {', '.join(report.keys)} FROM cells WHERE hidden) h ON {join} GROUP BY {grouped}{least}"
-    )
-    return f"SELECT * FROM ({visible} UNION ALL {other}) ORDER BY ALL"
+        words = [f"counts of requests; each row is about at least {least}"]
+    else:
+        words = [f"each row is about at least {least} people"]
+    if report.fold:
+        words.append(
+            f"smaller ones are folded into {OTHER}, with the next smallest where they would be too few"
+        )
+    elif report.nested:
+        words.append("smaller ones are left out, and those that differ from a row around them by fewer")
+    elif report.rest:
+        words.append("smaller ones are left out, with the next smallest where they would be too few")
+    else:
+        words.append("smaller ones are left out")
+    if report.people:
+        if report.fold and report.grain == "day":
+            words.append(f"nobody counts in more than {settings.max_cells} rows of a group")
+        hours = any(name.endswith("_ms") for name in report.sums)
+        also = f" ({settings.max_hours} hours to a duration)" if hours else ""
+        words.append(f"nobody adds more than {settings.max_sum:,} to a number{also}")
+    return "; ".join(words)

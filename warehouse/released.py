@@ -1,20 +1,30 @@
 """Released tables as last computed, between the reports job and publication: DATA/released/work.duckdb.
 
-Each report replaces the rows of the days it made anew, in one transaction with the state that says up to
-which commit of facts it has seen; killed anywhere, the next run does the same work again.
+Each run replaces the rows of the days it made anew, in one transaction with the state that says which facts,
+settings and withdrawals they were made of; killed anywhere, the next run does the same work again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from warehouse.extensions import OFFLINE
+from warehouse.relations import hold, named
 from warehouse.report import Report
+
+_OWN = (
+    "state_of (name VARCHAR PRIMARY KEY, value VARCHAR)",
+    "done_to (report VARCHAR PRIMARY KEY, explanation VARCHAR, version BIGINT)",
+    "subtracted (person UBIGINT)",
+)
 
 
 class Store:
@@ -22,10 +32,8 @@ class Store:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        connection.execute("CREATE TABLE IF NOT EXISTS state_of (name VARCHAR PRIMARY KEY, value VARCHAR)")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS done_to (report VARCHAR PRIMARY KEY, explanation VARCHAR, version BIGINT)"
-        )
+        for table in _OWN:
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
 
     @classmethod
     def open(cls, data: Path) -> Store:
@@ -34,44 +42,83 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         return cls(duckdb.connect(str(folder / "work.duckdb"), config=dict(OFFLINE)))
 
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All that is done inside becomes so at once, or not at all."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
     def get(self, name: str) -> str | None:
-        found = self.connection.execute("SELECT value FROM state_of WHERE name = ?", [name]).fetchone()
-        return found[0] if found else None
+        """A word of the state."""
+        found = self.connection.execute("SELECT value FROM state_of WHERE name = ?", [name]).fetchall()
+        return found[0][0] if found else None
 
-    def put(self, name: str, value: object) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO state_of VALUES (?, ?)", [name, str(value)])
+    def put(self, **state: object) -> None:
+        """Set words of the state."""
+        for name, value in state.items():
+            self.connection.execute("INSERT OR REPLACE INTO state_of VALUES (?, ?)", [name, str(value)])
 
-    def tables(self) -> set[str]:
-        rows = self.connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal")
-        return {name for (name,) in rows.fetchall()}
+    def subtracted(self) -> NDArray[np.uint64]:
+        """Whom the tables were made without: pseudonyms of those who had withdrawn. Never published."""
+        column = self.connection.sql("SELECT person FROM subtracted ORDER BY person").to_arrow_table()[
+            "person"
+        ]
+        found: NDArray[np.uint64] = column.to_numpy()
+        return found
+
+    def subtract(self, persons: NDArray[np.uint64]) -> None:
+        """Say whom the tables are now made without."""
+        hold(self.connection, "gone", pa.table({"person": pa.array(persons, pa.uint64())}))
+        self.connection.execute("DELETE FROM subtracted")
+        self.connection.execute("INSERT INTO subtracted FROM gone")
+
+    def published(self, without: Iterable[date]) -> pa.Table:
+        """(site, day) that `traffic_day` has a row of, except on the days given."""
+        if "traffic_day" not in self.versions():
+            return pa.table({"site": pa.array([], pa.string()), "day": pa.array([], pa.date32())})
+        return self.connection.sql(
+            f"SELECT site, day FROM traffic_day WHERE NOT ({named(without)})"
+        ).to_arrow_table()
 
     def replace(self, report: Report, days: Sequence[date] | None, table: pa.Table, explanation: str) -> bool:
         """Put a report's rows in place of those of the same days (None: all). Whether anything changed."""
-        run = self.connection.execute
+        run, name = self.connection.execute, report.name
         self.connection.register("incoming", table)
         try:
-            if report.name not in self.tables():
-                run(f"CREATE TABLE {report.name} AS FROM incoming WITH NO DATA")
-            where = "true"
-            if days is not None:
-                where = f"day IN ({', '.join(f'DATE {day.isoformat()!r}' for day in days)})" if days else "false"
-            old = f"(SELECT * FROM {report.name} WHERE {where})"
-            found = run(
+            held = [row[0] for row in run("SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
+                                          " ORDER BY column_index", [name]).fetchall()]  # fmt: skip
+            if held != table.column_names:
+                run(f"CREATE OR REPLACE TABLE {name} AS FROM incoming WITH NO DATA")
+            where = "true" if days is None else named(days)
+            old = f"(SELECT * FROM {name} WHERE {where})"
+            ((differ,),) = run(
                 f"SELECT (SELECT count(*) FROM (FROM {old} EXCEPT ALL FROM incoming))"
                 f" + (SELECT count(*) FROM (FROM incoming EXCEPT ALL FROM {old}))"
-            ).fetchone()
-            if found and not found[0]:
+            ).fetchall()
+            said = run("SELECT explanation FROM done_to WHERE report = ?", [name]).fetchall()
+            if not differ and said == [(explanation,)]:
                 return False
-            run(f"DELETE FROM {report.name} WHERE {where}")
-            run(f"INSERT INTO {report.name} FROM incoming")
+            run(f"DELETE FROM {name} WHERE {where}")
+            run(f"INSERT INTO {name} FROM incoming")
             run(
                 "INSERT INTO done_to VALUES (?, ?, 1) ON CONFLICT DO UPDATE"
                 " SET explanation = excluded.explanation, version = version + 1",
-                [report.name, explanation],
+                [name, explanation],
             )
             return True
         finally:
             self.connection.unregister("incoming")
+
+    def drop(self, others_than: Iterable[str]) -> None:
+        """Remove reports that there are no more."""
+        for name in set(self.versions()) - set(others_than):
+            self.connection.execute(f"DROP TABLE {name}")
+            self.connection.execute("DELETE FROM done_to WHERE report = ?", [name])
 
     def versions(self) -> dict[str, int]:
         """How often each report has changed: what publication compares."""

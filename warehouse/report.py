@@ -35,7 +35,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hidden rows must be a group themselves. fold: the other keys, from the coarsest to the finest: small rows
     become "(other)" inside the coarser ones. Where `fold` is empty small rows are left out. nested: for rows
     that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
-    difference between two such rows is a group, too. persons: what is counted as a person, said to readers.
+    difference between two such rows is a group, too.
     """
 
     name: str
@@ -59,15 +59,20 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         for word in (self.name, *self.keys, *self.sums):
             if not _WORD.fullmatch(word):
                 raise Misconfigured(f"{where}: name, keys or sums", word, "small letters, digits and _")
-        if not self.keys or not self.sums or len({*self.keys, *self.sums, "people"}) <= len(self.keys + self.sums):
-            raise Misconfigured(f"{where}: keys and sums", self.keys + self.sums, "at least one each, all different")
+        columns = (*self.keys, *self.sums, "people")
+        if not self.keys or not self.sums or len(set(columns)) < len(columns):
+            raise Misconfigured(f"{where}: keys and sums", columns, "one each or more, all different")
         for key in (*self.within, *self.fold):
             if key not in self.keys:
                 raise Misconfigured(f"{where}: within or fold", key, "one of the keys")
         if self.fold and sorted(self.within + self.fold) != sorted(self.keys):
             raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
+        if self.grain == "all" and self.purpose != "measurement":
+            raise Misconfigured(f"{where}: purpose", self.purpose, "measurement, where grain is all")
         if self.nested and (self.fold or not self.rest):
-            raise Misconfigured(f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`")
+            raise Misconfigured(
+                f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`"
+            )
 
     @property
     def bit(self) -> int:

@@ -49,7 +49,7 @@ def visits(facts: pa.Table) -> pa.Table:
     place = np.arange(n) if order is None else order
     place = _settle(facts, place, begins, time)
     starts = np.flatnonzero(begins)
-    ends = np.append(starts[1:], n) - 1
+    ends = np.append(starts[1:], n)[: len(starts)] - 1
     kind = facts["type"].combine_chunks()
     view = pc.equal(kind, "page_view").to_numpy(zero_copy_only=False)[place]
     done = pc.is_in(kind, pa.array(_DONE)).to_numpy(zero_copy_only=False)[place]
@@ -105,7 +105,11 @@ def _settle(
     member[:-1] |= tied[1:]
     rows = np.flatnonzero(member)
     run = np.cumsum(~tied[rows])
-    few = facts.select(("type", "path", *_SOURCE)).take(pa.array(place[rows])).append_column("run", pa.array(run))
+    few = (
+        facts.select(("type", "path", *_SOURCE))
+        .take(pa.array(place[rows]))
+        .append_column("run", pa.array(run))
+    )
     names = ("run", "type", "path", *_SOURCE)
     order = pc.sort_indices(few, sort_keys=[(name, "ascending") for name in names]).to_numpy()
     settled = place.copy()

@@ -1,14 +1,12 @@
 /*
 title = "Campaigns"
-doc = "Page views that came with campaign tags."
+doc = "Visits by the campaign tags of their first page, and the page views in them. Not tagged: (none), so that the rows add up to all visits."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "utm_source", "utm_medium", "utm_campaign"]
-sums = ["views"]
+sums = ["visits", "views"]
 fold = ["utm_source", "utm_medium", "utm_campaign"]
 */
-SELECT site, day, coalesce(utm_source, '') AS utm_source, coalesce(utm_medium, '') AS utm_medium,
-    coalesce(utm_campaign, '') AS utm_campaign, person, count(*) AS views
-FROM events
-WHERE type = 'page_view' AND coalesce(utm_source, utm_medium, utm_campaign) IS NOT NULL
-GROUP BY ALL
+SELECT site, day, coalesce(utm_source, '(none)') AS utm_source, coalesce(utm_medium, '(none)') AS utm_medium,
+    coalesce(utm_campaign, '(none)') AS utm_campaign, person, count(*) AS visits, sum(views) AS views
+FROM visits GROUP BY ALL

@@ -1,12 +1,12 @@
 /*
 title = "Consent mix"
-doc = "On which basis, after which signal and from where the stored events were kept. What was refused is in the report of that name."
+doc = "On which legal basis, after which signal and from where what is measured was kept. What was not kept is in the report “Refused, and why”."
 owner = "privacy"
 purpose = "measurement"
 keys = ["site", "day", "basis", "signal", "country"]
-sums = ["events"]
-fold = ["basis", "signal", "country"]
+sums = ["views", "events"]
+fold = ["country", "basis", "signal"]
 */
-SELECT site, day, coalesce(basis, '') AS basis, coalesce(signal, '') AS signal,
-    coalesce(country, 'ZZ') AS country, person, count(*) AS events
-FROM events GROUP BY ALL
+SELECT site, day, coalesce(basis, '(none)') AS basis, coalesce(signal, 'none') AS signal, coalesce(country, 'ZZ') AS country, person,
+    sum(views) AS views, sum(events) AS events
+FROM profiles GROUP BY ALL

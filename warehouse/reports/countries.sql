@@ -8,5 +8,5 @@ sums = ["views", "events"]
 fold = ["country"]
 */
 SELECT site, day, coalesce(country, 'ZZ') AS country, person,
-    count(*) FILTER (type = 'page_view') AS views, count(*) AS events
-FROM events GROUP BY ALL
+    sum(views) AS views, sum(events) AS events
+FROM profiles GROUP BY ALL

@@ -1,11 +1,11 @@
 /*
 title = "Events"
-doc = "Custom events, clicks and forms, by name."
+doc = "Everything but page views: custom events, clicks and forms by name, and what the page reports by itself. Without a name: (none)."
 owner = "product"
 purpose = "measurement"
 keys = ["site", "day", "type", "name"]
 sums = ["events"]
 fold = ["type", "name"]
 */
-SELECT site, day, type, coalesce(name, '') AS name, person, count(*) AS events
-FROM events WHERE type IN ('event', 'click') GROUP BY ALL
+SELECT site, day, type, coalesce(name, '(none)') AS name, person, count(*) AS events
+FROM events WHERE type <> 'page_view' GROUP BY ALL

@@ -8,5 +8,5 @@ sums = ["views", "events"]
 fold = ["device"]
 */
 SELECT site, day, coalesce(device, 'other') AS device, person,
-    count(*) FILTER (type = 'page_view') AS views, count(*) AS events
-FROM events GROUP BY ALL
+    sum(views) AS views, sum(events) AS events
+FROM profiles GROUP BY ALL

@@ -1,11 +1,11 @@
 /*
 title = "Entry pages"
-doc = "The first page of each visit."
+doc = "The first page of each visit. They add up to all visits."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "path"]
 sums = ["visits", "bounces"]
 fold = ["path"]
 */
-SELECT site, day, entry AS path, person, count(*) AS visits, sum(bounced) AS bounces
-FROM visits WHERE entry IS NOT NULL GROUP BY ALL
+SELECT site, day, coalesce(entry, '(none)') AS path, person, count(*) AS visits, sum(bounced) AS bounces
+FROM visits GROUP BY ALL

@@ -1,11 +1,11 @@
 /*
 title = "Exit pages"
-doc = "The last page of each visit."
+doc = "The last page of each visit. They add up to all visits."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "path"]
 sums = ["visits"]
 fold = ["path"]
 */
-SELECT site, day, leave AS path, person, count(*) AS visits
-FROM visits WHERE leave IS NOT NULL GROUP BY ALL
+SELECT site, day, coalesce(leave, '(none)') AS path, person, count(*) AS visits
+FROM visits GROUP BY ALL

@@ -1,14 +1,14 @@
 /*
 title = "New and returning"
-doc = "Only people who allowed an identifier can be known again; without one, a person is of unknown kind."
+doc = "Only people who allowed an identifier can be known again: new on the first day they are seen, returning later. Everyone else is unknown."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "kind"]
-sums = ["events"]
+sums = ["views", "events"]
 grain = "all"
+fold = ["kind"]
 */
 SELECT d.site, d.day,
-    CASE WHEN d.treatment <> 'identified' THEN 'unknown' WHEN d.day = f.first THEN 'new' ELSE 'returning' END AS kind,
-    d.person, sum(d.events) AS events
+    CASE WHEN NOT d.identified THEN 'unknown' WHEN d.day = f.first THEN 'new' ELSE 'returning' END AS kind,
+    d.person, d.views, d.events
 FROM days d LEFT JOIN firsts f USING (site, person)
-GROUP BY ALL

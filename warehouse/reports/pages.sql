@@ -1,15 +1,15 @@
 /*
 title = "Pages"
-doc = "Page views, time in view and deepest scroll by templated path. Pages that few people saw are one row."
+doc = "Page views, time in view and deepest scroll by templated path. Pages that few people saw are one row. scrolled / scrolls is the mean depth in percent."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "path"]
 sums = ["views", "duration_ms", "scrolled", "scrolls"]
 fold = ["path"]
 */
-SELECT site, day, path, person,
+SELECT site, day, coalesce(path, '(none)') AS path, person,
     count(*) FILTER (type = 'page_view') AS views,
     coalesce(sum(duration_ms) FILTER (type = 'engagement'), 0) AS duration_ms,
     coalesce(sum(scroll) FILTER (type = 'engagement'), 0) AS scrolled,
     count(scroll) FILTER (type = 'engagement') AS scrolls
-FROM events WHERE type IN ('page_view', 'engagement') AND path IS NOT NULL GROUP BY ALL
+FROM events WHERE type IN ('page_view', 'engagement') GROUP BY ALL

@@ -1,16 +1,15 @@
 /*
 title = "Weekly retention"
-doc = "Of the people first seen in a week (Monday to Sunday), who allowed an identifier: how many came again so many weeks later."
+doc = "Of the people first seen in a week (Monday to Sunday), who allowed an identifier: how many came again so many weeks later. Week 0 is all of them. First days with too few new people are left out."
 owner = "product"
 purpose = "measurement"
 keys = ["site", "cohort_week", "week_offset"]
 sums = ["events"]
 grain = "all"
 within = ["site", "cohort_week"]
+nested = "first"
 */
-SELECT d.site, date_trunc('week', f.first)::DATE AS cohort_week,
+SELECT site, date_trunc('week', f.first)::DATE AS cohort_week,
     (date_diff('day', date_trunc('week', f.first)::DATE, date_trunc('week', d.day)::DATE) // 7)::INTEGER AS week_offset,
-    d.person, sum(d.events) AS events
-FROM days d JOIN firsts f USING (site, person)
-WHERE d.treatment = 'identified'
-GROUP BY ALL
+    person, sum(d.events) AS events
+FROM days d JOIN firsts f USING (site, person) WHERE f.grouped GROUP BY ALL

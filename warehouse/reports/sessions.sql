@@ -1,11 +1,10 @@
 /*
 title = "Visits"
-doc = "A visit ends after half an hour without an event, and at the site's midnight. It bounced when there was one page view at most and nothing that the visitor did."
+doc = "A visit ends after half an hour without an event, and at the site's midnight. It bounced when it had one page view and nothing that the visitor did."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day"]
 sums = ["visits", "bounces", "duration_ms", "views"]
-within = ["site"]
 */
 SELECT site, day, person, count(*) AS visits, sum(bounced) AS bounces,
     sum(duration_ms) AS duration_ms, sum(views) AS views

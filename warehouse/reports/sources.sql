@@ -1,12 +1,12 @@
 /*
 title = "Sources"
-doc = "Where page views came from: group and host of the referrer. Moves within the site do not count."
+doc = "Visits by where their first page was come to from, and the page views in them. internal: back after a pause, from a page of the site. They add up to all visits."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "referrer_group", "referrer_host"]
-sums = ["views"]
+sums = ["visits", "views"]
 fold = ["referrer_group", "referrer_host"]
 */
-SELECT site, day, referrer_group, coalesce(referrer_host, '') AS referrer_host, person, count(*) AS views
-FROM events WHERE type = 'page_view' AND referrer_group IS NOT NULL AND referrer_group <> 'internal'
-GROUP BY ALL
+SELECT site, day, coalesce(referrer_group, 'direct') AS referrer_group, coalesce(referrer_host, '(none)') AS referrer_host,
+    person, count(*) AS visits, sum(views) AS views
+FROM visits GROUP BY ALL

@@ -1,11 +1,11 @@
 /*
 title = "Traffic by hour"
-doc = "The hour is the site's own, also where it is half an hour off; in autumn one hour comes twice and counts as one."
+doc = "The hour is the site's own, also where it is half an hour off; in autumn one hour comes twice and counts as one, in spring one does not come."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "hour"]
 sums = ["views", "events"]
 */
-SELECT site, day, hour(local) AS hour, person,
+SELECT site, day, hour(local)::INTEGER AS hour, person,
     count(*) FILTER (type = 'page_view') AS views, count(*) AS events
 FROM events GROUP BY ALL

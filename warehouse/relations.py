@@ -1,0 +1,208 @@
+"""What reports read: facts of some days, or of all, as relations in one connection, bucket by bucket.
+
+Offered to reports by day (`Days`):
+  events     rows granted the report's purpose, without those who have withdrawn; `local`: the site's time
+  profiles   views and events of each (site, day, person) by country, device, browser, os, basis and signal
+  visits     see `sessions.py`
+Offered to reports over all days (`History`), of published days only, for measurement only:
+  days       (site, day, person): identified, views, events
+  firsts     (site, person): `first` day of identified people, and whether it was that of a `grouped` many
+  steps      (site, day, person): name and time of each named custom event
+To both: `received`, the counts of the balance, which are about nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple, Protocol
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from consent_filter.purpose import Purpose
+from warehouse.report import Report
+from warehouse.sessions import NEEDS, visits
+
+#: Up to so many rows are held in memory once; above, each report reads its own few columns of the files.
+FEW = 200_000
+_COLUMNS = (
+    "site, day, time, type, person, treatment, purposes, signal, basis, name, path, utm_source, utm_medium,"
+    " utm_campaign, referrer_host, referrer_group, browser, os, device, country, duration_ms, scroll,"
+    " ad_slot, ad_creative, ad_campaign"
+)
+_PROFILE = "site, day, person, country, device, browser, os, basis, signal"
+_MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
+
+
+class Bucket(NamedTuple):
+    """One of `of` equal ranges of persons (a power of two). A person is in the same one always."""
+
+    number: int = 0
+    of: int = 1
+
+    @property
+    def where(self) -> str:
+        width = (1 << 64) // self.of
+        first, last = self.number * width, (self.number + 1) * width - 1
+        return "true" if self.of == 1 else f"person BETWEEN {first}::UBIGINT AND {last}::UBIGINT"
+
+
+class Relations(Protocol):
+    """What a build needs of relations: to be moved to a bucket, and to show a report what it may see."""
+
+    def move(self, bucket: Bucket) -> None: ...
+    def show(self, report: Report) -> None: ...
+
+
+def named(days: Iterable[date]) -> str:
+    """Days as a condition on the column `day`."""
+    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
+    return f"day IN ({listed})" if listed else "false"
+
+
+def hold(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Copy an Arrow table into the connection, under a name."""
+    connection.register("incoming", table)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming")
+    connection.unregister("incoming")
+
+
+def offer_withdrawn(connection: duckdb.DuckDBPyConnection, persons: NDArray[np.uint64]) -> None:
+    """The persons whom no report may count any more, as the table `withdrawn`."""
+    hold(connection, "withdrawn", pa.table({"person": pa.array(persons, pa.uint64())}))
+
+
+class Days:
+    """Facts of some days, for reports by day. `rows`: about how many there are."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        facts: str,
+        received: str,
+        days: Sequence[date],
+        *,
+        rows: int = 0,
+        many: int,
+    ) -> None:
+        self._con, self._facts, self._received = connection, facts, received
+        self._days, self._rows, self._many = days, rows, many
+        self._bit, self._made = 0, set[str]()
+
+    def move(self, bucket: Bucket) -> None:
+        """Make `facts`, `received`, and `busy`: who has so many events that a cap may be met."""
+        run = self._con.execute
+        held = self._rows // bucket.of <= FEW
+        source = "held" if held else self._facts
+        if held:
+            run(
+                f"CREATE OR REPLACE TEMP TABLE held AS SELECT {_COLUMNS}, offset_min FROM {self._facts}"
+                f" WHERE {named(self._days)} AND {bucket.where}"
+            )
+        where = "true" if held else f"{named(self._days)} AND {bucket.where}"
+        run(
+            f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {_COLUMNS}, time + to_minutes(offset_min) AS local"
+            f" FROM {source} ANTI JOIN withdrawn USING (person) WHERE {where}"
+        )
+        once = named(self._days) if bucket.number == 0 else "false"
+        run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
+        run(
+            "CREATE OR REPLACE TEMP TABLE busy AS SELECT site, day, person FROM facts"
+            f" GROUP BY ALL HAVING count(*) > {self._many:d}"
+        )
+        self._bit = 0
+
+    def show(self, report: Report) -> None:
+        """Make `events` of the report's purpose, and what the report reads that is made of them."""
+        if report.bit != self._bit:
+            self._con.execute(
+                "CREATE OR REPLACE TEMP VIEW events AS"
+                f" SELECT * FROM facts WHERE purposes & {report.bit:d} <> 0"
+            )
+            self._bit, self._made = report.bit, set()
+        for name, make in (("profiles", self._profiles), ("visits", self._visits)):
+            if report.mentions(name) and name not in self._made:
+                make()
+                self._made.add(name)
+
+    def _profiles(self) -> None:
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE profiles AS SELECT {_PROFILE},"
+            " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
+        )
+
+    def _visits(self) -> None:
+        hold(
+            self._con,
+            "visits",
+            visits(self._con.sql(f"SELECT {', '.join(NEEDS)} FROM events").to_arrow_table()),
+        )
+
+
+class History:
+    """Facts of all published days, for reports over all days.
+
+    A day that `traffic_day` doesn't publish is left out: else a week less its published days would be the
+    day that was hidden. `firsts.grouped` is false where fewer people than a group came first on a day: a
+    cohort that held them, less the new people of its published days, would be them.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        facts: str,
+        received: str,
+        published: pa.Table,
+        buckets: Sequence[Bucket] = (Bucket(),),
+        *,
+        min_group: int,
+    ) -> None:
+        self._con, self._facts, self._received, self._least = connection, facts, received, min_group
+        hold(connection, "published", published.select(["site", "day"]))
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE beginnings (site VARCHAR, first DATE, people BIGINT)"
+        )
+        self._at: Bucket | None = None
+        for bucket in buckets:
+            self._load(bucket)
+            connection.execute("INSERT INTO beginnings SELECT site, first, count(*) FROM begun GROUP BY ALL")
+
+    def move(self, bucket: Bucket) -> None:
+        """Make `days`, `firsts`, `steps` and `received` of a bucket."""
+        if bucket != self._at:
+            self._load(bucket)
+        self._con.execute(
+            "CREATE OR REPLACE TEMP TABLE firsts AS SELECT f.*, b.grouped FROM begun f JOIN"
+            f" (SELECT site, first, sum(people) >= {self._least:d} AS grouped FROM beginnings"
+            " GROUP BY ALL) b USING (site, first)"
+        )
+        once = "true" if bucket.number == 0 else "false"
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}"
+        )
+
+    def _load(self, bucket: Bucket) -> None:
+        run, self._at = self._con.execute, bucket
+        kept = (
+            f"{self._facts} SEMI JOIN published USING (site, day) ANTI JOIN withdrawn USING (person)"
+            f" WHERE {_MEASURED} AND {bucket.where}"
+        )
+        run(
+            "CREATE OR REPLACE TEMP TABLE days AS SELECT site, day, person,"
+            " bool_or(treatment = 'identified') AS identified,"
+            f" count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM {kept} GROUP BY ALL"
+        )
+        run(
+            "CREATE OR REPLACE TEMP TABLE begun AS SELECT site, person, min(day) AS first FROM days"
+            " WHERE identified GROUP BY ALL"
+        )
+        run(
+            "CREATE OR REPLACE TEMP VIEW steps AS SELECT site, day, person, name, time FROM"
+            f" {kept} AND type = 'event' AND name IS NOT NULL"
+        )
+
+    def show(self, report: Report) -> None:
+        """Nothing to do: all of them read measured rows (`Report` refuses another purpose)."""
