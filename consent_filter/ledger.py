@@ -88,7 +88,8 @@ class Ledger:
         # New salts that only memory has: (purpose, key) → the same 24 bytes.
         self._pending: dict[tuple[int, bytes], bytes] = {}
         self._last = 0
-        self._load()
+        if keys is not None:
+            self._load()
 
     @classmethod
     def open(cls, path: Path, keys: Keyring | None = None, *, read_only: bool = False) -> Ledger:
