@@ -149,6 +149,54 @@ def test_decide_is_what_the_book_says_for_every_combination(word: Word) -> None:
         assert as_ruling(verdict) == ruling(PACKS[row.site], row, one)
 
 
+def severe() -> Pack:
+    """A pack unlike those that ship: GPC ends everything, DNT what is exempt, and adverts are exempt too."""
+    regime = Regime(
+        kind="notice",
+        refusal="drop",
+        purposes={
+            "measurement": Use(basis="notice", default=True, cookieless="legitimate_interest"),
+            "ad_measurement": Use(basis="consent", cookieless="notice"),
+        },
+        signals={
+            "gpc": Meaning(denies=("measurement", "ad_measurement"), ends=True),
+            "dnt": Meaning(denies=("ad_measurement",)),
+        },
+    )
+    return Pack(
+        name="severe",
+        version="1",
+        policy="none",
+        otherwise="all",
+        order=("dnt", "gpc", "choice", "ledger"),
+        adult_from=18,
+        facts_days=1,
+        recipients=(),
+        regimes={"all": regime},
+    )
+
+
+@pytest.mark.parametrize("word", [NO_WORD, Word(9, 0), Word(0, 1), Word(8, 1), Word(0, 8)])
+def test_decide_is_what_the_book_says_for_every_combination_of_a_severe_pack(word: Word) -> None:
+    rows, pack = everything_at_once(), severe()
+    said = spoken(rows, [word] * len(rows))
+    found = verdicts(batch(rows), said, Laws({"eu": pack, "us": pack}))
+    for row, one, verdict in zip(rows, said.rows(), found, strict=True):
+        assert as_ruling(verdict) == ruling(pack, row, one)
+
+
+def test_a_signal_that_ends_leaves_a_number_where_another_leaves_the_exempt_count() -> None:
+    laws = Laws({"eu": severe()})
+    rows = [Row(gpc="1"), Row(dnt="1"), Row(type="ad_click", dnt="1"), Row(type="ad_click", gpc="1", dnt="1")]
+    found = verdicts(batch(rows), spoken(rows, [NO_WORD] * 4), laws)
+    assert [(v.treatment, v.because, v.reason) for v in found] == [
+        ("drop", "severe.all.gpc", "signal"),
+        ("cookieless", "severe.all.default", ""),
+        ("cookieless", "severe.all.cookieless", ""),
+        ("drop", "severe.all.dnt", "signal"),
+    ]
+
+
 @given(packs(), two)
 def test_a_refusal_binds(pack: Pack, both: list[tuple[Row, Word]]) -> None:
     """Whatever was refused by the event or on record is not granted; refused measurement leaves no visit."""
