@@ -42,7 +42,10 @@ class Script:
     def __init__(self) -> None:
         self.plain = (files("ingest") / "beacon" / "t.js").read_bytes()
         self.etag = f'"{hashlib.sha256(self.plain).hexdigest()[:20]}"'
-        self.encoded = {"br": brotli.compress(self.plain, quality=11), "gzip": gzip.compress(self.plain, 9, mtime=0)}
+        self.encoded = {
+            "br": brotli.compress(self.plain, quality=11),
+            "gzip": gzip.compress(self.plain, 9, mtime=0),
+        }
 
     def answer(self, request: Request) -> Response:
         head = {
@@ -55,7 +58,9 @@ class Script:
         }
         if self.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=head)
-        accepted = {one.split(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")}
+        accepted = {
+            one.split(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")
+        }
         for name, body in self.encoded.items():
             if name in accepted:
                 head["content-encoding"] = name
@@ -108,7 +113,10 @@ def create(
             Route("/metrics", numbers),
             Route("/consent", choice, methods=["GET", "PUT", "OPTIONS"]),
             Route("/.well-known/gpc.json", gpc),
-            *[Route(path, _preflight, methods=["OPTIONS"]) for path in ("/e", "/ad/impression", "/ad/viewable", "/ad/click")],
+            *[
+                Route(path, _preflight, methods=["OPTIONS"])
+                for path in ("/e", "/ad/impression", "/ad/viewable", "/ad/click")
+            ],
         ],
         exception_handlers={Refused: refused},
     )
@@ -150,7 +158,9 @@ async def _put(request: Request, ledger: Ledger, sites: Sites, packs: Packs) -> 
     try:
         said = msgspec.json.decode(body, type=Choice)
     except (msgspec.DecodeError, UnicodeError):
-        raise Refused(400, "malformed", "send {site, device_id or user_id, consent: {purpose: true or false}}") from None
+        raise Refused(
+            400, "malformed", "send {site, device_id or user_id, consent: {purpose: true or false}}"
+        ) from None
     site = _site(sites, said.site)
     origin = request.headers.get("origin")
     if origin and sites[site].origins and origin not in sites[site].origins:
@@ -185,6 +195,8 @@ def _said(site: str, entry: Entry | None, packs: Packs) -> Response:
     pack = packs[site]
     chosen = None
     if entry is not None:
-        chosen = {name: True for name in names(entry.grant)} | {name: False for name in names(entry.deny)}
+        chosen = dict.fromkeys(names(entry.grant), True) | dict.fromkeys(names(entry.deny), False)
     since = entry.since if entry else None
-    return JSONResponse({"site": site, "consent": chosen, "since": since, "policy": f"{pack.name}/{pack.version}"})
+    return JSONResponse(
+        {"site": site, "consent": chosen, "since": since, "policy": f"{pack.name}/{pack.version}"}
+    )

@@ -50,7 +50,9 @@ def packed(answer: Answer, close: bool) -> bytes:
     if answer.status == 204:
         head += b"access-control-allow-origin: *\r\n"
     else:
-        head += b"content-length: %d\r\naccess-control-allow-origin: *\r\ncache-control: no-store\r\n" % len(answer.body)
+        head += b"content-length: %d\r\naccess-control-allow-origin: *\r\ncache-control: no-store\r\n" % len(
+            answer.body
+        )
     if answer.body:
         head += b"content-type: " + answer.type + b"\r\n"
     if answer.status in (429, 503):
@@ -235,7 +237,9 @@ class EventProtocol(HttpToolsProtocol):
         day = time.time_ns() // 1_000_000 // _DAY_MS
         protocol = self.route[1] if self.route else ""
         key = Key("", day, protocol, "ZZ", REFUSED, REJECTS[code].reason, code)
-        self.collecting.gather.count(Counts({key: 1, key._replace(outcome=RECEIVED, reason="", detail=""): 1}))
+        self.collecting.gather.count(
+            Counts({key: 1, key._replace(outcome=RECEIVED, reason="", detail=""): 1})
+        )
 
     def _end(self, code: str) -> None:
         self._count(code)

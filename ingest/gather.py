@@ -34,7 +34,15 @@ class Gather:
     """Belongs to one event loop. `tell` is called once for each request, when its fate is durable."""
 
     def __init__(
-        self, path: Path, log: Log, ledger: Ledger, metrics: Metrics, *, gap: float, most: int, broken: Callable[[], None]
+        self,
+        path: Path,
+        log: Log,
+        ledger: Ledger,
+        metrics: Metrics,
+        *,
+        gap: float,
+        most: int,
+        broken: Callable[[], None],
     ) -> None:
         self._path, self._log, self._ledger, self._metrics = path, log, ledger, metrics
         self._gap, self._most, self._broken = gap, most, broken

@@ -32,7 +32,13 @@ _TURN = 60.0
 
 
 def serve(
-    data: File, settings: Ingest, declared: Iterable[Site], *, port: int, version: str = "", dashboards: str | None = None
+    data: File,
+    settings: Ingest,
+    declared: Iterable[Site],
+    *,
+    port: int,
+    version: str = "",
+    dashboards: str | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`."""
     sites = Sites(declared)
@@ -43,7 +49,14 @@ def serve(
     ledger = Ledger.open(data / "ledger.sqlite", keys)
     packs, metrics = Packs(sites), Metrics()
     places = Places.open(settings.geo or None, settings.networks)
-    path = Path(sites, Enrich(sites, places.look, hosting=settings.hosting_is_robot), packs, ledger, keys, limits=settings)
+    path = Path(
+        sites,
+        Enrich(sites, places.look, hosting=settings.hosting_is_robot),
+        packs,
+        ledger,
+        keys,
+        limits=settings,
+    )
     log = SegmentLog(data / "log", "collector")
     server: _Server
     app = create(
@@ -126,4 +139,3 @@ class _Server(uvicorn.Server):
             self._log.turn(300.0)
         except OSError:
             pass  # the disk says so to the next commit, which answers for it
-

@@ -42,7 +42,9 @@ def settings(data: Path) -> Iterator[Finding]:
         yield Finding("policy", f"{site.id}: {pack.name} {pack.version}, days of {site.timezone}")
     if not found.site and found.ingest.host not in ("127.0.0.1", "localhost", "::1"):
         yield Finding(
-            "sites", f"none declared, yet the collector binds {found.ingest.host}", "declare [[site]] in throng.toml"
+            "sites",
+            f"none declared, yet the collector binds {found.ingest.host}",
+            "declare [[site]] in throng.toml",
         )
     Places.open(found.ingest.geo or None, found.ingest.networks)
     yield Finding("places", "the country database opens")
@@ -84,7 +86,9 @@ def disk(data: Path) -> Iterator[Finding]:
 
 def versions(data: Path) -> Iterator[Finding]:
     """What is installed is what the project names."""
-    yield Finding("python", sys.version.split()[0], "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer")
+    yield Finding(
+        "python", sys.version.split()[0], "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
+    )
     for line in requires("throng") or []:
         name, _, wanted = line.partition("==")
         if not wanted or ";" in line or "[" in name:
@@ -106,7 +110,9 @@ def clock(data: Path) -> Iterator[Finding]:
     newest = max((p.stat().st_mtime for p in data.rglob("*") if p.is_file()), default=0.0)
     if newest > now + 300:
         yield Finding(
-            "clock", f"it is {newest - now:.0f} s behind the newest file here", "set the clock (NTP) before starting"
+            "clock",
+            f"it is {newest - now:.0f} s behind the newest file here",
+            "set the clock (NTP) before starting",
         )
     else:
         yield Finding("clock", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)))

@@ -22,7 +22,9 @@ def pipeline(data: Path, *, quiet: bool = False) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not quiet:
-                print("another job is writing in this data folder; waiting for it", file=sys.stderr, flush=True)
+                print(
+                    "another job is writing in this data folder; waiting for it", file=sys.stderr, flush=True
+                )
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
@@ -38,7 +40,9 @@ def alone(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Misconfigured("--data", str(data), "another `throng up` runs in this folder; stop it first") from None
+            raise Misconfigured(
+                "--data", str(data), "another `throng up` runs in this folder; stop it first"
+            ) from None
         yield
     finally:
         os.close(file)

@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
         one = command(name, says, epilog="Ports: P collector, P+1 dashboards, P+2 demo site.")
         one.add_argument("--port", type=int, metavar="P", help="port of the collector (default 8600)")
         if name == "demo":
-            one.add_argument("--rate", type=float, default=30.0, metavar="N", help="events a second of the crowd")
+            one.add_argument(
+                "--rate", type=float, default=30.0, metavar="N", help="events a second of the crowd"
+            )
             one.add_argument("--seed", type=int, default=1, help="the crowd's dice")
     one = command("import", "read web-server logs through the same filter; again adds nothing")
     one.add_argument("file", type=Path, nargs="+", metavar="FILE", help="a log, plain or gzip")
@@ -76,7 +78,9 @@ def parser() -> argparse.ArgumentParser:
     one = command("query", "one read-only SQL statement on the released tables")
     one.add_argument("sql", metavar="SQL")
     one.add_argument("--format", choices=("table", "csv", "json", "parquet"), default="table")
-    command("explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each")
+    command(
+        "explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each"
+    )
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")

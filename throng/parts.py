@@ -66,7 +66,13 @@ def crowd(arguments: Namespace) -> int:
     return 0
 
 
-_PARTS = {"collector": collector, "pipeline": pipeline, "dashboards": dashboards, "site": site, "crowd": crowd}
+_PARTS = {
+    "collector": collector,
+    "pipeline": pipeline,
+    "dashboards": dashboards,
+    "site": site,
+    "crowd": crowd,
+}
 
 
 def main(arguments: Namespace) -> int:

@@ -10,7 +10,7 @@ from warehouse import query
 
 
 def main(arguments: Namespace) -> int:
-    sys.stdout.buffer.write(query.run(
-            arguments.data, arguments.sql, arguments.format, load(arguments.data).warehouse
-        ))
+    sys.stdout.buffer.write(
+        query.run(arguments.data, arguments.sql, arguments.format, load(arguments.data).warehouse)
+    )
     return 0

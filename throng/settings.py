@@ -43,4 +43,6 @@ def load(data: Path) -> Settings:
     try:
         return msgspec.convert(tomllib.loads(text.decode()), Settings)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise Misconfigured(str(file), "…", f"{error}; every table and key is listed in docs/settings.md") from None
+        raise Misconfigured(
+            str(file), "…", f"{error}; every table and key is listed in docs/settings.md"
+        ) from None

@@ -36,7 +36,9 @@ class Part(Struct):
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "throng.main", *self.command], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-m", "throng.main", *self.command],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
         self.started = time.monotonic()
 
@@ -50,7 +52,11 @@ class Part(Struct):
         if now - self.started < self.wait:
             return
         self.wait = min(self.wait * 2, _LONGEST_WAIT)
-        print(f"{self.name} ended with {self.process.returncode}; starting it again", file=sys.stderr, flush=True)
+        print(
+            f"{self.name} ended with {self.process.returncode}; starting it again",
+            file=sys.stderr,
+            flush=True,
+        )
         self.start()
 
     def stop(self, patience: float) -> None:
@@ -102,7 +108,12 @@ def parts(data: Path, settings: Settings, port: int) -> list[Part]:
     ]
 
 
-def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda port: [], greet: Callable[[int], str] = lambda port: "") -> int:
+def run(
+    data: Path,
+    port: int | None,
+    more: Callable[[int], list[Part]] = lambda port: [],
+    greet: Callable[[int], str] = lambda port: "",
+) -> int:
     """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's site and crowd), started when all is ready."""
     settings = load(data)
     port = port or settings.ingest.port
@@ -132,7 +143,10 @@ def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda
                         started.append(part)
                     waiting, then = then, []
                 elif not waiting and begun:
-                    print(f"ready after {time.monotonic() - begun:.0f} s. {greet(port)}Stop with Ctrl-C.", flush=True)
+                    print(
+                        f"ready after {time.monotonic() - begun:.0f} s. {greet(port)}Stop with Ctrl-C.",
+                        flush=True,
+                    )
                     begun = 0.0
                 for part in started:
                     part.mend()
@@ -147,12 +161,16 @@ def run(data: Path, port: int | None, more: Callable[[int], list[Part]] = lambda
 def _say(data: Path, settings: Settings, port: int) -> None:
     host = settings.ingest.host
     print(f"data        {data.resolve()}")
-    print(f"collector   http://{host}:{port}        beacon: <script defer src=http://{host}:{port}/t.js data-site=…>")
+    print(
+        f"collector   http://{host}:{port}        beacon: <script defer src=http://{host}:{port}/t.js data-site=…>"
+    )
     print(f"dashboards  http://127.0.0.1:{port + 1}")
     if settings.site:
         print(f"sites       {', '.join(site.id for site in settings.site)}")
     else:
-        print("sites       none declared: any site is accepted, on loopback only (declare them in throng.toml)")
+        print(
+            "sites       none declared: any site is accepted, on loopback only (declare them in throng.toml)"
+        )
     sys.stdout.flush()
 
 

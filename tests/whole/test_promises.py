@@ -185,7 +185,9 @@ def test_a_full_disk_is_answered_and_got_over(tmp_path: Path) -> None:
                     pass
             taken, statuses = 1, set()
             for number in range(1, 120):
-                status = running.post([_event(number * 500 + i, url="https://shop.example/" + "x" * 80) for i in range(500)])
+                status = running.post(
+                    [_event(number * 500 + i, url="https://shop.example/" + "x" * 80) for i in range(500)]
+                )
                 statuses.add(status)
                 taken += 500 if status == 202 else 0
             assert 503 in statuses

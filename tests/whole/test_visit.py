@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,7 +64,9 @@ def _settle(page: Any) -> None:
 
 def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, browser: Any) -> None:
     def visitor(**more: Any) -> Any:
-        return browser.new_context(user_agent=BROWSER, extra_http_headers=_BRANDS | more.pop("headers", {}), **more)
+        return browser.new_context(
+            user_agent=BROWSER, extra_http_headers=_BRANDS | more.pop("headers", {}), **more
+        )
 
     # Somebody agrees, looks around, goes through a single-page application, and comes back.
     agrees = visitor()
@@ -98,7 +99,9 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
 
     # Somebody's browser objects: no identifier, whatever else; what needs none goes on under the exemption.
     objects = visitor(headers={"Sec-GPC": "1"})
-    objects.add_init_script("Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})")
+    objects.add_init_script(
+        "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
+    )
     page = objects.new_page()
     page.goto(f"{market}/u/davit")
     _settle(page)
@@ -122,7 +125,10 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     assert not errors
 
     def seen() -> dict[str, int]:
-        return {row["path"]: row["views"] for row in running.rows("SELECT path, sum(views)::INT AS views FROM pages GROUP BY path")}
+        return {
+            row["path"]: row["views"]
+            for row in running.rows("SELECT path, sum(views)::INT AS views FROM pages GROUP BY path")
+        }
 
     until(lambda: seen().get("/messages/{conversation}") == 4)
     assert seen() == {
@@ -134,16 +140,28 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     }
     (events,) = running.rows("SELECT sum(events)::INT AS n FROM custom_events WHERE name = 'bid_placed'")
     assert events["n"] == 1
-    refused = {row["reason"]: row["n"] for row in running.rows("SELECT reason, sum(n)::INT AS n FROM refused GROUP BY reason")}
+    refused = {
+        row["reason"]: row["n"]
+        for row in running.rows("SELECT reason, sum(n)::INT AS n FROM refused GROUP BY reason")
+    }
     assert refused["consent"] >= 1
     mix = running.rows("SELECT DISTINCT basis FROM consent_mix ORDER BY basis")
     assert [row["basis"] for row in mix] == ["consent", "exempt"]
-    (row,) = running.rows("SELECT sum(received)::INT AS r, sum(stored)::INT AS s, sum(refused)::INT AS f FROM balance")
+    (row,) = running.rows(
+        "SELECT sum(received)::INT AS r, sum(stored)::INT AS s, sum(refused)::INT AS f FROM balance"
+    )
     assert row["r"] == row["s"] + row["f"]
 
 
 def test_the_pages_show_it_narrow_and_wide(running: Up, browser: Any) -> None:
-    running.post({"site": "market", "type": "page_view", "url": "http://market.example/", "consent": {"measurement": True}})
+    running.post(
+        {
+            "site": "market",
+            "type": "page_view",
+            "url": "http://market.example/",
+            "consent": {"measurement": True},
+        }
+    )
     until(lambda: b"Visitors" in running.get("/", running.port + 1)[1])
     for width in (400, 1280):
         page = browser.new_page(viewport={"width": width, "height": 900})
@@ -152,7 +170,9 @@ def test_the_pages_show_it_narrow_and_wide(running: Up, browser: Any) -> None:
         page.goto(f"http://127.0.0.1:{running.port + 1}/")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs over the edge"
         assert page.locator("svg.chart").count() == 1
-        assert all(url.startswith(f"http://127.0.0.1:{running.port + 1}/") for url in asked), "no outside host"
+        assert all(url.startswith(f"http://127.0.0.1:{running.port + 1}/") for url in asked), (
+            "no outside host"
+        )
         page.goto(f"http://127.0.0.1:{running.port + 1}/sql?q=FROM+pages")
         assert page.locator("table").count() == 2
         page.close()

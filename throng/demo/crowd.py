@@ -47,7 +47,10 @@ _CAME = (
 )  # fmt: skip
 _HOUR = 3_600_000
 #: Share of a day's visits by hour, local time: asleep at four, busy at eleven and again in the evening.
-_CURVE = [max(0.06, math.exp(-(((h - 11) / 3.5) ** 2)) + 0.8 * math.exp(-(((h - 20) / 2.6) ** 2))) for h in range(24)]
+_CURVE = [
+    max(0.06, math.exp(-(((h - 11) / 3.5) ** 2)) + 0.8 * math.exp(-(((h - 20) / 2.6) ** 2)))
+    for h in range(24)
+]
 #: Hours that the first burst reaches back: within what a client may send late.
 _BACK = 40
 _AGREED = {"measurement": True, "research": True, "ad_measurement": True}
@@ -85,7 +88,14 @@ def visit(dice: random.Random, who: Person, ends: int, origin: str) -> list[dict
     at = 0
 
     def send(kind: str, path: str, **more: Any) -> None:
-        one = {"site": SITE, "type": kind, "url": origin + path, "id": f"{dice.getrandbits(96):x}", "time": at, **more}
+        one = {
+            "site": SITE,
+            "type": kind,
+            "url": origin + path,
+            "id": f"{dice.getrandbits(96):x}",
+            "time": at,
+            **more,
+        }
         if who.choice:
             one["consent"] = who.choice
         if who.device:
@@ -151,7 +161,9 @@ class Sender:
         """Whether the collector has taken it (or said that it never will)."""
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._where.hostname or "", self._where.port, timeout=10)
+                self._connection = http.client.HTTPConnection(
+                    self._where.hostname or "", self._where.port, timeout=10
+                )
             self._connection.request("POST", "/e", body, headers)
             answer = self._connection.getresponse()
             answer.read()
@@ -161,11 +173,18 @@ class Sender:
             return False
 
     def visit(self, who: Person, events: list[dict[str, Any]]) -> bool:
-        head = {"User-Agent": who.agent, "X-Forwarded-For": who.address, "Content-Type": "text/plain", **who.headers}
+        head = {
+            "User-Agent": who.agent,
+            "X-Forwarded-For": who.address,
+            "Content-Type": "text/plain",
+            **who.headers,
+        }
         return self.post(json.dumps(events).encode(), head)
 
 
-def run(collector: str, *, rate: float, seed: int, stop: Event, origin: str = "http://market.example") -> None:
+def run(
+    collector: str, *, rate: float, seed: int, stop: Event, origin: str = "http://market.example"
+) -> None:
     """A first burst over the last hours, then visits for ever, `rate` events a second on average."""
     dice, sender = random.Random(seed + time.time_ns()), Sender(collector)
     known: list[Person] = []
@@ -194,7 +213,9 @@ def _one(dice: random.Random, sender: Sender, known: list[Person], ends: int, or
         sender.visit(who, [body] * dice.randrange(1, 6))
         return 3
     if dice.random() < 0.01:
-        sender.post(b'{"site": "market", "type": ', {"User-Agent": _AGENTS[0][0], "Content-Type": "text/plain"})
+        sender.post(
+            b'{"site": "market", "type": ', {"User-Agent": _AGENTS[0][0], "Content-Type": "text/plain"}
+        )
     again = known and dice.random() < 0.3
     who = dice.choice(known) if again else person(dice)
     if not again:

@@ -48,7 +48,13 @@ _WORK = (
     ("Voice for a museum guide", "audio", 820),
 )
 PROJECTS = tuple(
-    Project(i, title, skill, budget, "The client knows what is wanted and answers within a day. Payment is held until both agree.")
+    Project(
+        i,
+        title,
+        skill,
+        budget,
+        "The client knows what is wanted and answers within a day. Payment is held until both agree.",
+    )
     for i, (title, skill, budget) in enumerate(_WORK, 101)
 )
 FREELANCERS = tuple(

@@ -25,7 +25,13 @@ def create(collector: str) -> Starlette:
     def page(name: str, status: int = 200, **more: Any) -> HTMLResponse:
         shown = {advert.slot: advert for advert in ADVERTS}
         text = templates.get_template(name).render(
-            collector=collector, site=SITE, adverts=shown, projects=PROJECTS, freelancers=FREELANCERS, skills=SKILLS, **more
+            collector=collector,
+            site=SITE,
+            adverts=shown,
+            projects=PROJECTS,
+            freelancers=FREELANCERS,
+            skills=SKILLS,
+            **more,
         )
         return HTMLResponse(text, status, {"cache-control": "no-cache"})
 
