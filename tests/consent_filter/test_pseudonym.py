@@ -231,17 +231,36 @@ def test_rolling_twice_writes_nothing(file: Path) -> None:
     assert file.stat().st_ino == before
 
 
-def test_many_processes_begin_at_once_with_one_key(file: Path) -> None:
-    file.parent.mkdir()
-    code = (
-        "import sys; from pathlib import Path; from consent_filter.pseudonym import Keyring, hashes;"
-        "print(hashes(Keyring.open(Path(sys.argv[1])).state('identity'), [b'x'])[0])"
-    )
+def test_many_processes_begin_at_once_with_one_key(tmp_path: Path) -> None:
+    """Each opens the same twenty new files as soon as all of them are awake."""
+    code = """
+import sys; from pathlib import Path
+from consent_filter.pseudonym import Keyring, hashes
+print(flush=True); sys.stdin.readline()
+for i in range(20):
+    print(hashes(Keyring.open(Path(sys.argv[1]) / f"{i}.json").state("identity"), [b"x"])[0])
+"""
     running = [
-        subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE) for _ in range(4)
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
     ]
-    assert len({one.communicate()[0] for one in running}) == 1
-    assert all(one.returncode == 0 for one in running)
+    for one in running:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "\n"
+    said = set()
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    for one in running:
+        said.add(one.communicate()[0])
+        assert one.returncode == 0
+    assert len(said) == 1
 
 
 @given(st.lists(st.binary(max_size=20), max_size=5))
