@@ -1,66 +1,161 @@
-"""Charts as SVG made here: no script, no library, nothing from outside. Each has its numbers in a table, too."""
+"""Charts as SVG made here: no script, no library, nothing from outside. Each has its numbers in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 900, 240, 48, 26, 12
+from dashboards.words import said
+
+Values = Sequence[float | None]
+Scale = Callable[[float], float]
+#: Width, height, room at the left and at the right, labels that fit: for wide screens, and for narrow ones.
+_SHAPES = {"wide": (1120, 280, 48, 16, 9), "narrow": (400, 230, 40, 10, 4)}
+_TOP, _BOTTOM = 14, 28
 
 
-def short(number: float) -> str:
-    """1234567 as 1.2M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size * 0.9995:
-            text = f"{number / size:.1f}".removesuffix(".0")
-            return text + letter
-    return f"{number:.0f}"
-
-
-def _nice(most: float) -> float:
-    """The next round number at or above."""
-    if most <= 0:
+def nice(most: float) -> float:
+    """The next round number at or above, which four lines divide into whole steps."""
+    if most <= 4:
         return 4
     power = 1.0
     while power * 10 <= most:
         power *= 10
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= most)
+    return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if step * power >= most)
 
 
-def line(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]], title: str) -> Markup:
-    """One or two lines over days or hours. The first is filled. A gap is a gap, not a zero."""
-    n = len(labels)
-    top = _nice(max([v for _, values in series for v in values if v is not None], default=0))
-    wide = _WIDTH - _LEFT - 12
+def curve(labels: Sequence[str], now: Values, before: Values, title: str, unit: str = "") -> Markup:
+    """This period as a filled line, the one before as a dashed one. A gap is a gap, not a zero."""
+    return Markup("").join(_curve(shape, labels, now, before, title, unit) for shape in _SHAPES)
 
-    def x(i: int) -> float:
-        return _LEFT + (wide * i / (n - 1) if n > 1 else wide / 2)
+
+def _curve(shape: str, labels: Sequence[str], now: Values, before: Values, title: str, unit: str) -> Markup:
+    width, height, left, right, fit = _SHAPES[shape]
+    n, floor = len(labels), height - _BOTTOM
+    top = nice(max((v for v in (*now, *before) if v is not None), default=0))
+
+    def x(i: float) -> float:
+        return left + (width - left - right) * (i / (n - 1) if n > 1 else 0.5)
 
     def y(v: float) -> float:
-        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - v / top)
+        return _TOP + (floor - _TOP) * (1 - v / top)
 
-    out = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}" class="chart">']
+    out = [
+        f'<svg viewBox="0 0 {width} {height}" class="curve {shape}" role="img" aria-label="{escape(title)}">'
+    ]
+    out.append(
+        f'<defs><linearGradient id="fade-{shape}" x1="0" y1="0" x2="0" y2="1">'
+        '<stop class="fade0" offset="0"/><stop class="fade1" offset="1"/></linearGradient></defs>'
+    )
     for part in range(5):
-        v = top * part / 4
-        out.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(v):.1f}" y2="{y(v):.1f}"/>')
-        if part % 2 == 0:
-            out.append(f'<text class="tick" x="{_LEFT - 8}" y="{y(v) + 4:.1f}" text-anchor="end">{short(v)}</text>')
-    every = max(1, -(-n // 8))
+        at, v = y(top * part / 4), top * part / 4
+        out.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        out.append(_tick(left - 8, at + 4, said(v, unit), "end"))
+    every = max(1, -(-n // fit))
     for i in range(0, n, every):
-        place = "start" if i == 0 and n > 1 else "end" if i == n - 1 and n > 1 else "middle"
-        out.append(f'<text class="tick" x="{x(i):.1f}" y="{_HEIGHT - 6}" text-anchor="{place}">{escape(labels[i])}</text>')
-    for number, (_, values) in enumerate(series):
-        runs: list[list[int]] = [[]]
-        for i, v in enumerate(values):
-            runs[-1].append(i) if v is not None else runs.append([])
-        for run in filter(None, runs):
-            points = " ".join(f"{x(i):.1f},{y(values[i] or 0):.1f}" for i in run)
-            if number == 0:
-                out.append(f'<polygon class="area" points="{x(run[0]):.1f},{y(0):.1f} {points} {x(run[-1]):.1f},{y(0):.1f}"/>')
-            out.append(f'<polyline class="line s{number}" points="{points}"/>')
-            if number == 0 and (len(run) == 1 or n <= 31):
-                out += [f'<circle class="dot" cx="{x(i):.1f}" cy="{y(values[i] or 0):.1f}" r="3"><title>{escape(labels[i])}: {values[i]:,.0f}</title></circle>' for i in run]
-    out.append("</svg>")
-    return Markup("".join(out))
+        place = "start" if i == 0 and n > 1 else "end" if i == n - 1 else "middle"
+        out.append(_tick(x(i), height - 8, labels[i], place))
+    out += [f'<polyline class="before" points="{_points(run, before, x, y)}"/>' for run in _runs(before)]
+    for run in _runs(now):
+        points = _points(run, now, x, y)
+        if len(run) > 1:
+            ends = f"{x(run[0]):.1f},{floor} {points} {x(run[-1]):.1f},{floor}"
+            out.append(f'<polygon fill="url(#fade-{shape})" points="{ends}"/>')
+            out.append(f'<polyline class="now" points="{points}"/>')
+        else:
+            out.append(
+                f'<circle class="dot alone" cx="{x(run[0]):.1f}" cy="{y(now[run[0]] or 0):.1f}" r="4"/>'
+            )
+    step = (width - left - right) / max(n - 1, 1)
+    for i, (value, old) in enumerate(zip(now, before, strict=True)):
+        if value is not None or old is not None:
+            out.append(_point(x(i), y, value, old, step, (left, width - right), floor, labels[i], unit))
+    return Markup("".join(out) + "</svg>")
+
+
+def _tick(x: float, y: float, text: str, place: str) -> str:
+    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{place}">{escape(text)}</text>'
+
+
+def _runs(values: Values) -> list[list[int]]:
+    """Stretches without a gap."""
+    runs: list[list[int]] = [[]]
+    for i, v in enumerate(values):
+        if v is None:
+            runs.append([])
+        else:
+            runs[-1].append(i)
+    return [run for run in runs if run]
+
+
+def _points(run: list[int], values: Values, x: Scale, y: Scale) -> str:
+    return " ".join(f"{x(i):.1f},{y(values[i] or 0):.1f}" for i in run)
+
+
+def _point(
+    at: float, y: Scale, v: float | None, old: float | None, step: float, ends: tuple[int, int], floor: int,
+    label: str, unit: str,
+) -> str:  # fmt: skip
+    """What shows when the pointer is over a day: a mark, and a box with its numbers."""
+    lines = [label, said(v, unit)] + ([f"before: {said(old, unit)}"] if old is not None else [])
+    wide = 16 + 7.2 * max(map(len, lines))
+    box = min(max(at - wide / 2, ends[0]), ends[1] - wide)
+    dot = f'<circle class="dot" cx="{at:.1f}" cy="{y(v):.1f}" r="4"/>' if v is not None else ""
+    text = "".join(
+        f'<text class="t{i}" x="{box + 8:.1f}" y="{_TOP + 17 + 18 * i}">{escape(line)}</text>'
+        for i, line in enumerate(lines)
+    )
+    reach = f'<rect class="reach" x="{at - step / 2:.1f}" y="0" width="{step:.1f}" height="{floor}"/>'
+    rule = f'<line class="rule" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{floor}"/>'
+    tall = 10 + 18 * len(lines)
+    frame = f'<rect class="box" x="{box:.1f}" y="{_TOP}" width="{wide:.1f}" height="{tall}" rx="6"/>'
+    return f'<g class="point">{reach}<g class="tip">{rule}{dot}{frame}{text}</g></g>'
+
+
+def columns(labels: Sequence[str], values: Values, title: str) -> Markup:
+    """Standing bars, for a few weeks or months."""
+    width, height, n = 520, 190, max(len(labels), 1)
+    top, floor = nice(max((v for v in values if v is not None), default=0)), height - _BOTTOM
+    step = min((width - 44) / n, 72)
+    out = [f'<svg viewBox="0 0 {width} {height}" class="columns" role="img" aria-label="{escape(title)}">']
+    for part in range(3):
+        at = _TOP + (floor - _TOP) * (1 - part / 2)
+        out.append(f'<line class="grid" x1="40" x2="{width}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        out.append(
+            f'<text class="tick" x="34" y="{at + 4:.1f}" text-anchor="end">{said(top * part / 2)}</text>'
+        )
+    every = max(1, -(-n // 7))
+    for i, v in enumerate(values):
+        tall = (floor - _TOP) * (v or 0) / top
+        at = 44 + step * i
+        out.append(
+            f'<rect class="bar" x="{at + step * 0.14:.1f}" y="{floor - tall:.1f}" width="{step * 0.72:.1f}"'
+            f' height="{tall:.1f}" rx="2"><title>{escape(labels[i])}: {said(v)}</title></rect>'
+        )
+        if i % every == 0:
+            out.append(_tick(at + step / 2, height - 8, labels[i], "middle"))
+    return Markup("".join(out) + "</svg>")
+
+
+def bar(share: float, kind: str = "share") -> Markup:
+    """A lying bar as long as a share of 100."""
+    return Markup(
+        f'<svg class="{kind}" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{max(0.0, min(share, 100.0)):.1f}" height="1"/></svg>'
+    )
+
+
+def stack(parts: Sequence[tuple[str, float]], title: str) -> Markup:
+    """One lying bar of several parts of a whole; `parts` are (class, number)."""
+    whole, at = sum(number for _, number in parts) or 1, 0.0
+    out = [
+        '<svg class="stack" viewBox="0 0 100 1" preserveAspectRatio="none" role="img"'
+        f' aria-label="{escape(title)}">'
+    ]
+    for kind, number in parts:
+        wide = 100 * number / whole
+        out.append(f'<rect class="part {kind}" x="{at:.2f}" width="{wide:.2f}" height="1"/>')
+        at += wide
+    return Markup("".join(out) + "</svg>")

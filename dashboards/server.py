@@ -11,7 +11,11 @@ from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
 
 
-def serve(data: Path, settings: Dashboards, warehouse: Warehouse, *, port: int, generated: bool = False) -> None:
+def serve(
+    data: Path, settings: Dashboards, warehouse: Warehouse, *, port: int, generated: bool = False
+) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
     app = create(data, settings, warehouse, generated=generated)
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none")
+    uvicorn.run(
+        app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none"
+    )

@@ -46,6 +46,14 @@ class Desk:
         finally:
             self._lock.release()
 
+    def ready(self) -> None:
+        """Start the process now, so that the first question need not wait the second that it takes."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._running()
+            finally:
+                self._lock.release()
+
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -56,13 +64,16 @@ class Desk:
                     pipe.close()
             self._process = None
 
-    def _answer(self, file: Path, sql: str) -> pa.Table:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "warehouse.analyst"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        process = self._process
+        return self._process
+
+    def _answer(self, file: Path, sql: str) -> pa.Table:
+        process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
         said = json.dumps({"file": str(file), "sql": sql, "settings": msgspec.to_builtins(self._settings)})

@@ -1,0 +1,71 @@
+"""Who may see what, and why: whoever reaches this machine by a name it knows, for reading.
+
+The pages hold released tables only, and the server binds loopback: there are no accounts here yet. What is
+left is the browser of someone on this machine, made by a stranger's page to ask for us.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
+_HEAD = [
+    (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self';"
+     b" form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), browsing-topics=()"),
+]  # fmt: skip
+
+
+class Access:
+    """Lets pass what is for us, to read, and asked for by our own pages or by a person; sets headers.
+
+    A Host that we don't know is a stranger's name pointed at this machine (DNS rebinding). A request that
+    another site's page makes, and not a person who follows a link, could only be there to make us work or to
+    measure us (Fetch Metadata).
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
+        self._app = app
+        self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *_HEAD]
+                if b"cache-control" not in there:
+                    message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        wrong = self._wrong(scope)
+        if wrong is None:
+            await self._app(scope, receive, with_head)
+        else:
+            await PlainTextResponse(wrong[1] + "\n", wrong[0])(scope, receive, with_head)
+
+    def _wrong(self, scope: Scope) -> tuple[int, str] | None:
+        head = dict(scope["headers"])
+        found = _HOST.fullmatch(head.get(b"host", b""))
+        if found is None or found[1].lower() not in self._hosts:
+            return (
+                421,
+                "this server does not answer to that name; names besides localhost: [dashboards] hosts",
+            )
+        if scope["method"] not in ("GET", "HEAD"):
+            return 405, "these pages can only be read"
+        if head.get(b"sec-fetch-site") == b"cross-site" and head.get(b"sec-fetch-mode") != b"navigate":
+            return 403, "another site's page may not ask for this"
+        return None

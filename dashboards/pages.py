@@ -1,0 +1,255 @@
+"""What stands on each page: answers of the published tables, put into templates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pyarrow as pa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from consent_filter.counts import REASONS
+from consent_filter.errors import Refused
+from dashboards import charts, numbers, period, words
+from dashboards.examples import EXAMPLES
+from dashboards.numbers import METRICS, Numbers
+from dashboards.panels import CARDS, CONSENT, ROBOTS
+from warehouse.analyst import Desk
+from warehouse.answer import render, shown
+from warehouse.meaning import meaning
+from warehouse.reader import Reader, Reading
+from warehouse.settings import Warehouse
+from warehouse.snapshot import folder, held, manifest
+
+_HERE = Path(__file__).parent
+#: Rows that a page shows of an answer.
+MOST = 500
+
+
+class Pages:
+    """The pages of one data folder. `generated`: a program made the crowd, and every page says so."""
+
+    def __init__(self, data: Path, warehouse: Warehouse, generated: bool) -> None:
+        self.data, self.warehouse, self.generated = data, warehouse, generated
+        self.reader, self.desk = Reader(data, warehouse), Desk(data, warehouse)
+        self.templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self.templates.filters |= {"short": words.short, "said": words.said, "column": words.column}
+        self.templates.filters |= {"shown": shown, "commas": "{:,}".format}
+        self.templates.globals |= {"value": words.value, "bar": charts.bar, "meaning": meaning}
+
+    def page(self, name: str, here: str, **more: Any) -> str:
+        """A template in the frame that every page shares."""
+        made = manifest(self.data)
+        at = datetime.fromtimestamp(made["time"], UTC) if made else None
+        return self.templates.get_template(name).render(
+            published=made, published_at=at, age=_age(time.time() - made["time"]) if made else "",
+            generated=self.generated, held=held(self.data), here=here,
+            min_group=made["min_group"] if made else self.warehouse.min_group, **more,
+        )  # fmt: skip
+
+    def nothing(self) -> str:
+        """What there is before the first publication."""
+        return self.page("nothing.html", "overview", title="Nothing yet")
+
+    def overview(self, query: Mapping[str, str]) -> str:
+        """The crowd of one site in one period."""
+        with self.reader.reading() as reading:
+            sites = numbers.sites(reading)
+            if not sites:
+                return self.nothing()
+            site, span = _chosen(sites, query)
+            ask, since = Numbers(reading, site["site"], span), site["oldest"]
+            name = query.get("show", "people")
+            if name not in METRICS:
+                raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
+            metric = METRICS[name]
+            labels, now, old = ask.curve(metric)
+            grown = {kind: ask.growth(kind) for kind in ("week", "month")}
+            here = urlencode({"site": site["site"], **span.query})
+            said = {
+                "site": site["site"],
+                "sites": sites,
+                "period": span,
+                "presets": _presets(site["newest"]),
+                "at": lambda **change: _at(site["site"], span, query, change),
+                "csv": lambda report: f"/csv/{report}.csv?{here}",
+                "more": lambda report: f"/report/{report}?{here}",
+                "live": "live" in query,
+                "headline": ask.headline(since),
+                "show": name,
+                "metric": metric,
+                "chart": charts.curve(labels, now, old, f"{metric.title}, {_say(span)}", metric.unit),
+                "rows": list(zip(labels, now, old, strict=True)),
+                "empty": all(v is None for v in now),
+                "cards": [[ask.panel(panel) for panel in card] for card in CARDS],
+                "adverts": ask.adverts(),
+                "funnel": ask.funnel(),
+                "retention": ask.retention(),
+                "growing": _grown(grown),
+                "balance": ask.balance(),
+                "reasons": ask.reasons(),
+                "meanings": REASONS,
+                "consent": ask.panel(CONSENT, 6),
+                "robots": ask.panel(ROBOTS, 6),
+                "stack": charts.stack,
+            }
+            return self.page("overview.html", "overview", title=site["site"], **said)
+
+    def report(self, name: str, query: Mapping[str, str]) -> str:
+        """One report, all its rows."""
+        with self.reader.reading() as reading:
+            about, site, span = self._report(reading, name, query)
+            daily = "day" in about["keys"]
+            keys = [key for key in about["keys"] if key not in ("site", "day")] or ["day"]
+            sums = [*(["people"] if about["has_people"] else []), *about["sums"]]
+            what = ", ".join([*keys, *(f"sum({one})::BIGINT AS {one}" for one in sums)])
+            when, values = ("AND day BETWEEN ? AND ?", [span.first, span.last]) if daily else ("", [])
+            order = f"{sums[0]} DESC, {', '.join(keys)}" if daily and keys != ["day"] else ", ".join(keys)
+            rows = reading.rows(
+                f"SELECT {what} FROM {name} WHERE site = ? {when}"
+                f" GROUP BY {', '.join(keys)} ORDER BY {order}",
+                [site["site"], *values],
+            )
+        here = urlencode({"site": site["site"], **span.query})
+        said = {
+            "about": about,
+            "site": site["site"],
+            "period": span if daily else None,
+            "keys": keys,
+            "numbers": sums,
+            "rows": rows[:MOST],
+            "n": len(rows),
+            "back": f"/?{here}",
+            "csv": f"/csv/{name}.csv?{here}",
+        }
+        return self.page("report.html", "overview", title=about["title"], **said)
+
+    def csv(self, name: str, query: Mapping[str, str]) -> bytes:
+        """One report's own rows of a site in a period, for a spreadsheet."""
+        with self.reader.reading() as reading:
+            about, site, span = self._report(reading, name, query)
+            found = numbers.table(reading, name, site["site"], span, about["keys"])
+        return render(found, "csv", for_spreadsheets=True)
+
+    def _report(self, reading: Reading, name: str, query: Mapping[str, str]) -> Any:
+        found = reading.rows("SELECT * FROM reports WHERE name = ?", [name])
+        sites = numbers.sites(reading)
+        if not found or not sites:
+            raise Refused(404, "no_such_report", "there is no report of that name; the SQL page lists them")
+        return found[0], *_chosen(sites, query)
+
+    def sql(self, query: Mapping[str, str]) -> tuple[str, int] | bytes:
+        """The analyst's page, with the answer where a statement was sent; or the answer alone, as CSV."""
+        statement, answer, wrong, status, took = query.get("q", "").strip(), None, None, 200, 0.0
+        if statement:
+            begun = time.monotonic()
+            try:
+                answer = self.desk.ask(statement)
+                if query.get("format") == "csv":
+                    return render(answer, "csv", for_spreadsheets=True)
+            except Refused as error:
+                wrong, status = error, error.status
+            took = time.monotonic() - begun
+        else:
+            self.desk.ready()
+        with self.reader.reading() as reading:
+            known = reading.rows("SELECT * FROM reports ORDER BY name")
+        said = {
+            "statement": statement,
+            "examples": EXAMPLES,
+            "reports": known,
+            "wrong": wrong,
+            "took": took,
+            "most": MOST,
+            "again": "/sql?" + urlencode({"q": statement, "format": "csv"}),
+            **_answered(answer),
+        }
+        page = self.page("sql.html", "sql", title="SQL", **said)
+        return page, status
+
+    def about(self) -> str:
+        """What these numbers are, what release did, and how to reach them with one's own tools."""
+        known: list[dict[str, Any]] = []
+        if manifest(self.data) is not None:
+            with self.reader.reading() as reading:
+                known = reading.rows("SELECT * FROM reports ORDER BY name")
+        return self.page(
+            "about.html", "about", title="About the data", folder=folder(self.data).resolve(), reports=known
+        )
+
+    def close(self) -> None:
+        """Let go of files and of the analyst's process."""
+        self.desk.close()
+        self.reader.close()
+
+
+def _chosen(sites: list[dict[str, Any]], query: Mapping[str, str]) -> tuple[dict[str, Any], period.Period]:
+    """The site and the period of an address. Raises Refused."""
+    wanted = query.get("site")
+    site = sites[0] if wanted is None else next((one for one in sites if one["site"] == wanted), None)
+    if site is None:
+        raise Refused(404, "no_such_site", "nothing is published of that site")
+    return site, period.read(query, site["oldest"], site["newest"])
+
+
+def _at(site: str, span: period.Period, query: Mapping[str, str], change: Mapping[str, str | None]) -> str:
+    """The address of this page with something else chosen; None takes a part away."""
+    kept = {name: query[name] for name in ("show", "live") if name in query}
+    parts: dict[str, str | None] = {"site": site, **span.query, **kept, **change}
+    if "period" in change:
+        parts |= {"first": None, "last": None}
+    return "/?" + urlencode({name: value for name, value in parts.items() if value is not None})
+
+
+def _answered(answer: pa.Table | None) -> dict[str, Any]:
+    """The first rows of an answer, and which of its columns are numbers."""
+    if answer is None:
+        return {"names": [], "right": [], "rows": None, "n": 0}
+    columns = [column.to_pylist() for column in answer.slice(0, MOST).columns]
+    return {
+        "names": answer.column_names,
+        "right": [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in answer.schema.types],
+        "rows": list(zip(*columns, strict=True)),
+        "n": answer.num_rows,
+    }
+
+
+def _presets(newest: date) -> list[tuple[str, str]]:
+    today = newest >= datetime.now(UTC).date()
+    return [
+        ("day", "Today" if today else f"{newest:%-d %b}"),
+        ("7", "7 days"),
+        ("28", "28 days"),
+        ("90", "90 days"),
+    ]
+
+
+def _say(span: period.Period) -> str:
+    return f"{span.first:%-d %B %Y}" if span.days == 1 else f"{span.first:%-d %B} to {span.last:%-d %B %Y}"
+
+
+def _grown(grown: Mapping[str, list[dict[str, Any]]]) -> Any:
+    """People by week, or by month once there are enough of them."""
+    kind = "month" if len(grown["month"]) > 5 else "week"
+    rows, form = grown[kind], "{:%b}" if kind == "month" else "{:%-d %b}"
+    labels = [form.format(row["begins"]) for row in rows]
+    return {
+        "kind": kind,
+        "chart": charts.columns(labels, [row["people"] for row in rows], f"Visitors by {kind}"),
+        "rows": rows,
+    }
+
+
+def _age(seconds: float) -> str:
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            n = int(seconds // size)
+            return f"{n} {word}{'s' if n > 1 else ''} ago"
+    return "just now" if seconds < 5 else f"{int(seconds)} seconds ago"
