@@ -95,7 +95,7 @@ def run(data: Path, settings: Pipelines = Pipelines(), now: float | None = None)
     assert lake is not None
     try:
         done, end = lake.offsets(), log.end()
-        work = list(stretches(log.folder, done, end, settings.stretch_mib << 20))
+        work = list(stretches(log.folder, done, end, int(settings.stretch_mib * (1 << 20))))
         folded = _commit(lake, work, end, settings, moment) if work else Folded()
         log.trim(end)
     finally:

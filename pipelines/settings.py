@@ -21,15 +21,17 @@ class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     runner: str = "FnApiRunner"
     options: tuple[str, ...] = ()
     threads: int = 2
-    stretch_mib: int = 32
+    stretch_mib: float = 32.0
     open_files: int = 32
     file_rows: int = 1_000_000
     grace_minutes: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("threads", "stretch_mib", "file_rows"):
+        for name in ("threads", "file_rows"):
             if getattr(self, name) < 1:
                 raise Misconfigured(f"pipelines.{name}", getattr(self, name), "at least 1")
+        if self.stretch_mib <= 0:
+            raise Misconfigured("pipelines.stretch_mib", self.stretch_mib, "more than 0")
         if self.open_files < 4:
             raise Misconfigured("pipelines.open_files", self.open_files, "at least 4")
         if self.grace_minutes < 0:
