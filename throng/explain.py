@@ -8,12 +8,15 @@ from argparse import Namespace
 
 from consent_filter.errors import Refused
 from consent_filter.explain import Explainer
+from ingest.enrich.place import Places
 from throng.settings import load
 
 
 def main(arguments: Namespace) -> int:
     """A line that cannot be read gets an error line of its own, and the exit code 1 at the end."""
-    explain = Explainer.open(arguments.data, load(arguments.data).site)
+    settings = load(arguments.data)
+    places = Places.open(settings.ingest.geo or None, settings.ingest.networks)
+    explain = Explainer.open(arguments.data, settings.site, places.look)
     wrong = 0
     for line in sys.stdin.buffer:
         if not line.strip():
