@@ -21,6 +21,7 @@ from dashboards.panels import CARDS, CONSENT, ROBOTS
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
 from warehouse.meaning import meaning
+from warehouse.query import cut
 from warehouse.reader import Reader, Reading
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, held, manifest
@@ -211,13 +212,14 @@ def _at(site: str, span: period.Period, query: Mapping[str, str], change: Mappin
 def _answered(answer: pa.Table | None) -> dict[str, Any]:
     """The first rows of an answer, and which of its columns are numbers."""
     if answer is None:
-        return {"names": [], "right": [], "rows": None, "n": 0}
+        return {"names": [], "right": [], "rows": None, "n": 0, "cut": False}
     columns = [column.to_pylist() for column in answer.slice(0, MOST).columns]
     return {
         "names": answer.column_names,
         "right": [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in answer.schema.types],
         "rows": list(zip(*columns, strict=True)),
         "n": answer.num_rows,
+        "cut": cut(answer),
     }
 
 

@@ -26,6 +26,9 @@ from warehouse.settings import Warehouse
 ADDRESS_SPACE = 4 << 30
 #: Seconds that the process is given to stop by itself before it is ended.
 _PATIENCE = 2.0
+#: Seconds that it may take to start, on a machine with much else to do; that is not the question's time.
+_START = 60.0
+_GREETING = b"ready\n"
 
 
 class Desk:
@@ -35,11 +38,12 @@ class Desk:
         self._data, self._settings = data, settings
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._greeted = False
 
     def ask(self, sql: str) -> pa.Table:
         """What the statement gives on what is published now. Raises Refused."""
         file = published(self._data)
-        if not self._lock.acquire(timeout=self._settings.query_seconds):
+        if not self._lock.acquire(timeout=self._settings.query_seconds + _PATIENCE):
             raise Refused(503, "busy", "another question is being answered; ask again in a moment")
         try:
             return self._answer(file, sql)
@@ -70,6 +74,7 @@ class Desk:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "warehouse.analyst"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
+            self._greeted = False
         return self._process
 
     def _answer(self, file: Path, sql: str) -> pa.Table:
@@ -78,6 +83,8 @@ class Desk:
         assert process.stdout is not None
         said = json.dumps({"file": str(file), "sql": sql, "settings": msgspec.to_builtins(self._settings)})
         try:
+            if not self._greeted and select.select([process.stdout], [], [], _START)[0]:
+                self._greeted = process.stdout.readline() == _GREETING
             process.stdin.write(said.encode() + b"\n")
             process.stdin.flush()
             ready, _, _ = select.select([process.stdout], [], [], self._settings.query_seconds + _PATIENCE)
@@ -108,6 +115,8 @@ def main() -> None:
     """Read statements as JSON lines, write answers as Arrow streams, until the input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.buffer.write(_GREETING)
+    sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:
         asked = json.loads(line)
         out = io.BytesIO()

@@ -22,10 +22,11 @@ from warehouse.settings import Warehouse
 from warehouse.snapshot import latest
 from warehouse.statement import permit
 
-__all__ = ["FORMATS", "MANY", "ask", "read", "render", "run"]
+__all__ = ["FORMATS", "MANY", "ask", "cut", "read", "render", "run"]
 #: Rows and bytes that an answer has at most.
 MANY = 100_000
 _LARGE = 64_000_000
+_CUT = {b"throng": b"the answer was longer"}
 
 
 def unlock(file: Path, settings: Warehouse) -> duckdb.DuckDBPyConnection:
@@ -82,15 +83,25 @@ def bounded(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[N
 
 
 def read(connection: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> pa.Table:
-    """The answer's first MANY rows or 64 MB, whichever is less."""
-    reader = connection.execute(sql, list(values)).to_arrow_reader(10_000)
+    """The answer's first MANY rows or 64 MB, whichever is less; see `cut`."""
+    reader = connection.execute(sql, list(values)).to_arrow_reader(2_048)
     batches, rows, size = [], 0, 0
     for batch in reader:
         batches.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows >= MANY or size >= _LARGE:
+        if rows > MANY or size > _LARGE:
             break
-    return narrow(pa.Table.from_batches(batches, schema=reader.schema).slice(0, MANY))
+    table = pa.Table.from_batches(batches, schema=reader.schema)
+    kept = table.slice(0, MANY)
+    while kept.nbytes > _LARGE and kept.num_rows > 1:
+        kept = kept.slice(0, kept.num_rows // 2)
+    found = narrow(kept)
+    return found.replace_schema_metadata(_CUT) if kept.num_rows < table.num_rows else found
+
+
+def cut(table: pa.Table) -> bool:
+    """Whether the answer was longer than this."""
+    return bool(table.schema.metadata == _CUT)
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -39,6 +39,8 @@ def permit(sql: str, tables: Collection[str]) -> None:
     try:
         try:
             statements = parser.extract_statements(sql)
+        except duckdb.PermissionException:  # IMPORT DATABASE reads its file while it is parsed
+            raise Refused(403, "read_only", f"the published tables can only be read: {_ADVICE}") from None
         except duckdb.Error as error:
             raise Refused(400, "bad_query", str(error).strip()) from None
         if len(statements) != 1:

@@ -1,0 +1,2 @@
+-- read_only, outside: another database
+ATTACH '{data}/released/work.duckdb' AS work

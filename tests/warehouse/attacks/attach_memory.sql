@@ -1,0 +1,2 @@
+-- read_only: a place to write
+ATTACH ':memory:' AS scratch

@@ -1,0 +1,2 @@
+-- read_only: a function as a statement
+CALL duckdb_databases()

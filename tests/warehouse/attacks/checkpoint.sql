@@ -1,0 +1,2 @@
+-- read_only: writing the file
+CHECKPOINT

@@ -1,0 +1,2 @@
+-- read_only, outside: reading a file into a table
+COPY pages FROM '/etc/passwd'

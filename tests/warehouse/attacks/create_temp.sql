@@ -1,0 +1,2 @@
+-- read_only: a table in memory
+CREATE TEMP TABLE x AS SELECT 1

@@ -1,0 +1,2 @@
+-- closed: one setting, with paths in it
+SELECT current_setting('allowed_paths')

@@ -1,0 +1,2 @@
+-- closed: where the file is
+FROM duckdb_databases()

@@ -1,0 +1,2 @@
+-- read_only, outside: removing
+DELETE FROM traffic_day

@@ -1,0 +1,2 @@
+-- no_such_table, outside: a file behind DESCRIBE
+DESCRIBE '/etc/passwd'

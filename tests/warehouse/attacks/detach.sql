@@ -1,0 +1,2 @@
+-- read_only: taking the tables away
+DETACH reports

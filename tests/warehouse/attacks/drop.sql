@@ -1,0 +1,2 @@
+-- read_only, outside: removing a table
+DROP TABLE traffic_day

@@ -1,0 +1,2 @@
+-- read_only, outside: writing everything
+EXPORT DATABASE '{data}/stolen'

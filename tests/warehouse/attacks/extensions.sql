@@ -1,0 +1,2 @@
+-- closed: what is installed
+FROM duckdb_extensions()

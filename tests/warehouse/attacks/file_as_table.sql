@@ -1,0 +1,2 @@
+-- no_such_table, outside: a file named where a table stands
+FROM '/etc/passwd'

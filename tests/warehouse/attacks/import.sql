@@ -1,0 +1,2 @@
+-- read_only, outside: reading everything
+IMPORT DATABASE '{data}/stolen'

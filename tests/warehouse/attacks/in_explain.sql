@@ -1,0 +1,2 @@
+-- closed, outside: EXPLAIN ANALYZE runs what it explains
+EXPLAIN ANALYZE SELECT * FROM read_text('/etc/hostname')

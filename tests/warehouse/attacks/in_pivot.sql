@@ -1,0 +1,2 @@
+-- closed, outside: behind PIVOT
+PIVOT (FROM read_text('/etc/hostname')) ON size IN (1) USING count(*)

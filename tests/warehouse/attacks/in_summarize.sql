@@ -1,0 +1,2 @@
+-- closed, outside: behind SUMMARIZE
+SUMMARIZE SELECT * FROM read_text('/etc/hostname')

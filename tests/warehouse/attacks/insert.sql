@@ -1,0 +1,2 @@
+-- read_only, outside: writing
+INSERT INTO traffic_day SELECT * FROM traffic_day

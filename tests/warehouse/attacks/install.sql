@@ -1,0 +1,2 @@
+-- read_only, outside: an extension from the network
+INSTALL httpfs

@@ -1,0 +1,2 @@
+-- read_only: writing down what others ask
+CALL enable_logging()

@@ -1,0 +1,2 @@
+-- closed: what others asked
+FROM duckdb_logs()

@@ -1,0 +1,2 @@
+-- one_statement: nothing
+-- nothing

@@ -1,0 +1,2 @@
+-- no_such_table: where the file is
+PRAGMA database_list

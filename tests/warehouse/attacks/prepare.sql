@@ -1,0 +1,2 @@
+-- read_only: a statement for later
+PREPARE later AS FROM pages

@@ -1,0 +1,2 @@
+-- read_only: writing a profile
+PRAGMA enable_profiling

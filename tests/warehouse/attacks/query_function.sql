@@ -1,0 +1,2 @@
+-- closed: a statement in a string
+FROM query('FROM duckdb_databases()')

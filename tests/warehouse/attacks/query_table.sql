@@ -1,0 +1,2 @@
+-- closed: a table's name in a string
+FROM query_table('duckdb_databases')

@@ -1,0 +1,2 @@
+-- closed, outside: a file as bytes
+FROM read_blob('/etc/hostname')

@@ -1,0 +1,2 @@
+-- closed, outside: a file of the machine
+SELECT * FROM read_csv('/etc/passwd')

@@ -1,0 +1,2 @@
+-- closed, outside: facts, not released tables
+FROM read_parquet('{data}/published/current/*.parquet')

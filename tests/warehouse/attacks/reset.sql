@@ -1,0 +1,2 @@
+-- read_only, outside: the same by default
+RESET enable_external_access

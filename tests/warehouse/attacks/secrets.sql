@@ -1,0 +1,2 @@
+-- closed: credentials
+FROM duckdb_secrets()

@@ -1,0 +1,2 @@
+-- read_only, outside: more than a query may take
+SET memory_limit = '100GB'

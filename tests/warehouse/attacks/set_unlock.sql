@@ -1,0 +1,2 @@
+-- read_only, outside: the lock itself
+SET lock_configuration = false

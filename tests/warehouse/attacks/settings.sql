@@ -1,0 +1,2 @@
+-- closed: what the machine is like
+FROM duckdb_settings()

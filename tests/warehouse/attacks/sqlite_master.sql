@@ -1,0 +1,2 @@
+-- no_such_table: the catalog by another name
+FROM sqlite_master

@@ -1,0 +1,2 @@
+-- read_only: holding on to a state
+BEGIN

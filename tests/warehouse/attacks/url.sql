@@ -1,0 +1,2 @@
+-- closed, outside: somebody else's host
+FROM read_csv('https://example.org/x.csv')

@@ -1,0 +1,2 @@
+-- read_only: another catalog
+USE system

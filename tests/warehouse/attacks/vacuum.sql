@@ -1,0 +1,2 @@
+-- read_only: the same
+VACUUM

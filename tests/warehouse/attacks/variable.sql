@@ -1,0 +1,2 @@
+-- read_only: a value for later
+SET VARIABLE x = 1
