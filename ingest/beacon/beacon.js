@@ -1,167 +1,178 @@
 /* The script that sites load as /t.js. It measures what the visitor allowed, stores nothing before they chose,
-   never throws into the page and never blocks it. Read the comments here; t.js is this file made small
-   (`make beacon`).
+   never throws into the page and never blocks it. t.js is this file made small (`make beacon`).
 
-   <script defer src="https://…/t.js" data-site="shop" [data-hash] [data-vitals] [data-host="https://…"]></script>
-   throng('bid_placed', {plan: 'pro'})            a custom event
-   throng.consent({measurement: true})            the visitor's choice; throng.consent() tells it */
-(function (w, d) {
-  'use strict';
-  var s = d.currentScript, old = w.throng;
-  if (!s || (old && old.consent)) return; // loaded twice
-  var n = navigator, data = s.dataset, site = data.site,
-    host = data.host || new URL(s.src, location.href).origin,
-    key = 'throng', queue = [], timer, page, shownAt, seen, depth, last;
+   <script defer src="https://…/t.js" data-site="shop"></script>       what else it takes: docs/beacon.md
+   throng('bid_placed', {skill: 'web'})        a custom event
+   throng.consent({measurement: true})         the visitor's choice; throng.consent() tells it */
+((d, n, l) => { try { // whatever goes wrong in here is our own trouble, never the page's
+  const s = d.currentScript, stub = window.throng || {};
+  if (stub.consent) return; // loaded twice
+  const data = s.dataset, host = data.host || new URL(s.src).origin, AD = '[data-ad-slot]';
+  const gpc = n.globalPrivacyControl;
 
-  // Whatever goes wrong in here is our own trouble, never the page's.
-  function safe(f) {
-    return function () { try { return f.apply(this, arguments); } catch (e) { /* not the page's trouble */ } };
-  }
-  function on(what, f, where) { (where || d).addEventListener(what, safe(f), true); }
-  function id() {
-    var a = crypto.getRandomValues(new Uint8Array(16)), t = '', i = 0;
-    for (; i < 16; i++) t += (256 + a[i]).toString(16).slice(1);
-    return t;
-  }
+  const safe = f => (...all) => { try { return f(...all); } catch (e) { /* ours */ } };
+  // The window hears on the way down what any part of the page will be told.
+  const on = (what, f) => addEventListener(what, safe(f), true);
+  const after = (ms, f) => setTimeout(safe(f), ms);
+  const id = () => crypto.getRandomValues(new Uint32Array(4)).join('-'); // 128 bits
 
-  // The choice, and the id that a grant of measurement allows. Absent until the visitor has chosen.
-  var kept = safe(function () { return JSON.parse(localStorage.getItem(key)); })() || {};
-  function keep(v) { kept = v; safe(function () { localStorage.setItem(key, JSON.stringify(v)); })(); }
+  // ---- the choice (c), and the id (d) that a grant of measurement allows: absent until the visitor has chosen.
+  // Read again when another tab writes it: a refusal there binds the next event here.
+  let kept;
+  const read = () => { try { kept = JSON.parse(localStorage.throng) || 0; } catch (e) { kept = 0; } };
+  read();
+  on('storage', read);
 
-  // ---- sending: a queue of at most 100, one attempt at a time; ids make a second attempt harmless
-  function flush(leaving) {
-    clearTimeout(timer); timer = 0;
-    if (!queue.length) return;
-    var batch = queue.splice(0, 40), body = JSON.stringify(batch);
-    function again() {
-      queue = batch.concat(queue).slice(0, 100);
-      timer = timer || setTimeout(safe(flush), 5000);
+  // ---- sending: choices first, then events, up to 40 a request. What fails is tried again, later each time;
+  // ids make a second attempt harmless. A hundred events may wait; more are not taken.
+  let queue = [], choices = [], timer, wait = 300, busy;
+  const later = () => { timer = timer || after(wait, flush); };
+  const flush = leaving => {
+    timer = clearTimeout(timer);
+    while ((choices[0] || queue[0]) && (leaving || !busy)) {
+      const choice = choices.shift(), batch = choice ? [] : queue.splice(0, 40), body = choice || JSON.stringify(batch);
+      // Leaving, the browser is asked to see to it; a page that is only hidden can still try again.
+      if (leaving && !choice && n.sendBeacon && n.sendBeacon(host + '/e', body)) continue;
+      busy = 1;
+      fetch(host + (choice ? '/consent' : '/e'), {
+        method: choice ? 'PUT' : 'POST', body,
+        keepalive: body.length < 6e4 // a longer one may not outlive the page, and would be refused
+      }).then(r => {
+        if (/5..|429/.test(r.status)) throw r;
+        wait = 300;
+      }).catch(() => {
+        wait = Math.min(wait * 2, 3e5);
+        queue = batch.concat(queue);
+        if (choice) choices.unshift(choice);
+      }).then(() => { busy = 0; later(); });
     }
-    if (leaving && n.sendBeacon && n.sendBeacon(host + '/e', body)) return flush(leaving);
-    if (n.onLine === false) return again();
-    fetch(host + '/e', { method: 'POST', body: body, keepalive: true, credentials: 'omit' }).then(function (r) {
-      if (r.status > 499 || r.status === 429) again(); else if (queue.length) flush();
-    }, again);
-  }
-  function send(type, more) {
-    var e = { site: site, type: type, url: page, id: id(), time: Date.now() }, k;
-    for (k in more) if (more[k] != null) e[k] = more[k];
-    if (kept.c) e.consent = kept.c;
-    if (kept.d && !n.globalPrivacyControl) e.device_id = kept.d;
-    queue.push(e);
-    if (queue.length > 100) queue.shift();
-    timer = timer || setTimeout(safe(flush), 300);
-  }
+  };
+  const send = (type, more) => {
+    // An objection that the browser sends (Global Privacy Control) outweighs an earlier agreement: no id.
+    if (queue.length < 100) queue.push({
+      site: data.site, type, url: page, id: id(), time: Date.now(), consent: kept.c, device_id: gpc ? undefined : kept.d, ...more
+    });
+    later();
+  };
 
-  // ---- pages: the first, those of a single-page application, and those that come back from the cache
-  function where() { return location.href.replace(/#.*/, data.hash == null ? '' : '$&'); }
-  function clock() {
-    if (shownAt) seen += Date.now() - shownAt;
-    shownAt = d.visibilityState === 'visible' ? Date.now() : 0;
-  }
-  function scrolled() {
-    var e = d.documentElement, h = e.scrollHeight;
-    depth = Math.max(depth, h ? Math.min(100, Math.round(100 * (w.scrollY + w.innerHeight) / h)) : 0);
-  }
-  function leave() {
-    if (!page) return;
-    clock(); scrolled();
-    if (seen) send('engagement', { duration: Math.min(seen, 864e5), scroll: depth });
-    seen = 0;
-  }
-  function view(referrer) {
+  // ---- pages: the first, those of a single-page application, and those that come back from the cache.
+  // Of the address only what reports show leaves the browser: path, campaign tags, parameters in data-query.
+  let page, path, since, depth = 0, vitals, breaks = 0;
+  const where = tags => {
+    const route = data.hash == null ? '' : l.hash.replace(/^#!?\/?/, '/').split('?')[0];
+    const query = l.search.match(RegExp('[?&](' + tags + data.query + ')=[^&]*', 'g')) || [];
+    return l.origin + l.pathname + route + query.join('').replace(/^./, '?');
+  };
+  const scrolled = () => {
+    depth = Math.max(depth, Math.min(100, 100 * (scrollY + innerHeight) / d.documentElement.scrollHeight | 0));
+  };
+  const leave = gone => {
+    const now = performance.now() >>> 0;
+    scrolled();
+    if (page && since) send('engagement', { duration: now - since, scroll: depth });
+    since = !gone && !d.hidden && now;
+    if (!since) {
+      for (const name in vitals) send('vital', { name, value: vitals[name] });
+      vitals = 0;
+    }
+  };
+  const view = referrer => {
     leave();
-    page = where(); seen = depth = 0; shownAt = 0; clock();
-    send('page_view', { referrer: referrer || undefined, title: d.title.slice(0, 200) });
-    last = page;
-  }
-  function moved() { if (page && where() !== last) view(last); }
-  ['pushState', 'replaceState'].forEach(function (f) {
-    var was = history[f];
-    history[f] = function () { var r = was.apply(this, arguments); safe(moved)(); return r; };
+    path = where('');
+    page = where('utm_\\w+|');
+    depth = 0;
+    send('page_view', { referrer: referrer.split('/', 3).join('/') });
+  };
+  const moved = safe(() => { if (page && where('') !== path) view(l.origin); });
+  ['pushState', 'replaceState'].forEach(f => {
+    const was = history[f];
+    history[f] = function (...all) { was.apply(this, all); moved(); };
   });
-  on('popstate', moved, w);
-  on('hashchange', moved, w);
-  on('pageshow', function (e) { if (e.persisted) { page = 0; view(); } }, w);
+  on('popstate', moved);
+  on('pageshow', e => { if (e.persisted) { busy = page = 0; view(l.origin); } });
   on('scroll', scrolled);
-  on('visibilitychange', function () {
-    if (d.visibilityState === 'hidden') { leave(); flush(1); } else clock();
-  });
-  on('pagehide', function () { leave(); flush(1); }, w);
-  on('online', function () { flush(); }, w);
+  on('visibilitychange', () => { breaks++; leave(); flush(); });
+  on('pagehide', () => { leave(1); flush(1); });
+  on('online', () => { wait = 300; flush(); });
 
-  // ---- clicks on links that lead away, downloads, forms: where to, never what was written
-  on('click', function (e) {
-    var a = e.target.closest && e.target.closest('a[href]'), ad = e.target.closest('[data-ad-slot]'), f;
-    if (ad) send('ad_click', { ad: advert(ad) });
-    if (!a) return;
-    f = /\.(pdf|zip|gz|docx?|xlsx?|pptx?|csv|dmg|exe|apk|mp3|mp4)$/i.exec(a.pathname);
-    if (f) send('click', { name: 'download', props: { extension: f[1].toLowerCase() } });
-    else if (/^http/.test(a.protocol) && a.host !== location.host) send('click', { name: 'outbound', props: { host: a.hostname } });
-  });
-  on('submit', function (e) {
-    send('event', { name: 'form', props: { form: e.target.getAttribute('name') || e.target.id || 'form' } });
+  // ---- clicks on adverts, on links that lead away and on downloads; forms: which one, never what was written
+  const click = e => {
+    const ad = e.target.closest(AD), a = e.target.closest('a[href]');
+    if (e.button > 1) return;
+    if (ad) return send('ad_click', { ad: advert(ad.dataset) });
+    const file = /\.(pdf|zip|docx?|xlsx?|csv|exe|dmg|apk)$/i.exec(a.pathname);
+    if (file || a.hasAttribute('download')) send('click', { name: 'download', props: { extension: file && file[1].toLowerCase() } });
+    else if (a.host && a.host !== l.host) send('click', { name: 'outbound', props: { host: a.hostname } });
+  };
+  on('click', click);
+  on('auxclick', click);
+  on('submit', e => {
+    // Not e.target.id: a field named "id" would hide it.
+    send('event', { name: 'form', props: { form: s.getAttribute.call(e.target, 'name') || s.getAttribute.call(e.target, 'id') } });
   });
 
-  // ---- adverts: rendered, then viewable: half of it (30 % of a large one) for one second without a break (MRC)
-  function advert(e) {
-    var a = e.dataset;
-    return { slot: a.adSlot, creative: a.adCreative, campaign: a.adCampaign };
-  }
-  var eyes = w.IntersectionObserver && new IntersectionObserver(safe(function (all) {
-    all.forEach(function (o) {
-      var e = o.target, r = o.boundingClientRect;
-      clearTimeout(e.throngT); e.throngT = 0;
-      if (o.intersectionRatio >= (r.width * r.height >= 242500 ? 0.3 : 0.5) && d.visibilityState === 'visible')
-        e.throngT = setTimeout(safe(function () {
-          if (d.visibilityState !== 'visible') return;
-          eyes.unobserve(e); send('ad_viewable', { ad: advert(e) });
-        }), 1000);
+  // ---- adverts: an impression when it is rendered; viewable when half of it (30 % of 242,500 px and more) was in
+  // view for one second without a break, in a tab in view (MRC). A break begins the second anew.
+  const advert = a => ({ slot: a.adSlot, creative: a.adCreative, campaign: a.adCampaign });
+  const eyes = new IntersectionObserver(safe(all => all.forEach(o => {
+    const e = o.target, one = e.throng = e.throng || {}, ad = advert(e.dataset), was = breaks,
+      r = o.boundingClientRect, area = r.width * r.height;
+    if (area && !one.shown) { one.shown = 1; send('ad_impression', { ad }); }
+    if (!area || o.intersectionRatio < (area < 242500 ? 0.5 : 0.3)) one.timer = clearTimeout(one.timer);
+    else if (!one.timer && !one.seen) one.timer = after(1e3, () => {
+      one.timer = 0;
+      if (was === breaks && !d.hidden) { one.seen = 1; send('ad_viewable', { ad }); }
+      else { eyes.unobserve(e); eyes.observe(e); } // look again
     });
-  }), { threshold: [0, 0.3, 0.5] });
-  function adverts() {
-    d.querySelectorAll('[data-ad-slot]').forEach(function (e) {
-      if (e.throngA) return;
-      e.throngA = 1; send('ad_impression', { ad: advert(e) });
-      if (eyes) eyes.observe(e);
-    });
-  }
-
-  // ---- Web Vitals, where asked for
-  function vital(type, name, f) {
-    safe(function () {
-      var v;
-      new PerformanceObserver(function (l) { l.getEntries().forEach(function (e) { v = f(e, v || 0); }); }).observe({ type: type, buffered: true, durationThreshold: 40 });
-      on('visibilitychange', function () { if (v != null && d.visibilityState === 'hidden') { send('vital', { name: name, value: v }); v = null; } });
-    })();
-  }
+  })), { threshold: [0.3, 0.5] });
+  const adverts = () => d.querySelectorAll(AD).forEach(e => eyes.observe(e));
 
   // ---- what the page may call
-  var api = safe(function (name, props) { send('event', { name: name, props: props }); });
-  api.consent = safe(function (c) {
-    if (!c) return kept.c;
-    var before = kept.d, mine = c.measurement && !n.globalPrivacyControl ? before || id() : undefined;
-    keep({ c: c, d: mine });
-    if (before || mine)
-      fetch(host + '/consent', { method: 'PUT', body: JSON.stringify({ site: site, device_id: mine || before, consent: c }), keepalive: true, credentials: 'omit' }).catch(function () {});
+  const held = stub.q || [];
+  const api = window.throng = safe((...all) => {
+    if (!page) held.push(all);
+    // Copied at once: a circle or a later change is then this event's trouble alone.
+    else send('event', { name: all[0], props: all[1] && JSON.parse(JSON.stringify(all[1])) });
   });
-  w.throng = api;
+  api.consent = safe(c => {
+    if (!c) return kept.c;
+    const before = kept.d, d = c.measurement && !gpc ? before || id() : undefined;
+    kept = { c, d };
+    safe(() => { localStorage.throng = JSON.stringify(kept); })();
+    // What still waits here is not sent under an id that was just taken back.
+    if (!d) queue.forEach(e => { e.device_id = d; e.consent = c; });
+    if (before || d) choices.push(JSON.stringify({ site: data.site, device_id: d || before, consent: c }));
+    later();
+  });
 
-  // A page that is being rendered ahead is nobody's visit until somebody comes.
-  function start() {
-    safe(function () { view(d.referrer); })();
+  // A page that is rendered ahead is nobody's visit until somebody comes.
+  const start = () => {
+    view(d.referrer);
+    held.forEach(all => api(...all));
     adverts();
-    new MutationObserver(safe(adverts)).observe(d.documentElement, { childList: true, subtree: true });
-    ((old && old.q) || []).forEach(function (a) { api.apply(null, a); });
-    if (data.vitals != null) {
-      vital('largest-contentful-paint', 'LCP', function (e) { return e.startTime; });
-      vital('layout-shift', 'CLS', function (e, v) { return e.hadRecentInput ? v : v + e.value; });
-      vital('event', 'INP', function (e, v) { return Math.max(v, e.duration); });
-      vital('navigation', 'TTFB', function (e) { return e.responseStart; });
-    }
-  }
-  safe(function () {
-    if (d.prerendering) d.addEventListener('prerenderingchange', safe(start), { once: true });
-    else start();
-  })();
-})(window, document);
+    let due, begun = 0, sum = 0, first = 0, last = 0;
+    new MutationObserver(() => { due = due || after(200, () => { due = 0; adverts(); }); })
+      .observe(d, { childList: true, subtree: true });
+
+    // ---- Web Vitals, where asked for: what they were when the page was first left
+    if (data.vitals == null) return;
+    const put = (name, value) => { vitals[name] = Math.max(vitals[name] || 0, value); };
+    const all = new PerformanceObserver(safe(list => list.getEntries().forEach(e => {
+      const at = e.startTime;
+      if (e.responseStart) put('TTFB', e.responseStart - (begun = e.activationStart || 0));
+      if (e.size) put('LCP', at - begun);
+      if (e.interactionId) put('INP', e.duration);
+      if (e.value && !e.hadRecentInput) {
+        // The worst run of shifts less than a second apart, of at most five seconds.
+        if (at - last > 1e3 || at - first > 5e3) { sum = 0; first = at; }
+        put('CLS', sum += e.value);
+        last = at;
+      }
+    })));
+    vitals = {};
+    ['navigation', 'largest-contentful-paint', 'layout-shift', 'event'].forEach(type =>
+      all.observe({ type, buffered: true, durationThreshold: 40 }));
+  };
+  if (d.prerendering) on('prerenderingchange', start);
+  else start();
+} catch (e) { /* ours */ } })(document, navigator, location);

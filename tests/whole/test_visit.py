@@ -12,10 +12,6 @@ from throng.demo import site
 
 pytestmark = pytest.mark.needs("chromium")
 
-_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", f"--user-agent={BROWSER}",
-]  # fmt: skip
 _BRANDS = {"Sec-CH-UA": '"Chromium";v="141", "Not?A_Brand";v="8"'}
 
 
@@ -48,16 +44,6 @@ def _there(running: Up, port: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        one = play.chromium.launch(executable_path="/usr/bin/chromium", args=_FLAGS)
-        yield one
-        one.close()
-
-
 def _settle(page: Any) -> None:
     page.wait_for_timeout(700)
 
@@ -76,7 +62,7 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     page.goto(f"{market}/privacy")
     assert page.evaluate("localStorage.length") == 0, "nothing is stored before a choice"
     page.click("[data-choice=yes]")
-    assert len(page.evaluate("JSON.parse(localStorage.throng).d")) == 32
+    assert len(page.evaluate("JSON.parse(localStorage.throng).d")) >= 32
     page.goto(f"{market}/project/101")
     page.click("[data-throng=bid_placed]")
     page.goto(f"{market}/messages")
