@@ -31,7 +31,7 @@ from warehouse.released import Store
 from warehouse.settings import Warehouse
 
 #: Rows that an element, or a bucket of it, holds at most; more pay for a merge, fewer for more openings.
-ROWS = 4_000_000
+ROWS = 2_500_000
 _EVENTS, _RECEIVED = "lake.events", "lake.received"
 
 
@@ -152,7 +152,7 @@ def run(
         works = elements(data, room, days, settings, buckets)
         n = sum(rows.values())
         whole = (
-            [] if rests else [Work(str(data), str(room), (), n, buckets or _buckets(n, 2 * ROWS), settings)]
+            [] if rests else [Work(str(data), str(room), (), n, buckets or _buckets(n, 4 * ROWS), settings)]
         )
         pq.write_table(store.published(rows if anew else days), room / "traffic_day@before.parquet")
         took = _map(works, whole)

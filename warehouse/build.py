@@ -24,10 +24,10 @@ def build(
 ) -> Iterator[tuple[Report, Released]]:
     """Each report released. With several buckets those with small rows are counted twice: first every row,
     then the people of the small ones together, which cannot be known before."""
-    chosen = sorted(reports, key=lambda report: (report.bit, report.name))
+    chosen = sorted(reports, key=lambda report: (report.bit, report.mentions("visits"), report.name))
     parts: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
     for bucket in buckets:
-        relations.move(bucket)
+        relations.move(bucket, chosen)
         for report in chosen:
             relations.show(report)
             contribute(connection, report, settings)
@@ -44,7 +44,7 @@ def build(
     looks: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
     again = [report for report in chosen if marks[report.name].num_rows]
     for bucket in buckets if again else ():
-        relations.move(bucket)
+        relations.move(bucket, again)
         for report in again:
             relations.show(report)
             contribute(connection, report, settings)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from warehouse.relations import hold
+from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
@@ -39,8 +39,8 @@ def contribute(connection: duckdb.DuckDBPyConnection, report: Report, settings: 
     run(
         f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT {keys}, person, {sums} FROM (SELECT *,"
         f" row_number() OVER (PARTITION BY {group} ORDER BY md5(concat_ws('/', {rest})), {rest}) AS place"
-        " FROM contributions SEMI JOIN busy USING (site, day, person)) GROUP BY ALL"
-        f" UNION ALL BY NAME FROM contributions ANTI JOIN busy USING (site, day, person)"
+        " FROM contributions SEMI JOIN busy USING (day, person)) GROUP BY ALL"
+        f" UNION ALL BY NAME FROM contributions ANTI JOIN busy USING (day, person)"
     )
 
 
@@ -79,7 +79,6 @@ def look(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.Table)
     """
     if not marks.num_rows:
         return _nothing(marks)
-    hold(connection, "marks", marks)
     queries = []
     for level in sorted(set(marks["level"].to_pylist())):
         parent, node = ", ".join(report.levels[level - 1]), ", ".join(report.levels[level])
@@ -100,7 +99,8 @@ def look(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.Table)
     empty = (
         f"SELECT level, {', '.join(report.keys)}, 0::BIGINT AS few, 0::BIGINT AS more FROM marks WHERE false"
     )
-    return connection.sql(" UNION ALL BY NAME ".join([empty, *queries])).to_arrow_table()
+    with lent(connection, marks=marks):
+        return connection.sql(" UNION ALL BY NAME ".join([empty, *queries])).to_arrow_table()
 
 
 def _nothing(marks: pa.Table) -> pa.Table:

@@ -13,7 +13,9 @@ To both: `received`, the counts of the balance, which are about nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from consent_filter.purpose import Purpose
 from warehouse.report import Report
-from warehouse.sessions import NEEDS, visits
+from warehouse.sessions import SELECT, visits
 
 #: Up to so many rows are held in memory once; above, each report reads its own few columns of the files.
 FEW = 200_000
@@ -53,21 +55,38 @@ class Bucket(NamedTuple):
 class Relations(Protocol):
     """What a build needs of relations: to be moved to a bucket, and to show a report what it may see."""
 
-    def move(self, bucket: Bucket) -> None: ...
+    def move(self, bucket: Bucket, reports: Sequence[Report]) -> None: ...
     def show(self, report: Report) -> None: ...
 
 
 def named(days: Iterable[date]) -> str:
-    """Days as a condition on the column `day`."""
-    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
-    return f"day IN ({listed})" if listed else "false"
+    """A condition on the column `day`: a range, by which files are skipped, and a list if it has gaps."""
+    found = sorted(days)
+    if not found:
+        return "false"
+    span = f"day BETWEEN DATE '{found[0].isoformat()}' AND DATE '{found[-1].isoformat()}'"
+    if (found[-1] - found[0]).days < len(found):
+        return span
+    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in found)
+    return f"{span} AND day IN ({listed})"
+
+
+@contextmanager
+def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    """Let SQL read Arrow tables by these names, without copying them."""
+    for name, table in tables.items():
+        connection.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            connection.unregister(name)
 
 
 def hold(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
     """Copy an Arrow table into the connection, under a name."""
-    connection.register("incoming", table)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming")
-    connection.unregister("incoming")
+    with lent(connection, incoming=table):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming")
 
 
 def offer_withdrawn(connection: duckdb.DuckDBPyConnection, persons: NDArray[np.uint64]) -> None:
@@ -90,9 +109,11 @@ class Days:
     ) -> None:
         self._con, self._facts, self._received = connection, facts, received
         self._days, self._rows, self._many = days, rows, many
-        self._bit, self._made = 0, set[str]()
+        self._bit, self._profiled = 0, False
+        self._reports: Sequence[Report] = ()
+        self._soon: Future[pa.Table] | None = None
 
-    def move(self, bucket: Bucket) -> None:
+    def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `facts`, `received`, and `busy`: who has so many events that a cap may be met."""
         run = self._con.execute
         held = self._rows // bucket.of <= FEW
@@ -110,10 +131,10 @@ class Days:
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
         run(
-            "CREATE OR REPLACE TEMP TABLE busy AS SELECT site, day, person FROM facts"
+            "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person FROM facts"
             f" GROUP BY ALL HAVING count(*) > {self._many:d}"
         )
-        self._bit = 0
+        self._bit, self._reports = 0, reports
 
     def show(self, report: Report) -> None:
         """Make `events` of the report's purpose, and what the report reads that is made of them."""
@@ -122,24 +143,25 @@ class Days:
                 "CREATE OR REPLACE TEMP VIEW events AS"
                 f" SELECT * FROM facts WHERE purposes & {report.bit:d} <> 0"
             )
-            self._bit, self._made = report.bit, set()
-        for name, make in (("profiles", self._profiles), ("visits", self._visits)):
-            if report.mentions(name) and name not in self._made:
-                make()
-                self._made.add(name)
+            self._bit, self._profiled, self._soon = report.bit, False, None
+            if any(one.bit == report.bit and one.mentions("visits") for one in self._reports):
+                self._begin_visits()
+        if report.mentions("profiles") and not self._profiled:
+            self._con.execute(
+                f"CREATE OR REPLACE TEMP TABLE profiles AS SELECT {_PROFILE},"
+                " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
+            )
+            self._profiled = True
+        if report.mentions("visits") and self._soon is not None:
+            hold(self._con, "visits", self._soon.result())
+            self._soon = None
 
-    def _profiles(self) -> None:
-        self._con.execute(
-            f"CREATE OR REPLACE TEMP TABLE profiles AS SELECT {_PROFILE},"
-            " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
-        )
-
-    def _visits(self) -> None:
-        hold(
-            self._con,
-            "visits",
-            visits(self._con.sql(f"SELECT {', '.join(NEEDS)} FROM events").to_arrow_table()),
-        )
+    def _begin_visits(self) -> None:
+        """Find visits while the database makes the reports that read none: numpy is one core's work."""
+        columns = self._con.sql(f"SELECT {SELECT} FROM events").to_arrow_table()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="visits")
+        self._soon = pool.submit(visits, columns)
+        pool.shutdown(wait=False)
 
 
 class History:
@@ -170,7 +192,7 @@ class History:
             self._load(bucket)
             connection.execute("INSERT INTO beginnings SELECT site, first, count(*) FROM begun GROUP BY ALL")
 
-    def move(self, bucket: Bucket) -> None:
+    def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `days`, `firsts`, `steps` and `received` of a bucket."""
         if bucket != self._at:
             self._load(bucket)

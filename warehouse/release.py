@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from consent_filter.errors import Broken
-from warehouse.relations import hold
+from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
@@ -49,12 +50,10 @@ def mark(
 
     Columns: level, the report's keys (finer ones null), `small`.
     """
-    hold(connection, "whole", whole)
-    nameless = " OR ".join(f"{key} IS NULL" for key in report.keys)
-    last = len(report.levels) - 1
-    found = connection.execute(f"SELECT count(*) FROM whole WHERE level = {last} AND ({nameless})").fetchone()
-    if found and found[0]:
-        raise Broken(f"the report {report.name} has a row without a name: its SQL must coalesce every key")
+    if not _any_small(report, whole, settings.min_group):
+        return (
+            whole.select(["level", *report.keys]).slice(0, 0).append_column("small", pa.nulls(0, pa.bool_()))
+        )
     queries = [f"SELECT level, {', '.join(report.keys)}, true AS small FROM whole WHERE false"]
     for level in range(1, len(report.levels)) if not report.nested else ():
         parent, node = report.levels[level - 1], report.levels[level]
@@ -63,13 +62,30 @@ def mark(
         if report.fold:  # what the cap has put there, or a visitor has called so
             small += f" OR {node[-1]} = '{OTHER}'"
         rows = f"(SELECT level, {keys}, people, {small} AS small FROM whole WHERE level = {level})"
-        queries.append(f"SELECT level, {keys}, small FROM {rows} WHERE small")
-        queries.append(
-            f"SELECT level, {keys}, small FROM {rows} JOIN (SELECT {group}, min(people) FILTER (NOT small) AS people"
-            f" FROM {rows} GROUP BY {group} HAVING bool_or(small)) USING ({group}, people) WHERE NOT small"
-            f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY {keys}) = 1"
-        )
-    return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
+        queries += [
+            f"SELECT level, {keys}, small FROM {rows} WHERE small",
+            f"SELECT level, {keys}, small FROM {rows} JOIN (SELECT {group},"
+            f" min(people) FILTER (NOT small) AS people FROM {rows} GROUP BY {group} HAVING bool_or(small))"
+            f" USING ({group}, people) WHERE NOT small"
+            f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY {keys}) = 1",
+        ]
+    with lent(connection, whole=whole):
+        return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
+
+
+def _any_small(report: Report, whole: pa.Table, k: int) -> bool:
+    rows = whole.filter(pc.equal(whole["level"], _last(report)))
+    if any(rows[key].null_count for key in report.keys):
+        raise Broken(f"the report {report.name} has a row without a name: coalesce every key in its SQL")
+    return bool(
+        (whole.num_rows and pc.min(whole["people"]).as_py() < k)
+        or any(pc.any(pc.equal(whole[key], OTHER)).as_py() for key in report.fold)
+    )
+
+
+def _last(report: Report) -> int:
+    """The level of whole rows."""
+    return len(report.levels) - 1
 
 
 def release(
@@ -82,40 +98,49 @@ def release(
     noise: Noise = no_noise,
 ) -> Released:
     """Columns: the report's keys, `people` if it has any, its sums; sorted. Inputs: of all buckets."""
-    for name, table in (("whole", whole), ("marks", marks), ("looked", looked)):
-        hold(connection, name, table)
-    k, last = settings.min_group, len(report.levels) - 1
+    k = settings.min_group
     shown = ", ".join([*report.keys, *(["people"] if report.people else []), *report.sums])
-    joins = "".join(
-        f" LEFT JOIN (SELECT {', '.join(f'm.{key}' for key in report.levels[level])}, true AS hidden{level}"
-        f" FROM marks m JOIN looked l ON {_same('m', 'l', report, level)}"
-        f" AND m.level = {level} AND l.level = {level} WHERE m.small OR l.few < {k})"
-        f" USING ({', '.join(report.levels[level])})"
-        for level in range(1, last + 1)
-    )
-    cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in range(1, last + 1))
-    depth = f"CASE {cases} ELSE 0 END" if cases else "0"
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE leaves AS SELECT *, {depth} AS depth"
-        f" FROM (FROM whole WHERE level = {last}){joins}"
-    )
-    queries = [f"SELECT * FROM leaves WHERE depth = 0 AND people >= {k}"]
-    for level in range(1, last + 1) if report.fold else ():
-        parent = report.levels[level - 1]
-        names = ", ".join(f"w.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
-        people = f"max(CASE WHEN l.few >= {k} THEN l.few ELSE l.more END)"
-        sums = ", ".join(f"sum(w.{name})::BIGINT AS {name}" for name in report.sums)
-        queries.append(
-            f"SELECT {names}, {people} AS people, {sums} FROM leaves w JOIN looked l ON"
-            f" {_same('w', 'l', report, level)} AND l.level = {level} WHERE w.depth = {level}"
-            f" GROUP BY {', '.join(f'w.{key}' for key in parent)} HAVING {people} >= {k}"
-        )
-    table = connection.sql(
-        f"SELECT {shown} FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY ALL"
-    ).to_arrow_table()
+    with lent(connection, whole=whole, marks=marks, looked=looked):
+        connection.execute(_leaves(report, k, _last(report) if marks.num_rows else 0))
+        queries = [f"SELECT * FROM leaves WHERE depth = 0 AND people >= {k:d}"]
+        for level in range(1, _last(report) + 1) if report.fold and marks.num_rows else ():
+            queries.append(_other(report, level, k))
+        table = connection.sql(
+            f"SELECT {shown} FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY ALL"
+        ).to_arrow_table()
     if report.nested:
         table = _nested(report, table, k)
     return Released(noise(table, report), explain(report, settings))
+
+
+def _leaves(report: Report, k: int, levels: int) -> str:
+    """Every row, with the level at which it is hidden: 0 where it may be seen. `levels`: those with marks."""
+    joins = "".join(
+        f" LEFT JOIN (SELECT {', '.join(f'm.{key}' for key in report.levels[level])}, true AS hidden{level}"
+        f" FROM marks m JOIN looked l ON {_same('m', 'l', report, level)}"
+        f" AND m.level = {level} AND l.level = {level} WHERE m.small OR l.few < {k:d})"
+        f" USING ({', '.join(report.levels[level])})"
+        for level in range(1, levels + 1)
+    )
+    cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in range(1, levels + 1))
+    depth = f"CASE {cases} ELSE 0 END" if cases else "0"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE leaves AS SELECT *, {depth} AS depth"
+        f" FROM (FROM whole WHERE level = {_last(report)}){joins}"
+    )
+
+
+def _other(report: Report, level: int, k: int) -> str:
+    """The rows that stand for what is hidden at a level, one for each part of the level before."""
+    parent = report.levels[level - 1]
+    names = ", ".join(f"w.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
+    people = f"max(CASE WHEN l.few >= {k:d} THEN l.few ELSE l.more END)"
+    sums = ", ".join(f"sum(w.{name})::BIGINT AS {name}" for name in report.sums)
+    return (
+        f"SELECT {names}, {people} AS people, {sums} FROM leaves w JOIN looked l ON"
+        f" {_same('w', 'l', report, level)} AND l.level = {level} WHERE w.depth = {level}"
+        f" GROUP BY {', '.join(f'w.{key}' for key in parent)} HAVING {people} >= {k:d}"
+    )
 
 
 def _same(one: str, other: str, report: Report, level: int) -> str:

@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 PAUSE = 30 * 60 * 1000
 #: What a visit has from its first page view, besides the path.
 _SOURCE = ("referrer_group", "referrer_host", "utm_source", "utm_medium", "utm_campaign")
-#: Columns that the kernel reads.
-NEEDS = ("site", "day", "person", "time", "type", "path", *_SOURCE)
+#: What the kernel reads, as SQL; some things only page views are asked for.
+SELECT = "site, day, person, time, type, " + ", ".join(
+    f"CASE type WHEN 'page_view' THEN {name} END AS {name}" for name in ("path", *_SOURCE)
+)
 #: Types that the visitor did on purpose; the page sends the others by itself.
 _DONE = ("click", "event")
 
 
 def visits(facts: pa.Table) -> pa.Table:
-    """One row a visit, from the columns of NEEDS in any order of rows.
+    """One row a visit, from the columns of SELECT in any order of rows.
 
     site, day, person, views, duration_ms (last event less first), bounced (0 or 1), entry and leave (paths of
     the first and the last page view), and the first page view's referrer_group, referrer_host and utm_*.
@@ -38,7 +40,7 @@ def visits(facts: pa.Table) -> pa.Table:
     group = facts["day"].cast(pa.int32()).to_numpy().astype(np.int64) * max(len(site.dictionary), 1)
     group += site.indices.to_numpy()
     person = facts["person"].to_numpy()
-    time = facts["time"].cast(pa.int64()).to_numpy()
+    time = facts["time"].cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     order = _order(group, person, time)
     if order is not None:
         group, person, time = group[order], person[order], time[order]
@@ -79,14 +81,24 @@ def visits(facts: pa.Table) -> pa.Table:
 def _order(
     group: NDArray[np.int64], person: NDArray[np.uint64], time: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
-    """The order by (group, person, time); None where the rows already are, as those of one file are."""
-    if not len(time):
+    """An order by (group, person, time); None where the rows already are, as those of one file are.
+
+    Two sorts of one number each take half as long as a sort by three.
+    """
+    if len(time) < 2:
         return None
-    g, p, t = np.diff(group), person[1:] >= person[:-1], np.diff(time) >= 0
-    same = (g == 0) & (person[1:] == person[:-1])
-    if bool(((g > 0) | ((g == 0) & p & (~same | t))).all()):
+    before, after = person[:-1], person[1:]
+    later, same = np.diff(group), after == before
+    if bool(((later > 0) | ((later == 0) & ((after > before) | (same & (np.diff(time) >= 0))))).all()):
         return None
-    return np.lexsort((time, person, group))
+    by_person = np.argsort(person)
+    rank = np.empty(len(person), np.int64)
+    rank[by_person] = np.concatenate([[0], np.cumsum(np.diff(person[by_person]) != 0)])
+    since, groups = time - time.min(), group - group.min()
+    width, many = int(since.max()).bit_length(), int(groups.max()) + 1
+    if ((int(rank.max()) + 1) * many).bit_length() + width > 62:
+        return np.lexsort((time, person, group))
+    return np.argsort(((rank * many + groups) << width) | since)
 
 
 def _settle(

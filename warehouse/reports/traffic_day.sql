@@ -6,6 +6,8 @@ purpose = "measurement"
 keys = ["site", "day"]
 sums = ["views", "visits", "events"]
 */
-SELECT site, day, person, p.views, coalesce(v.visits, 0) AS visits, p.events
-FROM (SELECT site, day, person, sum(views) AS views, sum(events) AS events FROM profiles GROUP BY ALL) p
-LEFT JOIN (SELECT site, day, person, count(*) AS visits FROM visits GROUP BY ALL) v USING (site, day, person)
+SELECT site, day, person, sum(views) AS views, sum(visits) AS visits, sum(events) AS events
+FROM (
+    SELECT site, day, person, views, 0 AS visits, events FROM profiles
+    UNION ALL SELECT site, day, person, 0, 1, 0 FROM visits
+) GROUP BY ALL

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ingest.log import frame
+from ingest.log.record import encode
 from ingest.log.segment import SegmentLog
 from tests.ingest.log.records import number, record
 
@@ -58,8 +59,6 @@ class Segments(RuleBasedStateMachine):
         with file.open("r+b") as f:
             f.seek(place)
             if whole:
-                from ingest.log.record import encode
-
                 payload = encode(record(self.next))
                 f.write(frame.pack(sequence, payload) + payload)
                 self.kept.append((position + frame.FRAME + len(payload), self.next))
