@@ -29,7 +29,7 @@ class Trust:
         return found is not None and any(found in network for network in self._networks)
 
     def client(self, peer: str, x_forwarded_for: str, forwarded: str) -> str:
-        """The address to hold for the visitor's. An unreadable element ends the chain at the proxy before it."""
+        """The address to hold for the visitor's. An unreadable element ends the chain before it."""
         if not self._networks or not self.trusts(peer):
             return peer
         chain = _forwarded(forwarded) if forwarded else [one.strip() for one in x_forwarded_for.split(",")]

@@ -1,4 +1,4 @@
-"""How much one client may send: a token bucket for each keyed address, and bodies that unpack within bounds."""
+"""How much one client may send: a token bucket a keyed address, and bodies that unpack within bounds."""
 
 from __future__ import annotations
 

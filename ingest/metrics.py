@@ -1,4 +1,4 @@
-"""What the collector says of itself, in Prometheus' text format. Numbers by reason; never a visitor's value."""
+"""What the collector says of itself, as Prometheus reads it: numbers by reason, never a visitor's value."""
 
 from __future__ import annotations
 

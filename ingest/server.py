@@ -92,9 +92,15 @@ class _Server(uvicorn.Server):
     """uvicorn's server with the gather made on its loop, and a sweep."""
 
     def __init__(
-        self, config: uvicorn.Config, path: Path, log: SegmentLog, ledger: Ledger, keys: Keyring, metrics: Metrics,
+        self,
+        config: uvicorn.Config,
+        path: Path,
+        log: SegmentLog,
+        ledger: Ledger,
+        keys: Keyring,
+        metrics: Metrics,
         settings: Ingest,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(config)
         self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
         self._metrics, self._settings = metrics, settings
@@ -128,7 +134,7 @@ class _Server(uvicorn.Server):
             now = loop.time()
             for connection in list(self.server_state.connections):
                 if connection.late(now):  # type: ignore[union-attr]
-                    connection.transport.abort()  # type: ignore[union-attr]
+                    connection.transport.abort()
             if now - turned > _TURN:
                 turned = now
                 await loop.run_in_executor(None, self._tidy)

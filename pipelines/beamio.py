@@ -37,7 +37,7 @@ def stretches(folder: Path, start: Offsets, stop: Offsets, size: int) -> Iterato
             yield Stretch(str(folder), partition, begun, last)
 
 
-class _SideBySide(beam.DoFn):  # type: ignore[misc]
+class _SideBySide(beam.DoFn):
     """Runs `work` on a bundle's elements in threads: Arrow, Parquet and DuckDB leave Python's lock alone."""
 
     def __init__(self, work: Callable[[Any], None], threads: int) -> None:

@@ -1,4 +1,4 @@
-"""What the suite needs from the machine: skipped loudly where it is missing, a failure where nothing may be."""
+"""What the suite needs from the machine: skipped loudly where missing, a failure where nothing may be."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
     for name in imported(path):
         top = name.split(".")[0]
         if top in MAY and top != room:
-            assert top in MAY[room], f"{where} imports {name}: {room} may import only {MAY[room] or 'nothing'}"
+            assert top in MAY[room], (
+                f"{where} imports {name}: {room} may import only {MAY[room] or 'nothing'}"
+            )
         if top in ONLY_IN:
             assert where.startswith(ONLY_IN[top]), f"{where} imports {top}, which lives in {ONLY_IN[top]}"
         assert top not in {"tests", "benchmarks"}, f"{where} imports {name}"

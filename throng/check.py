@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 def settings(data: Path) -> Iterator[Finding]:
-    """The file parses, every pack loads, the geo database opens, the site list is safe for the address bound."""
+    """The file parses, every pack loads, the geo database opens, the sites are safe for the address bound."""
     found = load(data)
     file = data / FILE
     yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")

@@ -48,9 +48,13 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"throng {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, says: str, **more: str) -> argparse.ArgumentParser:
+    def command(name: str, says: str, epilog: str | None = None) -> argparse.ArgumentParser:
         one = commands.add_parser(
-            name, help=says, description=says, formatter_class=argparse.RawDescriptionHelpFormatter, **more
+            name,
+            help=says,
+            description=says,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.add_argument("--data", type=Path, default=_default_data(), metavar="DIR", help="data folder")
         return one

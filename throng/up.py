@@ -114,7 +114,7 @@ def run(
     more: Callable[[int], list[Part]] = lambda port: [],
     greet: Callable[[int], str] = lambda port: "",
 ) -> int:
-    """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's site and crowd), started when all is ready."""
+    """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's), started when all is ready."""
     settings = load(data)
     port = port or settings.ingest.port
     with lock.alone(data):
@@ -161,9 +161,8 @@ def run(
 def _say(data: Path, settings: Settings, port: int) -> None:
     host = settings.ingest.host
     print(f"data        {data.resolve()}")
-    print(
-        f"collector   http://{host}:{port}        beacon: <script defer src=http://{host}:{port}/t.js data-site=…>"
-    )
+    print(f"collector   http://{host}:{port}")
+    print(f"beacon      <script defer src=http://{host}:{port}/t.js data-site=…></script>")
     print(f"dashboards  http://127.0.0.1:{port + 1}")
     if settings.site:
         print(f"sites       {', '.join(site.id for site in settings.site)}")

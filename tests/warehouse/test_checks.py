@@ -37,7 +37,10 @@ PLANTED = {
     f"INSERT INTO pages FROM pages WHERE path = '{CANARY}'": ("rows_twice", "pages"),
     f"UPDATE pages SET day = DATE '1970-01-01' WHERE path = '{CANARY}'": ("days_out_of_range", "pages"),
     f"UPDATE pages SET day = NULL WHERE path = '{CANARY}'": ("days_out_of_range", "pages"),
-    f"UPDATE pages SET path = path || '@example.com' WHERE path = '{CANARY}'": ("values_like_an_address", "pages"),
+    f"UPDATE pages SET path = path || '@example.com' WHERE path = '{CANARY}'": (
+        "values_like_an_address",
+        "pages",
+    ),
     f"UPDATE pages SET path = path || '%40b.de' WHERE path = '{CANARY}'": ("values_like_an_address", "pages"),
     "UPDATE balance SET stored = stored - 1 WHERE stored > 0": ("rows_absurd", "balance"),
     "UPDATE sessions SET bounces = visits + 1": ("rows_absurd", "sessions"),
@@ -156,7 +159,8 @@ def test_the_docs_need_nobody_outside(store: Store, tmp_path: Path) -> None:
 def test_a_page_is_copied_without_what_runs_or_fetches() -> None:
     page = (
         '<html><head><script src="//x/a.js">alert("<b>")</script><link href="//x"></head><body onload="x()">'
-        '<img src="//x"><p class="a" style="background:url(//x)">1 &lt; 2</p><a href="//x">out</a><svg><script>'
+        '<img src="//x"><p class="a" style="background:url(//x)">1 &lt; 2</p><a href="//x">out</a><svg>'
+        "<script>"
         "</script></svg><a href='#in'>in</a></body></html>"
     )
     plainly = plain(page)

@@ -1,4 +1,4 @@
-"""The promises, on the real collector: nothing raw on disk, nothing acknowledged lost, a refusal binds, it adds up."""
+"""The promises, on the real collector: nothing raw on disk, nothing lost, a refusal binds, it adds up."""
 
 from __future__ import annotations
 

@@ -27,24 +27,36 @@ _PLACES = (
     ("91.64", 30), ("84.128", 16), ("90.10", 9), ("81.130", 9), ("73.40", 12), ("117.200", 8), ("83.10", 5),
     ("84.30", 4), ("88.10", 4), ("177.40", 3),
 )  # fmt: skip
+_MOZILLA, _KHTML = "Mozilla/5.0", "AppleWebKit/537.36 (KHTML, like Gecko)"
+_WINDOWS, _WEBKIT = "(Windows NT 10.0; Win64; x64)", "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+#: (agent, share)
 _AGENTS = (
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36", 30),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1", 22),
-    ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36", 20),
-    ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15", 10),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0", 10),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0", 8),
-)  # fmt: skip
+    (f"{_MOZILLA} {_WINDOWS} {_KHTML} Chrome/141.0.0.0 Safari/537.36", 30),
+    (
+        f"{_MOZILLA} (iPhone; CPU iPhone OS 18_6 like Mac OS X) {_WEBKIT} "
+        "Version/18.6 Mobile/15E148 Safari/604.1",
+        22,
+    ),
+    (f"{_MOZILLA} (Linux; Android 10; K) {_KHTML} Chrome/141.0.0.0 Mobile Safari/537.36", 20),
+    (f"{_MOZILLA} (Macintosh; Intel Mac OS X 10_15_7) {_WEBKIT} Version/18.6 Safari/605.1.15", 10),
+    (f"{_MOZILLA} (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0", 10),
+    (f"{_MOZILLA} {_WINDOWS} {_KHTML} Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0", 8),
+)
 _ROBOTS = (
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
     "python-requests/2.32.3",
 )
+#: (referrer, query of the address landed on, share)
 _CAME = (
-    ("https://www.google.com/", "", 34), ("", "", 28), ("https://www.bing.com/", "", 6),
-    ("https://www.reddit.com/r/freelance", "", 7), ("https://mail.google.com/", "utm_source=newsletter&utm_medium=email&utm_campaign=november", 9),
-    ("https://www.linkedin.com/feed/", "utm_source=linkedin&utm_medium=social&utm_campaign=hiring", 9), ("https://blog.example.org/tools", "", 7),
-)  # fmt: skip
+    ("https://www.google.com/", "", 34),
+    ("", "", 28),
+    ("https://www.bing.com/", "", 6),
+    ("https://www.reddit.com/r/freelance", "", 7),
+    ("https://mail.google.com/", "utm_source=newsletter&utm_medium=email&utm_campaign=november", 9),
+    ("https://www.linkedin.com/feed/", "utm_source=linkedin&utm_medium=social&utm_campaign=hiring", 9),
+    ("https://blog.example.org/tools", "", 7),
+)
 _HOUR = 3_600_000
 #: Share of a day's visits by hour, local time: asleep at four, busy at eleven and again in the evening.
 _CURVE = [
@@ -144,10 +156,19 @@ def _favourite(dice: random.Random) -> Any:
 
 def _next(dice: random.Random) -> Iterator[str]:
     yield dice.choices(
-        [f"/project/{_favourite(dice).number}", f"/u/{dice.choice(FREELANCERS).name}", "/projects", "/",
-         f"/projects?skill={dice.choice(SKILLS)}", "/done/sign-up", "/done/post-a-project", "/messages", "/privacy"],
+        [
+            f"/project/{_favourite(dice).number}",
+            f"/u/{dice.choice(FREELANCERS).name}",
+            "/projects",
+            "/",
+            f"/projects?skill={dice.choice(SKILLS)}",
+            "/done/sign-up",
+            "/done/post-a-project",
+            "/messages",
+            "/privacy",
+        ],
         [30, 14, 16, 8, 10, 8, 5, 6, 2],
-    )[0]  # fmt: skip
+    )[0]
 
 
 class Sender:

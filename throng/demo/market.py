@@ -60,11 +60,16 @@ PROJECTS = tuple(
 FREELANCERS = tuple(
     Freelancer(name, shown, skill, rate, "Small teams, clear questions, work that is handed over whole.")
     for name, shown, skill, rate in (
-        ("amara", "Amara O.", "web", 65), ("bruno", "Bruno K.", "design", 48), ("chiyo", "Chiyo T.", "translation", 40),
-        ("davit", "Davit M.", "data", 55), ("elif", "Elif S.", "mobile", 70), ("farid", "Farid N.", "writing", 38),
-        ("greta", "Greta L.", "photo", 60), ("hugo", "Hugo P.", "audio", 45),
+        ("amara", "Amara O.", "web", 65),
+        ("bruno", "Bruno K.", "design", 48),
+        ("chiyo", "Chiyo T.", "translation", 40),
+        ("davit", "Davit M.", "data", 55),
+        ("elif", "Elif S.", "mobile", 70),
+        ("farid", "Farid N.", "writing", 38),
+        ("greta", "Greta L.", "photo", 60),
+        ("hugo", "Hugo P.", "audio", 45),
     )
-)  # fmt: skip
+)
 SKILLS = tuple(dict.fromkeys(project.skill for project in PROJECTS))
 ADVERTS = (
     Advert("top", "autumn-tools", "tools-a", "Tools for people who work alone. Thirty days free.", True),

@@ -1,4 +1,4 @@
-"""The demo marketplace: ordinary pages on loopback with the real beacon, for trying out Throng as a visitor."""
+"""The demo marketplace: ordinary pages on loopback with the real beacon, to try out Throng as a visitor."""
 
 from __future__ import annotations
 

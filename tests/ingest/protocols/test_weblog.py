@@ -115,7 +115,13 @@ def test_any_object_is_accounted_for(says: dict[str, Any]) -> None:
 @given(
     st.datetimes(datetime(1995, 1, 1), datetime(2026, 1, 1)),
     st.integers(-14 * 4, 14 * 4),
-    text.filter(lambda t: t[:1] > "\x1f" and not t.startswith("/") and not re.search("feed|rss|atom|rdf|index|xml", t.lower())),
+    text.filter(
+        lambda t: (
+            t[:1] > "\x1f"
+            and not t.startswith("/")
+            and not re.search("feed|rss|atom|rdf|index|xml", t.lower())
+        )
+    ),
     text,
 )
 def test_what_a_server_writes_is_read_back(moment: datetime, quarters: int, path: str, agent: str) -> None:
