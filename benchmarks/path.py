@@ -20,7 +20,7 @@ from consent_filter.raw import Place
 from consent_filter.site import Site
 from ingest.enrich import Enrich
 from ingest.path import Path
-from ingest.request import Client, Request
+from ingest.request import Browser, Request
 from ingest.settings import Sites
 
 _CHROMIUM = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0"
@@ -103,21 +103,14 @@ def _event(chance: random.Random, device: str, now: int) -> dict[str, Any]:
 def requests(count: int, events: int, now: int) -> list[Request]:
     """One request for each body, from many addresses and a hundred agents."""
     chance = random.Random(2)
-    clients = [
-        Client(
-            ".".join(str(chance.randrange(1, 224)) for _ in range(4)),
-            chance.choice(_AGENTS) % chance.randrange(100, 150),
-            ("", "", ""),
-            None,
-            None,
-            None,
-            "https://market.example",
-        )
-        for _ in range(max(count, 2000))
+    clients = [".".join(str(chance.randrange(1, 224)) for _ in range(4)) for _ in range(max(count, 2000))]
+    browsers = [
+        Browser((agent % version, ("", "", ""), None), origin="https://market.example")
+        for agent in _AGENTS
+        for version in range(100, 150)
     ]
-    # As the collector hands them over: every request with a client of its own, made from its headers.
     return [
-        Request("beacon", "POST", b"", body, Client(*chance.choice(clients)), now)
+        Request("beacon", "POST", b"", body, chance.choice(clients), chance.choice(browsers), now)
         for body in bodies(count, events, now)
     ]
 

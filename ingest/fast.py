@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -21,18 +23,19 @@ from ingest.limits import Rate, TooLarge, Unreadable, unpack
 from ingest.metrics import Metrics
 from ingest.protocols import ROUTES
 from ingest.rejects import ANSWERS, REJECTS
-from ingest.request import Answer, Client, Request
+from ingest.request import Answer, Browser, Request
 from ingest.settings import Ingest
 
-_PHRASES = {200: b"OK", 202: b"Accepted", 204: b"No Content", 400: b"Bad Request", 403: b"Forbidden",
-            405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 415: b"Unsupported Media Type",
-            429: b"Too Many Requests", 431: b"Request Header Fields Too Large", 500: b"Internal Server Error",
-            503: b"Service Unavailable"}  # fmt: skip
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
 #: Bytes of all headers of one request.
 _MOST_HEADERS = 32 * 1024
-_MEDIA = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")
+_MEDIA = (b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b"")
+#: What beacons send, letter by letter.
+_PLAIN = frozenset((b"text/plain;charset=UTF-8", b"text/plain", b"application/json", b""))
 _DAY_MS = 86_400_000
+#: What is remembered of headers: how many browsers, and none with more bytes than this.
+_REMEMBERED, _WORTH_REMEMBERING = 8192, 2048
 
 
 class Collecting:
@@ -42,8 +45,32 @@ class Collecting:
         self.settings, self.gather, self.metrics = settings, gather, metrics
         self.trust = Trust(settings.trusted_proxies)
         self.rate = Rate(settings.rate, settings.burst)
+        self._browsers: dict[tuple[bytes, ...], Browser] = {}
+
+    def browser(self, said: tuple[bytes, ...]) -> Browser:
+        """The browser that sends these values of `_BROWSER` headers, and its origin; "" where absent."""
+        found = self._browsers.get(said)
+        if found is None:
+            agent, brands, mobile, platform, gpc, dnt, sec, purpose, moz, origin = (
+                value.decode("latin-1") for value in said
+            )
+            kind = (agent, (brands, mobile, platform), sec or purpose or moz or None)
+            found = Browser(kind, gpc or None, dnt or None, origin)
+            if sum(map(len, said)) <= _WORTH_REMEMBERING:
+                if len(self._browsers) >= _REMEMBERED:
+                    self._browsers.clear()
+                self._browsers[said] = found
+        return found
 
 
+#: The headers that make a browser, besides its origin.
+_BROWSER = (
+    b"user-agent", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-gpc", b"dnt",
+    b"sec-purpose", b"purpose", b"x-moz",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=256)
 def packed(answer: Answer, close: bool) -> bytes:
     """An answer as bytes. Any page may send here without credentials, so any may read the status (CORS)."""
     head = b"HTTP/1.1 %d %s\r\n" % (answer.status, _PHRASES.get(answer.status, b""))
@@ -86,52 +113,56 @@ class EventProtocol(HttpToolsProtocol):
         self.begun: float | None = None
         self.seen = self.loop.time()
         self.refused = ""
-        self.size = 0
+        self.head: dict[bytes, bytes] = {}
+        # Bytes read since the request began, while its headers are not complete.
+        self.heading, self.size = False, 0
         if len(self.connections) > self.collecting.settings.max_connections:
             transport.close()
 
     def data_received(self, data: bytes) -> None:
         self.seen = self.loop.time()
-        if self.parser is not None:
-            super().data_received(data)
+        if self.parser is None:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self.size += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            pass  # no other protocol is spoken here; the request itself has been answered
+        if self.heading and self.size > _MOST_HEADERS and not self.transport.is_closing():
+            self._end("too_large")
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are no HTTP: our own shape of error, and the connection ends."""
-        self._count("malformed")
-        self.transport.write(packed(ANSWERS["malformed"], True))
-        self.transport.close()
+        self._end("malformed")
 
     def on_message_begin(self) -> None:
-        self.url, self.headers, self.size, self.refused = b"", [], 0, ""
+        self.url, self.refused = b"", ""
+        self.head.clear()
+        self.heading, self.size = True, 0
         self.expect_100_continue = False
         self.route = None
         self.begun = self.seen
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.size += len(name) + len(value)
-        if self.size > _MOST_HEADERS:
-            self.refused = "too_large"
-            return
-        super().on_header(name, value)
+        head = self.head
+        name = name.lower()
+        head[name] = head[name] + b", " + value if name in head else value  # RFC 9110 §5.3
 
     def on_headers_complete(self) -> None:
+        self.heading = False
         path, _, query = self.url.partition(b"?")
         self.route = _ROUTES.get(path)
-        method = self.parser.get_method()
+        method, head = self.parser.get_method(), self.head
+        if len(head) > 20 and sum(map(len, (*head, *head.values()))) > _MOST_HEADERS:
+            self.refused = "too_large"
+        self.expect_100_continue = head.get(b"expect", b"").lower() == b"100-continue"
         if self.route is None or method == b"OPTIONS" or method == b"HEAD":
             self.route = None
-            if self.refused or self.slots:
-                self._end("too_large")
-                return
-            url, headers = self.url, self.headers
-            expect = self.expect_100_continue
-            super().on_message_begin()
-            self.url, self.expect_100_continue = url, expect
-            self.headers.extend(headers)
-            try:
-                super().on_headers_complete()
-            except httptools.HttpParserError:
-                self._end("malformed")
+            self._page()
             return
         if self.cycle is not None and not self.cycle.response_complete:
             self._end("malformed")  # an event pipelined behind a page: nobody does that
@@ -141,6 +172,20 @@ class EventProtocol(HttpToolsProtocol):
             self.refused = self.refused or "method"
         if self.expect_100_continue and not self.refused:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _page(self) -> None:
+        """Whatever takes no events is the application's."""
+        if self.refused or self.slots:
+            self._end("too_large")
+            return
+        url, expect = self.url, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(self.head.items())
+        try:
+            super().on_headers_complete()
+        except httptools.HttpParserError:
+            self._end("malformed")
 
     def on_body(self, body: bytes) -> None:
         if self.route is None:
@@ -159,63 +204,51 @@ class EventProtocol(HttpToolsProtocol):
             if self.cycle is not None and not self.transport.is_closing():
                 super().on_message_complete()
             return
-        close = not self.parser.should_keep_alive() or self.refused == "too_large"
-        slot = Slot(self, close)
+        slot = Slot(self, not self.parser.should_keep_alive() or self.refused == "too_large")
         self.slots.append(slot)
-        client = None if self.refused else self._client()
-        if client is None:
+        address = "" if self.refused else self._address()
+        if self.refused:
             self._count(self.refused)
             slot.tell(ANSWERS[self.refused])
             return
-        request = Request(
-            self.route[1], self.method, self.query, self.body, client, time.time_ns() // 1_000_000
-        )
-        self.collecting.gather.add(request, slot.tell)
+        head = self.head
+        origin = head.get(b"origin", b"")
+        if not origin and b"referer" in head:
+            origin = b"/".join(head[b"referer"].split(b"/", 3)[:3])
+        browser = self.collecting.browser((*[head.get(name, b"") for name in _BROWSER], origin))
+        self.collecting.gather.add(
+            Request(
+                self.route[1], self.method, self.query, self.body, address, browser,
+                time.time_ns() // 1_000_000,
+            ),
+            slot.tell,
+        )  # fmt: skip
 
-    def _client(self) -> Client | None:
-        """What the headers say of the client; None with `refused` set where the request can't be taken."""
-        headers = dict(self.headers)
-        get = headers.get
-
-        def text(name: bytes) -> str:
-            return get(name, b"").decode("latin-1")
-
-        kind = text(b"content-type").partition(";")[0].strip().lower()
-        if self.method == "POST" and kind not in _MEDIA:
+    def _address(self) -> str:
+        """The visitor's address, the body unpacked; `refused` is set where the request can't be taken."""
+        head, collecting = self.head, self.collecting
+        kind = head.get(b"content-type", b"")
+        posted = self.method == "POST" and kind not in _PLAIN
+        if posted and kind.partition(b";")[0].strip().lower() not in _MEDIA:
             self.refused = "media_type"
-            return None
-        encoding = text(b"content-encoding").strip().lower()
-        if encoding:
+            return ""
+        if b"content-encoding" in head:
+            encoding = head[b"content-encoding"].strip().lower().decode("latin-1")
             try:
-                self.body = unpack(self.body, encoding, self.collecting.settings.max_body)
+                self.body = unpack(self.body, encoding, collecting.settings.max_body)
             except KeyError:
                 self.refused = "encoding"
             except TooLarge:
                 self.refused = "too_large"
             except Unreadable:
                 self.refused = "malformed"
-            if self.refused:
-                return None
-        peer = self.client[0] if self.client else ""
-        address = self.collecting.trust.client(peer, text(b"x-forwarded-for"), text(b"forwarded"))
-        if not self.collecting.rate.allows(address):
+        address = self.client[0] if self.client else ""
+        if collecting.settings.trusted_proxies:
+            said = head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b"")
+            address = collecting.trust.client(address, *[one.decode("latin-1") for one in said])
+        if not self.refused and not collecting.rate.allows(address):
             self.refused = "rate"
-            return None
-        origin = text(b"origin")
-        if not origin and b"referer" in headers:
-            origin = "/".join(text(b"referer").split("/", 3)[:3])
-        hints = (text(b"sec-ch-ua"), text(b"sec-ch-ua-mobile"), text(b"sec-ch-ua-platform"))
-        gpc, dnt = get(b"sec-gpc"), get(b"dnt")
-        purpose = text(b"sec-purpose") or text(b"purpose") or text(b"x-moz")
-        return Client(
-            address,
-            text(b"user-agent"),
-            hints,
-            None if gpc is None else gpc.decode("latin-1"),
-            None if dnt is None else dnt.decode("latin-1"),
-            purpose or None,
-            origin,
-        )
+        return address
 
     def answered(self) -> None:
         """Write every answer whose turn has come, in one go."""

@@ -7,31 +7,33 @@ from typing import NamedTuple
 from msgspec import Struct
 
 
-class Client(NamedTuple):
-    """What one connection says of itself on every request; hashable, so a batch works on distinct clients.
+class Browser(Struct, frozen=True, eq=False):
+    """What a browser says of itself on every request, apart from its address.
 
-    `address` is already resolved through trusted proxies. `hints` are the low-entropy client hints
-    (Sec-CH-UA, Sec-CH-UA-Mobile, Sec-CH-UA-Platform), "" where absent. `purpose` is Sec-Purpose, Purpose or
-    X-Moz, whichever came. `origin` is the Origin header, else the Referer's origin, else "".
+    Compared by identity: requests with the same headers share one as long as the collector remembers it, and
+    a batch then works on few. `said`: the User-Agent, the low-entropy client hints (Sec-CH-UA,
+    Sec-CH-UA-Mobile, Sec-CH-UA-Platform; "" where absent), and Sec-Purpose, Purpose or X-Moz, whichever came.
+    `origin` is the Origin header, else the Referer's origin, else "".
     """
 
-    address: str
-    agent: str
-    hints: tuple[str, str, str]
-    gpc: str | None
-    dnt: str | None
-    purpose: str | None
-    origin: str
+    said: tuple[str, tuple[str, str, str], str | None]
+    gpc: str | None = None
+    dnt: str | None = None
+    origin: str = ""
 
 
 class Request(Struct, gc=False):
-    """A request before parsing. `query` is without "?", undecoded. `received` is UTC milliseconds."""
+    """A request before parsing. `query` is without "?", undecoded. `received` is UTC milliseconds.
+
+    `address` is the visitor's, already resolved through trusted proxies.
+    """
 
     protocol: str
     method: str
     query: bytes
     body: bytes
-    client: Client
+    address: str
+    browser: Browser
     received: int
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -19,6 +20,8 @@ from ingest.protocols.keys import doubled, names
 from ingest.protocols.parsing import Parsing
 from ingest.protocols.rules import check
 from ingest.request import Request
+
+_SAID, _GPC, _DNT = attrgetter("said"), attrgetter("gpc"), attrgetter("dnt")
 
 
 class Rows(Struct):
@@ -41,13 +44,13 @@ class Rows(Struct):
 def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Parsing) -> Raw:
     """The columns of all rows. Those that break a rule join `rows.bad`; their values mean nothing."""
     events, n = rows.events, len(rows.events)
-    addresses, agents, hints, gpcs, dnts, purposes, origins = zip(*[r.client for r in requests], strict=True)
     owner = None if rows.owner is None else np.array(rows.owner, np.intp)
 
     def spread(values: Sequence[Any]) -> Column[Any]:
         said = column(values)
         return said if owner is None else Column(said.codes[owner], said.values)
 
+    browsers = spread([r.browser for r in requests])
     received = np.array([r.received for r in requests], np.int64)
     received = received if owner is None else received[owner]
     # One C call a row, instead of sixteen look-ups; the names are in the order of Event's fields.
@@ -79,15 +82,15 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         received=received,
         time=_times(time, received, rows.bad),
         id=_ids(id),
-        address=spread(addresses),
-        agent=spread(list(zip(agents, hints, purposes, strict=True))),
+        address=spread([r.address for r in requests]),
+        agent=browsers.few(_SAID),
         url=_filled(column(url)),
         referrer=column(referrer),
         user_id=_named(column(user)),
         device_id=_named(column(device)),
         consent=_undecoded(consent),
-        gpc=spread(gpcs),
-        dnt=spread(dnts),
+        gpc=browsers.few(_GPC),
+        dnt=browsers.few(_DNT),
         props=_undecoded(props),
         ad=_undecoded(ad),
         duration_ms=_numbers(duration, -1.0, np.int32),
@@ -103,7 +106,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         absent = sum([one.count(None) for one in (*said[:10], *said[13:])])
         absent += sum([one.count(ABSENT) for one in undecoded])
         _twice(raw, requests, rows, n * len(said) - absent)
-    check(raw, rows.bad, parsing, lambda: spread(origins))
+    check(raw, rows.bad, parsing, browsers)
     return raw
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -11,16 +11,19 @@ from consent_filter.raw import Ad, Column, Raw, pair
 from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsing
 from ingest.redaction import controls, plain
+from ingest.request import Browser
+
+_ORIGIN = attrgetter("origin")
 
 
-def check(raw: Raw, bad: dict[int, str], parsing: Parsing, origins: Callable[[], Column[str]]) -> None:
+def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Browser]) -> None:
     """Every rule about a row's values. Leaves `name`, `props` and `ad` clean."""
     limits = parsing.limits
     known = [parsing.sites.get(id) for id in raw.site.values]
     _refuse(bad, "site", raw.site, [site is None for site in known])
     _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
     if any(site and site.origins for site in known):
-        both = pair(Column(raw.site.codes, known), origins())
+        both = pair(Column(raw.site.codes, known), browsers.few(_ORIGIN))
         _refuse(bad, "origin", both, [_elsewhere(site, origin) for site, origin in both.values])
     if raw.protocol.values == ["beacon"]:
         _refuse(bad, "url", raw.url, [not url for url in raw.url.values])

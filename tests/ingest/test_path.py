@@ -22,7 +22,7 @@ from ingest.enrich import Enrich
 from ingest.enrich.agent import Agents
 from ingest.log.record import Record, decode, encode
 from ingest.path import Path
-from ingest.request import Client, Request
+from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
 from ingest.tally import balance
 from tests.ingest.protocols.cases import NOW_MS
@@ -55,9 +55,8 @@ def sent(said: Any = None, agent: str = PERSON, address: str = "192.0.2.2", **cl
         if isinstance(said, dict | None)
         else said
     )
-    client = {"gpc": None, "dnt": None, "purpose": None, "origin": "", "hints": ("", "", "")} | client
-    text = json.dumps(body).encode()
-    return Request("beacon", "POST", b"", text, Client(address=address, agent=agent, **client), NOW_MS)
+    said = (agent, client.pop("hints", ("", "", "")), client.pop("purpose", None))
+    return Request("beacon", "POST", b"", json.dumps(body).encode(), address, Browser(said, **client), NOW_MS)
 
 
 def outcomes(record: Record) -> Counter[tuple[str, str, str]]:

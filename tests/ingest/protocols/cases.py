@@ -22,7 +22,7 @@ from consent_filter.site import Site
 from ingest.enrich import Enrich
 from ingest.protocols import ROUTES, Parsing, parse
 from ingest.protocols.columns import UNFILLED
-from ingest.request import Client, Request
+from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
 
 HERE = Path(__file__).parent / "cases"
@@ -54,22 +54,13 @@ def files() -> list[Path]:
     return sorted(HERE.rglob("*.http"))
 
 
-def client(headers: dict[str, str]) -> Client:
+def browser(headers: dict[str, str]) -> Browser:
     """What the collector makes of these headers."""
+    hints = tuple(headers.get(name, "") for name in ("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"))
+    purpose = headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz")
     origin = headers.get("origin") or "/".join(headers.get("referer", "").split("/")[:3])
-    return Client(
-        headers.get("x-test-address", "192.0.2.1"),
-        headers.get("user-agent", ""),
-        (
-            headers.get("sec-ch-ua", ""),
-            headers.get("sec-ch-ua-mobile", ""),
-            headers.get("sec-ch-ua-platform", ""),
-        ),
-        headers.get("sec-gpc"),
-        headers.get("dnt"),
-        headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz"),
-        origin,
-    )
+    said = headers.get("user-agent", ""), hints, purpose
+    return Browser(said, headers.get("sec-gpc"), headers.get("dnt"), origin)
 
 
 def read(file: Path) -> tuple[str, list[Request]]:
@@ -84,8 +75,11 @@ def read(file: Path) -> tuple[str, list[Request]]:
         method, target = first.split(" ")[:2]
         path, _, query = target.partition("?")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        address = headers.get("x-test-address", "192.0.2.1")
         data = body.encode().decode("unicode_escape").encode("latin-1") if escaped else body.encode()
-        requests.append(Request(ROUTES[path][1], method, query.encode(), data, client(headers), NOW_MS))
+        requests.append(
+            Request(ROUTES[path][1], method, query.encode(), data, address, browser(headers), NOW_MS)
+        )
     return why.removeprefix("# "), requests
 
 

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from ingest.protocols import PROTOCOLS, Parsed, Parsing, parse
 from ingest.protocols.event import Event
 from ingest.protocols.keys import doubled, names
-from ingest.request import Client, Request
+from ingest.request import Browser, Request
 from ingest.settings import Ingest
 from tests.ingest.protocols.cases import NOW_MS, SITES, events
 
 PARSING = Parsing(SITES, Ingest(max_events=8))
 #: Stands in every value that a sender chose; no answer and no count may hold it.
 MARK = "q7zMARKz7q"
-CLIENT = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux) Firefox/140.0", ("", "", ""), None, None, None, "")
+ADDRESS = "192.0.2.1"
+BROWSER = Browser(("Mozilla/5.0 (X11; Linux) Firefox/140.0", ("", "", ""), None))
 
 scalars = st.one_of(
     st.none(),
@@ -89,7 +90,8 @@ requests = st.builds(
     method=st.sampled_from(["GET", "POST"]),
     query=queries,
     body=bodies,
-    client=st.just(CLIENT),
+    address=st.just(ADDRESS),
+    browser=st.just(BROWSER),
     received=st.just(NOW_MS),
 )
 gathered = st.lists(requests, min_size=1, max_size=6)
@@ -145,7 +147,7 @@ def test_no_answer_and_no_count_repeats_what_was_sent(waiting: list[Request]) ->
 @given(st.lists(good, min_size=1, max_size=8))
 def test_a_list_is_its_events_one_by_one(said: list[dict[str, Any]]) -> None:
     def beacon(body: Any) -> Request:
-        return Request("beacon", "POST", b"", text(body), CLIENT, NOW_MS)
+        return Request("beacon", "POST", b"", text(body), ADDRESS, BROWSER, NOW_MS)
 
     one_by_one = parse([beacon(one) for one in said], PARSING)
     for form in (said, {"events": said}):
@@ -176,7 +178,7 @@ def test_a_name_that_stands_twice_is_found_wherever_it_stands(
 
 def test_what_python_cannot_read_but_the_decoder_can_is_let_be() -> None:
     body = b'{"site": "market", "x": ' + b"9" * 5000 + b"}"
-    assert parse([Request("beacon", "POST", b"", body, CLIENT, NOW_MS)], PARSING).rejects
+    assert parse([Request("beacon", "POST", b"", body, ADDRESS, BROWSER, NOW_MS)], PARSING).rejects
     assert doubled([body], 0) == []
 
 
@@ -208,7 +210,7 @@ def test_no_function_is_called_for_a_row(events_a_body: int) -> None:
 
     def batch(times: int) -> list[Request]:
         said = [text(one) for one in kinds] if events_a_body == 1 else [text(kinds)]
-        return [Request("beacon", "POST", b"", body, CLIENT, NOW_MS) for body in said * times]
+        return [Request("beacon", "POST", b"", body, ADDRESS, BROWSER, NOW_MS) for body in said * times]
 
     few, many = batch(10), batch(1250)
     parse(few, PARSING)
