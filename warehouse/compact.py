@@ -8,7 +8,6 @@ files without ids are merged within a month, smallest first, until they are larg
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -257,8 +256,19 @@ def settle(lake: Lake) -> None:
 
 
 def forget(lake: Lake, older_than: float) -> int:
-    """Expire snapshots older than that, and delete the files that nothing names any more; how many."""
-    when = datetime.fromtimestamp(older_than, UTC).strftime("%Y-%m-%d %H:%M:%S+00")
-    lake.connection.execute(f"CALL ducklake_expire_snapshots('lake', older_than => TIMESTAMPTZ '{when}')")
+    """Expire snapshots older than that (seconds since 1970), and delete the files that nothing names any
+    more; how many.
+
+    Snapshots are named one by one: where the catalog keeps times as text, as SQLite's does, `older_than`
+    compares them with a text of another form, and expires all of that day (DuckLake 1.5.5).
+    """
+    old = lake.connection.execute(
+        "SELECT snapshot_id FROM ducklake_snapshots('lake') WHERE epoch(snapshot_time) < ?"
+        " AND snapshot_id < (SELECT id FROM ducklake_current_snapshot('lake') AS now(id)) ORDER BY ALL",
+        [older_than],
+    ).fetchall()
+    if old:
+        names = ", ".join(str(one) for (one,) in old)
+        lake.connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{names}])")
     gone = lake.connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
     return len(gone.fetchall())
