@@ -108,9 +108,10 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     version: goes with every event (M2). policy: which text. otherwise: the regime of every country that no
     regime names. order: whose word is heard first; a refusal binds whoever says it, so that the order decides
-    only whose it is said to be. adult_from: the age from which the site may be used (M86). facts_days: how
-    long facts are kept (M79). recipients: to whom what may go. warnings: where the text contradicts itself or
-    the law. rules: which requirement stands where.
+    only whose it is said to be. facts_days: how long facts are kept (M79); `pipelines/expire.py` deletes.
+    rules: which requirement stands where. Words for people, which `throng check` shows and nothing acts on:
+    recipients, to whom the text says released tables go (that nothing else goes out is the walls' doing);
+    warnings, where the text contradicts itself or the law.
     """
 
     name: str
@@ -118,7 +119,6 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     policy: str
     otherwise: str
     order: tuple[str, ...]
-    adult_from: int
     facts_days: int
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()

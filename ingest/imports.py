@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,17 +143,22 @@ class Imports:
         self._database.execute("UPDATE seen SET before = NULL WHERE before < ?", (end,))
         self._database.execute("INSERT OR REPLACE INTO confirmed VALUES (1, ?)", (end,))
 
-    def forget(self, before: int) -> int:
-        """Delete the sets imported before that moment (UTC ms), whose facts have had their time; how many."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            gone = self._database.execute(
-                "DELETE FROM seen WHERE imported < ? AND before IS NULL", (before,)
-            ).rowcount
-        return int(gone)
-
     def close(self) -> None:
         self._database.close()
+
+
+def forget(path: Path, before: int) -> int:
+    """Delete the sets imported before that moment (UTC ms), whose facts have had their time; how many.
+
+    Any process may, also beside an import: what is not confirmed yet is left to the one that wrote it.
+    """
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete=ON")
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'confirmed'").fetchone():
+            return 0  # made a moment ago, and not yet filled
+        return database.execute("DELETE FROM seen WHERE imported < ? AND before IS NULL", (before,)).rowcount
 
 
 def _scopes(time: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], int, int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.fields import FACTS
 from consent_filter.policy import load
+from ingest import imports
 from pipelines.beamio import each
 from pipelines.settings import Pipelines
 from warehouse import compact
@@ -55,7 +58,12 @@ class _Clock:
 _clock = _Clock()
 
 
-def when_due(data: Path, settings: Pipelines = Pipelines(), now: float | None = None) -> int:  # noqa: B008
+def when_due(
+    data: Path,
+    settings: Pipelines = Pipelines(),  # noqa: B008
+    now: float | None = None,
+    packs: Collection[str] = (),
+) -> int:
     """What a refresh does besides folding: merge where files are many, the rest now and then."""
     moment = time.time() if now is None else now
     hourly = not 0 <= moment - _clock.looked.get(data, -HOUR) < HOUR
@@ -66,7 +74,7 @@ def when_due(data: Path, settings: Pipelines = Pipelines(), now: float | None = 
     rule = compact.Rule(moment, {}, settings.open_files, settings.file_rows)
     many = bool(compact.plan(compact.files(lake), rule))
     lake.close()
-    done = run(data, settings, moment, look=hourly) if hourly or many else Expired()
+    done = run(data, settings, moment, packs, look=hourly) if hourly or many else Expired()
     if number - _clock.settled.setdefault(data, number) >= SETTLE:
         settle(data)
     if not 0 <= moment - _clock.forgot.get(data, -HOUR) < 60:
@@ -78,20 +86,26 @@ def run(
     data: Path,
     settings: Pipelines = Pipelines(),  # noqa: B008
     now: float | None = None,
+    packs: Collection[str] = (),
     *,
     look: bool = True,
 ) -> Expired:
-    """Merge, null and delete what is due now. `look` for rows whose time is over. Under pipeline.lock."""
+    """Merge, null and delete what is due now. `look` for rows whose time is over. Under pipeline.lock.
+
+    `packs`: of the sites, as they are named there; facts are kept for as long as theirs say.
+    """
     moment = time.time() if now is None else now
     lake = Lake.open(data, write=True)
     assert lake is not None
     try:
-        rule = compact.Rule(moment, _keep(lake), settings.open_files, settings.file_rows)
+        rule = compact.Rule(moment, _keep(lake, packs), settings.open_files, settings.file_rows)
         groups = compact.plan(
             compact.files(lake), rule, compact.expired(lake, rule) if look else frozenset(), tidy=look
         )
         done = _rewrite(data, lake, groups, rule, settings) if groups else Expired()
         if look:
+            # A line may not come in again while a fact of it may still be there.
+            imports.forget(data / "imports.sqlite", round((moment - FACTS.total_seconds()) * 1000))
             _clock.looked[data] = moment
         return done
     finally:
@@ -121,13 +135,20 @@ def forget(data: Path, settings: Pipelines = Pipelines(), now: float | None = No
         lake.close()
 
 
-def _keep(lake: Lake) -> dict[str, int]:
-    """Days that facts are kept, by `policy` as rows name it. A pack that is gone leaves the longest time."""
+def _keep(lake: Lake, packs: Collection[str]) -> dict[str, int]:
+    """Days that facts are kept, by `policy` as rows name it: in every version as the newest says.
+
+    A pack that is neither a site's nor ships leaves the longest time; of two of one name the shorter holds.
+    """
+    days: dict[str, int] = {}
+    for pack in map(load, packs):
+        days[pack.name] = min(pack.facts_days, days.get(pack.name, pack.facts_days))
     found = lake.connection.execute("SELECT DISTINCT policy FROM lake.events WHERE policy IS NOT NULL")
     keep = {}
     for (policy,) in found.fetchall():
+        name = policy.rpartition("/")[0]
         with suppress(Misconfigured):
-            keep[policy] = load(policy.rpartition("/")[0]).facts_days
+            keep[policy] = days[name] if name in days else load(name).facts_days
     return keep
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -83,11 +84,17 @@ _memory = _Memory()
 _shelf: dict[str, Recent] = {}
 
 
-def run(data: Path, settings: Pipelines = Pipelines(), now: float | None = None) -> Folded:  # noqa: B008
+def run(
+    data: Path,
+    settings: Pipelines = Pipelines(),  # noqa: B008
+    now: float | None = None,
+    packs: Collection[str] = (),
+) -> Folded:
     """Fold everything that is durable in the log; look after the files when that is due.
 
-    The caller holds pipeline.lock. Raises Broken where rows and counts don't agree, OSError or duckdb.Error
-    where the disk is full; nothing has changed then.
+    `packs`: the policy packs of the sites, which say how long facts are kept. The caller holds pipeline.lock.
+    Raises Broken where rows and counts don't agree, OSError or duckdb.Error where the disk is full; nothing
+    has changed then.
     """
     moment = time.time() if now is None else now
     log = SegmentLog(data / "log")
@@ -101,7 +108,7 @@ def run(data: Path, settings: Pipelines = Pipelines(), now: float | None = None)
     finally:
         lake.close()
         log.close()
-    folded.merged = expire.when_due(data, settings, moment)
+    folded.merged = expire.when_due(data, settings, moment, packs)
     return folded
 
 

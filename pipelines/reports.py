@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from consent_filter.ledger import withdrawn
 from pipelines.options import beam, pipeline
+from pipelines.settings import Pipelines
 from warehouse import report as reports
 from warehouse.build import build
 from warehouse.lake import Lake
@@ -124,12 +125,19 @@ def _buckets(rows: int, most: int) -> int:
 
 
 def run(
-    data: Path, settings: Warehouse, *, force: bool = False, live: bool = False, buckets: int | None = None
+    data: Path,
+    settings: Warehouse,
+    where: Pipelines = Pipelines(),  # noqa: B008
+    *,
+    force: bool = False,
+    live: bool = False,
+    buckets: int | None = None,
 ) -> Made:
     """Bring the released tables up to date with the lake. The caller holds pipeline.lock.
 
-    `force`: every day anew. `live`: reports over all days may rest a while (`idle_share`), as they do in the
-    loop of `throng up`. `buckets`: how many, where it should not follow from the number of rows.
+    `where`: the runner. `force`: every day anew. `live`: reports over all days may rest a while
+    (`idle_share`), as they do in the loop of `throng up`. `buckets`: how many, where it should not follow
+    from the number of rows.
     """
     begun = time.monotonic()
     lake = Lake.open(data, threads=settings.threads)
@@ -155,7 +163,7 @@ def run(
             [] if rests else [Work(str(data), str(room), (), n, buckets or _buckets(n, 4 * ROWS), settings)]
         )
         pq.write_table(store.published(rows if anew else days), room / "traffic_day@before.parquet")
-        took = _map(works, whole)
+        took = _map(works, whole, where)
         with store.change():
             changed = _take(store, room, works, whole, settings, anew)
             store.subtract(gone)
@@ -170,13 +178,13 @@ def run(
         lake.close()
 
 
-def _map(works: list[Work], whole: list[Work]) -> float:
+def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:
     """By day first; then, knowing which days are published, over all days. Returns seconds of the latter."""
 
     def after(work: Work, labels: list[str]) -> str:
         return make(work)
 
-    with pipeline() as job:
+    with pipeline(where) as job:
         days = job | "days" >> beam.Create(works, reshuffle=False) | "by day" >> beam.Map(make)
         if whole:
             waits = beam.pvalue.AsList(days)

@@ -17,14 +17,16 @@ def facts(data: Path) -> dict[str, Any]:
     """Fold the log. The caller holds pipeline.lock, as for the others."""
     from pipelines import facts as job
 
-    return _plain(job.run(data))
+    settings = load(data)
+    return _plain(job.run(data, settings.pipelines, packs={site.pack for site in settings.site}))
 
 
-def reports(data: Path) -> dict[str, Any]:
-    """Bring the released tables up to date."""
+def reports(data: Path, *, live: bool = False) -> dict[str, Any]:
+    """Bring the released tables up to date. `live`: those over all days may rest a while in between."""
     from pipelines import reports as job
 
-    return _plain(job.run(data, load(data).warehouse))
+    settings = load(data)
+    return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live))
 
 
 def publish(data: Path) -> dict[str, Any]:

@@ -60,7 +60,11 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
 
 def whole_pass(data: Path) -> dict[str, object]:
     """Facts, reports, publication."""
-    return {"facts": jobs.facts(data), "reports": jobs.reports(data), "publish": jobs.publish(data)}
+    return {
+        "facts": jobs.facts(data),
+        "reports": jobs.reports(data, live=True),
+        "publish": jobs.publish(data),
+    }
 
 
 def _say(text: str) -> None:

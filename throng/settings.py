@@ -12,6 +12,7 @@ from consent_filter.errors import Misconfigured
 from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
+from pipelines.settings import Pipelines
 from warehouse.settings import Warehouse
 
 FILE = "throng.toml"
@@ -28,6 +29,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     site: tuple[Site, ...] = ()
     ingest: Ingest = Ingest()
+    pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
     dashboards: Dashboards = Dashboards()
     demo: Demo = Demo()

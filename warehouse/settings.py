@@ -16,7 +16,6 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads in a job. idle_share: while `throng up` runs, reports over all days wait for this many times as
     long as they took. query_seconds: how long an analyst's query may run. query_memory: how much memory it
     may take. keep_generations: published generations that stay for readers who have them open.
-    compact_files: files of facts of one day above which they are merged.
     """
 
     min_group: int = 10
@@ -28,7 +27,6 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_seconds: float = 30.0
     query_memory: str = "1GB"
     keep_generations: int = 5
-    compact_files: int = 32
 
     def __post_init__(self) -> None:
         for name in ("min_group", "max_cells", "max_sum", "max_hours", "threads"):

@@ -35,7 +35,6 @@ REQUIRED = {
     "M73": SHIPPED,
     "M75": ["worktasker-2014"],
     "M79": SHIPPED,
-    "M86": ["workallies-2024"],
     "M89": ["workallies-2024"],
     "M101": ["workallies-2024"],
     "M105": ["worktasker-2014"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import random
 import re
@@ -23,7 +24,7 @@ import pytest
 from consent_filter.counts import RECEIVED, REFUSED, STORED
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
-from ingest.imports import Fingerprints, Imports
+from ingest.imports import Fingerprints, Imports, forget
 from ingest.log.segment import SegmentLog
 from ingest.weblog import PARTITION
 from tests.conftest import ROOT
@@ -315,9 +316,15 @@ def test_a_kill_between_intent_and_record_forgets_the_intent(tmp_path: Path) -> 
     with pytest.raises(Broken, match="ends before"):
         Imports(file, 1999)
     ledger = Imports(file, 2000)
-    assert ledger.forget(1) == 2
+    ledger.intend("shop", prints + 300, time, 0, 2000)
+    assert forget(file, 0) == 0
+    assert forget(file, 1) == 2
     assert ledger.unseen("shop", prints, time).all()
+    assert not ledger.unseen("shop", prints + 300, time).any(), "not confirmed yet: left to its import"
     ledger.close()
+    assert forget(tmp_path / "absent", 1) == 0
+    (tmp_path / "made a moment ago").touch()
+    assert forget(tmp_path / "made a moment ago", 1) == 0
 
 
 def test_fingerprints_are_keyed_and_number_equal_lines() -> None:
@@ -394,3 +401,34 @@ def test_a_real_log_leaves_no_address_behind(
     assert len(rows) == result.stored > 1000
     shutil.copy(source, tmp_path / "renamed")
     assert once(folder, tmp_path / "renamed").received == 0
+
+
+def test_nobody_signed_in_is_known_by_name(tmp_path: Path) -> None:
+    """Wherever a log may name a user or a browser, and visitors may be known: nothing of it is read."""
+    text, data = "8 - - [01/Jan/2024:00:00:00 +0000]", tmp_path / "data"
+    said = {
+        "remote_addr": "73.40.1.7",
+        "time_iso8601": "2024-01-01T00:00:02+00:00",
+        "request": "GET /a?user_id=canary-4 HTTP/1.1",
+        "status": "200",
+        "http_user_agent": AGENTS[0],
+        **dict.fromkeys(
+            ("remote_user", "user", "user_id", "device_id", "cookie", "http_cookie", "id", "session"),
+            "canary-5",
+        ),
+        "consent": {"measurement": True, "personalisation": True},
+    }
+    logs = {
+        "combined": f'73.40.1.{text.replace("- -", "- canary-1")} "GET /a HTTP/1.1" 200 7 "-" "{AGENTS[0]}"',
+        "common": f'73.40.1.{text.replace("- -", "canary-2 canary-3")} "GET /a HTTP/1.1" 200 7',
+        "json": json.dumps(said),
+    }
+    for format, line in logs.items():
+        result = once(data, write(tmp_path / format, [line.encode()]), format=format)
+        assert (result.received, result.stored) == (1, 1), format
+    rows = [row for _, record in SegmentLog(data / "log").read({}) for row in record.batch.to_pylist()]
+    assert {(row["country"], row["treatment"], row["event_id"]) for row in rows} == {
+        ("US", "cookieless", None)
+    }
+    assert b"canary" not in everything(data) + repr(rows).encode()
+    assert not (data / "ledger.sqlite").exists(), "a lasting pseudonym would need a salt"

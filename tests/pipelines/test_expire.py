@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consent_filter.fields import EVENT, RETRY
+from ingest.imports import Imports
 from ingest.log.segment import SegmentLog
 from pipelines import expire, facts
 from pipelines.settings import Pipelines
@@ -108,6 +111,37 @@ def test_a_policy_that_is_gone_keeps_facts_the_longest_time(tmp_path: Path) -> N
     assert found(tmp_path).rows.total() == 0
     append(tmp_path, [Event(1, 1)])
     assert facts.run(tmp_path, FEW, NOON + 760 * DAYS).stored == 1
+
+
+def test_a_sites_own_pack_says_how_long(tmp_path: Path) -> None:
+    """A pack of the operator's, and a shipped one that the operator has shortened; in every version."""
+    text = (files("consent_filter") / "packs" / "workallies-2024.toml").read_text()
+    for name, days in (("own", 9), ("workallies-2024", 5)):
+        said = text.replace('"workallies-2024"', f'"{name}"').replace("= 760", f"= {days}")
+        (tmp_path / f"{name}.toml").write_text(said)
+    packs = {str(tmp_path / "own.toml"), str(tmp_path / "workallies-2024.toml"), "worktasker-2014"}
+    append(tmp_path, [Event(1, 1, path="/own")], "own/0")
+    append(tmp_path, [Event(2, 2, path="/shortened")])
+    append(tmp_path, [Event(3, 3, path="/shipped")], "worktasker-2014/1")
+    facts.run(tmp_path, FEW, NOON, packs)
+    for days, left in ((3, {"/own", "/shortened", "/shipped"}), (5, {"/own", "/shipped"}), (9, {"/shipped"})):
+        expire.run(tmp_path, FEW, NOON + days * DAYS, packs)
+        assert {row[-1] for row in found(tmp_path).rows} == left
+
+
+def test_lines_are_remembered_for_as_long_as_their_facts_may_last(tmp_path: Path) -> None:
+    file, prints, time = tmp_path / "imports.sqlite", np.arange(9, dtype=np.uint64), np.full(9, 5, np.int64)
+    lines = Imports(file, 0)
+    lines.intend("shop", prints, time, round(NOON * 1000), 0)
+    lines.confirm(1)
+    append(tmp_path, [Event(1, 1)])
+    facts.run(tmp_path, FEW, NOON)
+    facts.run(tmp_path, FEW, NOON + 760 * DAYS)
+    assert found(tmp_path).rows.total() == 0
+    assert not lines.unseen("shop", prints, time).any()
+    facts.run(tmp_path, FEW, NOON + 760 * DAYS + 3601)
+    assert lines.unseen("shop", prints, time).all()
+    lines.close()
 
 
 def test_readers_keep_their_files_for_a_while(tmp_path: Path) -> None:
