@@ -31,7 +31,14 @@ CARDS = (
         Panel("Entry pages", "entry_pages", ("path",), ("people", "visits"), "where visits begin"),
         Panel("Exit pages", "exit_pages", ("path",), ("people", "visits"), "where visits end"),
     ),
-    (Panel("Countries", "countries", ("country",), note="by the address, which is forgotten at once"),),
+    (
+        Panel(
+            "Countries",
+            "countries",
+            ("country",),
+            note="approximate: by the address, which is forgotten at once",
+        ),
+    ),
     (
         Panel("Devices", "devices", ("device",)),
         Panel("Browsers", "browsers", ("browser", "os")),

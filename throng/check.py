@@ -39,10 +39,9 @@ def settings(data: Path) -> Iterator[Finding]:
     yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")
     for site in found.site:
         pack = policy.load(site.pack)
-        says = f"{site.id}: {pack.name} {pack.version}, days of {site.timezone}, facts kept {pack.facts_days} days"
-        yield Finding(
-            "policy", f"{says}; the text names as recipients: {', '.join(pack.recipients) or 'none'}"
-        )
+        yield Finding("policy", f"{site.id}: {pack.name} {pack.version}, days of {site.timezone}")
+        to = ", ".join(pack.recipients) or "nobody"
+        yield Finding("policy", f"{site.id}: facts kept {pack.facts_days} days, released tables for {to}")
         for warning in pack.warnings:
             yield Finding("policy", f"{site.id}: of the text: {warning}")
     if not found.site and found.ingest.host not in ("127.0.0.1", "localhost", "::1"):

@@ -153,7 +153,7 @@ def _next(data: File, site: str, facts_days: int, approximate: bool) -> None:
     print(
         "  Without a consent signal the policy pack's cookieless rule holds: a visitor is a pseudonym for one"
     )
-    print("  day, made with a key that is destroyed 48 hours after the last import. No address was stored.")
+    print("  day, made with a key that is destroyed 48 hours after the first import. No address was stored.")
     if approximate:
         print(f"  {APPROXIMATE}")
     where = "" if str(data) == "throng-data" else f" --data {data}"

@@ -1,6 +1,6 @@
 /*
 title = "Consent mix"
-doc = "On which legal basis, after which signal and from where what is measured was kept. What was not kept is in the report “Refused, and why”."
+doc = "On which legal basis, after which signal and from where what is measured was kept. Adverts' events are not among them: they are kept for advert measurement only, and this report reads what is kept for measurement. What was not kept is in the report “Refused, and why”."
 owner = "privacy"
 purpose = "measurement"
 keys = ["site", "day", "basis", "signal", "country"]

@@ -1,6 +1,6 @@
 /*
 title = "Countries"
-doc = "By the address, which is forgotten at once; approximate. ZZ is unknown."
+doc = "By the address, which is forgotten at once. Approximate: the database that ships says where an address is registered, not where its user is. ZZ is unknown."
 owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "country"]
