@@ -25,7 +25,6 @@ COLUMNS = {
     "cohort_week": "first week",
     "week_offset": "weeks later",
     "n": "events",
-    "in_order": "in order",
 }
 #: Values that stand for something else than themselves.
 _VALUES = {"": "none", OTHER: "Other", "ZZ": "Unknown", "XX": "Unknown", "T1": "Tor"}

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
             )
             one.add_argument("--seed", type=int, default=1, help="the crowd's dice")
     one = command("import", "read web-server logs through the same filter; again adds nothing")
-    one.add_argument("file", type=Path, nargs="+", metavar="FILE", help="a log, plain or gzip")
+    one.add_argument("file", type=Path, nargs="+", metavar="FILE", help="a log: plain, gzip, bzip2 or xz")
     one.add_argument("--site", required=True, metavar="S", help="the site the log belongs to")
     one.add_argument("--format", choices=("auto", "combined", "common", "json"), default="auto")
     command("facts", "fold the log into facts, once")

@@ -27,7 +27,6 @@ _MADE = {
     "impressions": "adverts that began to render",
     "viewable": "impressions half in view for a second (MRC)",
     "clicks": "clicks on adverts",
-    "in_order": "of these people, those who had taken every step before it, in order",
     "received": "events received",
     "stored": "events kept",
     "refused": "events not kept",
