@@ -25,6 +25,7 @@ from consent_filter.decide import (
     Decision,
     Verdict,
 )
+from consent_filter.events import Events
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
@@ -43,8 +44,13 @@ _NOBODY = b"\0" * 8
 class Filtered(NamedTuple):
     """What may be written, and the counts of what may not."""
 
-    batch: pa.RecordBatch
+    events: Events
     refused: Counts
+
+    @property
+    def batch(self) -> pa.RecordBatch:
+        """The events as Arrow columns, of the EVENT schema."""
+        return self.events.batch()
 
 
 def apply(

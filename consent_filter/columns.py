@@ -1,9 +1,4 @@
-"""EVENT, column by column: built once, after the filter, from the distinct values of the batch.
-
-A live batch has some dozen rows, and then each call into Arrow costs more than the rows do. So the distinct
-texts of all columns go into one Arrow array, all columns of text are taken from it in one call, and each is a
-slice of the result (measured at 32 rows: a fifth of the time of a call for each column).
-"""
+"""EVENT from what came and what was granted, built once, from the distinct values of a batch."""
 
 from __future__ import annotations
 
@@ -17,14 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.decide import Verdict
-from consent_filter.fields import BY_NAME, EVENT
+from consent_filter.events import ABSENT, TEXTS, Events
+from consent_filter.fields import BY_NAME
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source
 
-#: From this many rows on, columns are taken one by one: a column's offsets are 32 bits.
-_LARGE = 4096
-_STRING = pa.string()
 _NO_AD = Ad(None, None, None)
 
 
@@ -65,15 +58,15 @@ _TEXTS: dict[str, Texts] = {
     "place": Texts(_PLACE, _fields(Place, *_PLACE)),
     "ad": Texts(("ad_slot", "ad_creative", "ad_campaign"), lambda ad: ad or _NO_AD),
 }
-_ORDER = [name for texts in _TEXTS.values() for name in texts.names]
-#: For each column of text: which of `_TEXTS` it is from, and how many columns come from that.
-_SOURCE = np.repeat(np.arange(len(_TEXTS)), [len(texts.names) for texts in _TEXTS.values()])
-_WIDTH = np.array([len(texts.names) for texts in _TEXTS.values()], np.int32)[_SOURCE][:, None]
+_FROM = {
+    name: (source, within, len(texts.names))
+    for source, texts in enumerate(_TEXTS.values())
+    for within, name in enumerate(texts.names)
+}
+#: For each of TEXTS: which of `_TEXTS` it is from, its place there, and how many columns come from that.
+_SOURCE, _WITHIN, _WIDTH = np.array([_FROM[name] for name in TEXTS], np.int32).T
 #: For each column of text: the purposes of which one must be granted.
-_NEEDED = np.array([int(BY_NAME[name].purposes) for name in _ORDER], np.uint32)[:, None]
-_TYPES = {field.name: field.type for field in EVENT}
-#: Columns of nothing but nulls are slices of one of this length.
-_NULLS = {kind: pa.nulls(4096, kind) for kind in set(_TYPES.values())}
+_NEEDED = np.array([int(BY_NAME[name].purposes) for name in TEXTS], np.uint32)[:, None]
 
 
 def events(
@@ -85,81 +78,57 @@ def events(
     offsets: NDArray[np.int16],
     keys: Keyring,
     packs: Mapping[str, Pack],
-) -> pa.RecordBatch:
-    """The rows (None: all) as EVENT, every column null where none of its purposes is granted."""
-
-    def cut(whole: NDArray[Any]) -> NDArray[Any]:
-        return whole if rows is None else whole[rows]
-
+) -> Events:
+    """The rows (None: all) as EVENT, every column empty where none of its purposes is granted."""
     site = raw.site
     policy = Column(site.codes, [f"{packs[id].name}/{packs[id].version}" for id in site.values])
     head = (site, policy, raw.protocol, raw.type, raw.name, raw.props, verdicts)
     sources: list[Column[Any]] = [*head, raw.page, raw.source, raw.browser, raw.place, raw.ad]
     codes = np.concatenate([source.codes for source in sources]).reshape(len(sources), raw.n)
+    ids = raw.id
+    numbers: dict[str, NDArray[Any]] = {
+        "time": raw.time,
+        "received": raw.received,
+        "day": days,
+        "offset_min": offsets,
+        "person": person,
+        "duration_ms": raw.duration_ms,
+        "scroll": raw.scroll,
+        "value": raw.value,
+    }
     if rows is not None:
         codes = codes[:, rows]
+        numbers = {name: whole[rows] for name, whole in numbers.items()}
+        ids = [ids[row] for row in rows.tolist()]
     granted = np.array([v.granted for v in verdicts.values], np.uint32)[codes[len(head) - 1]]
-    built = _texts(codes, [source.values for source in sources], granted)
-    built["time"] = _plain("time", cut(raw.time))
-    built["received"] = _plain("received", cut(raw.received))
-    built["day"] = _plain("day", cut(days))
-    built["offset_min"] = _plain("offset_min", cut(offsets))
-    built["person"] = _plain("person", cut(person))
-    built["purposes"] = _plain("purposes", granted)
-    ids = raw.id if rows is None else [raw.id[row] for row in rows.tolist()]
-    built["event_id"] = _ids(Column(codes[0], site.values), ids, keys)
-    duration, scroll, value = cut(raw.duration_ms), cut(raw.scroll), cut(raw.value)
-    built["duration_ms"] = _number("duration_ms", duration, duration >= 0, granted)
-    built["scroll"] = _number("scroll", scroll, scroll >= 0, granted)
-    built["value"] = _number("value", value, ~np.isnan(value), granted)
-    return pa.RecordBatch.from_arrays([built[name] for name in EVENT.names], schema=EVENT)
+    numbers["purposes"] = granted
+    numbers["event_id"] = event_ids(keys, Column(codes[0], site.values), ids)
+    for name in ("duration_ms", "scroll", "value"):
+        # What is not granted must not lie in memory behind a null either: it would reach the disk.
+        closed = (granted & int(BY_NAME[name].purposes)) == 0
+        if closed.any():
+            numbers[name] = np.where(closed, ABSENT[name], numbers[name]).astype(numbers[name].dtype)
+    words, places = _texts(codes, [source.values for source in sources], granted)
+    return Events(len(ids), words, places, numbers)
 
 
 def _texts(
     codes: NDArray[np.int32], values: Sequence[list[Any]], granted: NDArray[np.uint32]
-) -> dict[str, pa.Array]:
-    """The columns of text, from codes (a row for each of `_TEXTS`) and the distinct values behind them."""
-    n = len(granted)
+) -> tuple[pa.StringArray, NDArray[Any]]:
+    """Words and places, from codes (a row for each of `_TEXTS`) and the distinct values behind them."""
     words: list[str | None] = [None]
     starts: list[int] = []
-    for (names, of), source in zip(_TEXTS.values(), values, strict=True):
-        start = len(words)
-        starts += range(start, start + len(names))
-        words += source if of is None else chain.from_iterable(map(of, source))
-    # One row for each column: where in `words` each text stands. 0 is where None does.
-    places = codes[_SOURCE] * _WIDTH + np.array(starts, np.int32)[:, None]
-    places *= (granted & _NEEDED) != 0
-    table = pa.array(words, _STRING)
-    if n < _LARGE:
-        whole = table.take(pa.array(places.ravel()))
-        return {name: whole.slice(i * n, n) for i, name in enumerate(_ORDER)}
-    return {name: table.take(pa.array(places[i])) for i, name in enumerate(_ORDER)}
-
-
-def _plain(name: str, values: NDArray[Any], there: NDArray[np.bool_] | None = None) -> pa.Array:
-    """A column of numbers as they lie in memory, null where they are not there."""
-    valid = None if there is None else pa.py_buffer(np.packbits(there, bitorder="little"))
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(_TYPES[name], len(values), [valid, data])
-
-
-def _number(
-    name: str, values: NDArray[Any], there: NDArray[np.bool_], granted: NDArray[np.uint32]
-) -> pa.Array:
-    """A column of numbers, null where there is none or its purposes are not granted."""
-    if not there.any():
-        return _nulls(len(values), _TYPES[name])
-    open_ = there & ((granted & int(BY_NAME[name].purposes)) != 0)
-    # What is not granted must not lie in the buffer behind a null either: it would reach the disk.
-    return _plain(name, np.where(open_, values, 0).astype(values.dtype, copy=False), open_)
-
-
-def _ids(site: Column[str], ids: Sequence[str | None], keys: Keyring) -> pa.Array:
-    if ids.count(None) == len(ids):
-        return _nulls(len(ids), pa.uint64())
-    return event_ids(keys, site, ids)
-
-
-def _nulls(n: int, kind: pa.DataType) -> pa.Array:
-    whole = _NULLS[kind]
-    return whole.slice(0, n) if n <= len(whole) else pa.nulls(n, kind)
+    for texts, source in zip(_TEXTS.values(), values, strict=True):
+        starts.append(len(words))
+        words += source if texts.of is None else chain.from_iterable(map(texts.of, source))
+    # One row for each column: where in `words` each text stands.
+    places = codes[_SOURCE] * _WIDTH[:, None] + (np.array(starts, np.int32)[_SOURCE] + _WITHIN)[:, None]
+    closed = (granted & _NEEDED) == 0
+    if closed.any():
+        places[closed] = 0
+    # A value that no stored row has, or none that may be read there, must not reach the disk as a word.
+    used = np.zeros(len(words), np.bool_)
+    used[places.ravel()] = True
+    if not used.all():
+        words = [word if seen else None for word, seen in zip(words, used.tolist(), strict=True)]
+    return pa.array(words, pa.string()), places.astype(np.uint16 if len(words) < 1 << 16 else np.uint32)

@@ -112,7 +112,7 @@ FIELDS: tuple[Field, ...] = (
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 
 #: Number of the stored layout; a record in the log names the one it was written with.
-LAYOUT = 1
+LAYOUT = 2
 
 RAW: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.raw])
 EVENT: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.keep is not None])

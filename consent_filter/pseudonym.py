@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.errors import Broken
@@ -35,6 +34,10 @@ _AHEAD = 1
 IMPORT_KEPT = 2 * _DAY
 #: Bytes of the hash that each key makes: what is stored as a number has eight.
 _PURPOSES = {"identity": 8, "ledger": 16, "event_id": 8, "advertising": 8, "rate": 16}
+
+
+#: Stands for the hash of no id.
+_NONE = b"\xff" * 8
 
 
 def _derive(key: bytes, what: bytes) -> bytes:
@@ -209,22 +212,18 @@ def hashes(state: Any, texts: Sequence[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), "<u8")
 
 
-def event_ids(keys: Keyring, site: Column[str], ids: Sequence[str | None]) -> pa.Array:
-    """Keyed hash of (site, id): finds a retry, and says nothing else. uint64, null where no id was sent."""
-    state = keys.state("event_id")
-    if len(site.values) == 1:
-        (one,) = site.values
-        texts = [f"{one}\0{id}".encode("utf-8", "surrogatepass") for id in ids if id is not None]
-    else:
-        texts = [
-            f"{one}\0{id}".encode("utf-8", "surrogatepass")
-            for one, id in zip(site.rows(), ids, strict=True)
-            if id is not None
-        ]
-    found = hashes(state, texts)
-    if len(texts) == len(ids):
-        return pa.array(found)
-    there = np.array([id is not None for id in ids])
-    whole = np.zeros(len(ids), np.uint64)
-    whole[there] = found
-    return pa.array(whole, mask=~there)
+def event_ids(keys: Keyring, site: Column[str], ids: Sequence[str | None]) -> NDArray[np.uint64]:
+    """Keyed hash of (site, id): finds a retry, and says nothing else. 2**64 - 1 where no id was sent."""
+    if ids.count(None) == len(ids):
+        return np.full(len(ids), 2**64 - 1, np.uint64)
+    copy = keys.state("event_id").copy
+    sites = site.values * len(ids) if len(site.values) == 1 else site.rows()
+    digests = []
+    for one, id in zip(sites, ids, strict=False):
+        if id is None:
+            digests.append(_NONE)
+            continue
+        state = copy()
+        state.update(f"{one}\0{id}".encode("utf-8", "surrogatepass"))
+        digests.append(state.digest())
+    return np.frombuffer(b"".join(digests), "<u8")

@@ -98,13 +98,13 @@ class Gather:
         if extra:
             counts = Counts(record.counts)
             counts.update(extra)
-            record = Record(record.batch, counts)
+            record = Record(record.events, counts)
         begun = time.perf_counter()
         future = self._loop.run_in_executor(self._thread, self._store, record)
         future.add_done_callback(lambda done: self._done(done, record, answers, tells, extra, begun))
 
     def _store(self, record: Record) -> bool:
-        """On the commit thread: durable, or False. Salts of new ids first, so that no event is without its own."""
+        """On the commit thread: durable, or False. Salts first, so that no pseudonym is without its own."""
         try:
             self._ledger.flush()
             self._log.append(record)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from consent_filter.apply import apply
 from consent_filter.counts import Counts
 from consent_filter.decide import Laws, decide
-from consent_filter.fields import EVENT
+from consent_filter.events import NOTHING
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
@@ -22,8 +21,6 @@ from ingest.protocols.columns import take
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
 from ingest.tally import Tally, balance
-
-_NOTHING = pa.RecordBatch.from_pylist([], schema=EVENT)
 
 
 class Path:
@@ -57,22 +54,22 @@ class Path:
 
     def nothing(self) -> Record:
         """A record of no events, for counts alone."""
-        return Record(_NOTHING, Counts())
+        return Record(NOTHING, Counts())
 
     def keep(self, parsed: Parsed) -> Record:
         """What may be stored of events already parsed, and the counts of all of them."""
         raw = parsed.raw
         if raw.n == 0:
-            return Record(_NOTHING, balance({}, parsed.rejects, [], 0))
+            return Record(NOTHING, balance({}, parsed.rejects, [], 0))
         self.enrich.fill(raw)
         tally = Tally(raw, self.sites)
         # Programs go before the decision: they are nobody, have no choice to ask for, and need no pseudonym.
         raw, robots = self._people(raw, tally)
         if raw.n == 0:
-            return Record(_NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
+            return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw), self.laws)
-        batch, refused = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
-        return Record(batch, balance(tally.where(), parsed.rejects, [*robots, refused], batch.num_rows))
+        events, refused = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
+        return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n))
 
     def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts]]:
         """The rows that people sent, and counts of the others by the list that knew them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from consent_filter.counts import REFUSED, Counts
+from consent_filter.events import join
 from ingest.log.segment import SegmentLog
 from warehouse import facts
 from warehouse.lake import Lake
@@ -33,13 +34,13 @@ def _balance(data: Path) -> tuple[int, dict[str, Any]]:
         seen = Recent(lake.recent_ids(time.time() - WINDOW.total_seconds()))
         lake.close()
     log = SegmentLog(data / "log")
-    counts, batches = Counts(), []
+    counts, parts = Counts(), []
     for _, record in log.read(done):
         for key, n in record.counts.items():
             counts[key] += n
-        batches.append(record.batch)
+        parts.append(record.events)
     log.close()
-    for key, n in facts.sift(batches, counts, seen).counts.items():
+    for key, n in facts.sift([join(parts).batch()], counts, seen).counts.items():
         if key.outcome != REFUSED:
             found[key.outcome] += n
         elif n:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from consent_filter.counts import Counts
+from consent_filter.events import join
 from ingest.log.segment import SegmentLog
 from pipelines import expire
 from pipelines.beamio import Stretch, each, stretches
@@ -171,12 +172,12 @@ def _work(stretch: Stretch, room: Room) -> None:
 def fold(stretch: Stretch, seen: Recent, room: Room) -> facts.Written:
     """The same in a loop: the records of a stretch → files."""
     log = SegmentLog(stretch.log)
-    counts, batches = Counts(), []
+    counts, parts = Counts(), []
     stop = dict.fromkeys(log.end(), 0) | {stretch.partition: stretch.stop}
     for _, record in log.read({stretch.partition: stretch.start}, stop):
         for key, n in record.counts.items():
             counts[key] += n
-        batches.append(record.batch)
+        parts.append(record.events)
     log.close()
     name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
-    return facts.fold(batches, counts, seen, room.folder, name)
+    return facts.fold([join(parts).batch()], counts, seen, room.folder, name)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_filter import columns
+from consent_filter import columns, events
 from consent_filter.apply import Filtered, apply
 from consent_filter.counts import REASONS, REFUSED, Key
 from consent_filter.decide import KEPT, Laws, Verdict, decide
@@ -27,6 +27,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import ALL, BY_NAME
 from consent_filter.raw import Ad, Raw
 from consent_filter.site import Site, local
+from ingest.log.record import Record, encode
 from tests.consent_filter import rows as make
 from tests.consent_filter.rows import DAY, NOON, PACKS, SITES, Row, batch
 
@@ -124,8 +125,8 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
 def test_columns_agree_with_the_catalogue_and_a_column_outside_its_purposes_is_null(
     large: bool, rows: list[Row]
 ) -> None:
-    was = columns._LARGE
-    columns._LARGE = 0 if large else was
+    was = events._LARGE
+    events._LARGE = 0 if large else was
     try:
         here = new()
         kept = [(r, v) for r, v in zip(rows, here.verdicts(rows), strict=True) if v.treatment in KEPT]
@@ -133,7 +134,7 @@ def test_columns_agree_with_the_catalogue_and_a_column_outside_its_purposes_is_n
         kept = [(r, v) for r, v in kept if v.treatment == "identified" or here.keys.day(_day(r)) is not None]
         found = here.run(rows).batch.to_pylist()
     finally:
-        columns._LARGE = was
+        events._LARGE = was
     assert len(found) == len(kept)
     for event, (row, verdict) in zip(found, kept, strict=True):
         assert event.pop("person") is not None
@@ -153,9 +154,9 @@ def test_a_value_behind_a_null_is_not_in_the_buffer_either() -> None:
         Row(country="US", duration_ms=1234, value=4.5, props="open"),
         Row(country="US", type="ad_click", duration_ms=987654321, value=98765.4321, props="closed-canary"),
     ]
-    found = new().run(rows).batch
-    assert found.column("duration_ms").to_pylist() == [1234, None]
-    data = found.serialize().to_pybytes()
+    found = new().run(rows)
+    assert found.batch.column("duration_ms").to_pylist() == [1234, None]
+    data = encode(Record(found.events, found.refused))
     assert np.int32(987654321).tobytes() not in data
     assert np.float64(98765.4321).tobytes() not in data
     assert b"closed-canary" not in data
@@ -171,7 +172,7 @@ def test_nothing_of_a_visitor_is_in_the_bytes() -> None:
         for consent in (None, b'{"measurement":true,"ad_measurement":true}', b"{canary-consent")
     ]
     found = here.run(rows)
-    said = found.batch.serialize().to_pybytes() + repr(found.refused).encode()
+    said = encode(Record(found.events, found.refused))
     assert found.batch.num_rows
     for canary in (*CANARY.values(), "canary-event", "canary-consent"):
         assert canary.encode() not in said
@@ -334,10 +335,9 @@ def calls(work: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("sites", [["eu"], ["eu", "us"]])
 def test_the_work_is_done_on_distinct_values_not_on_rows(
-    sites: list[str], monkeypatch: pytest.MonkeyPatch
+    sites: list[str],
 ) -> None:
     """The same distinct values in 10 and in 100,000 rows: the same number of Python calls."""
-    monkeypatch.setattr(columns, "_LARGE", 0)
     kinds = [
         Row(),
         Row(country="US", device_id="d", gpc="1"),
@@ -369,7 +369,7 @@ def _repeat(raw: Raw, times: int) -> Raw:
     return Raw(**whole)
 
 
-def test_more_rows_than_a_slice_of_nulls() -> None:
+def test_columns_of_nothing_but_nulls() -> None:
     raw = _repeat(batch([Row(consent=YES, device_id="d"), Row(type="ad_click")]), 6000)
     found = new().run(raw)
     assert found.batch.num_rows == 6000
@@ -380,7 +380,7 @@ def test_more_rows_than_a_slice_of_nulls() -> None:
 
 def test_every_stored_text_has_a_place() -> None:
     texts = {field.name for field in EVENT if field.type == pa.string()}
-    assert set(columns._ORDER) == texts
+    assert set(columns._FROM) == texts
     assert int(ALL) == sum(BY_NAME.values())
 
 

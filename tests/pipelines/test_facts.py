@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from consent_filter.counts import Counts
 from consent_filter.errors import Broken, Misconfigured
+from consent_filter.events import Events
 from ingest.log.record import Record
 from ingest.log.segment import SegmentLog
 from pipelines import facts
@@ -134,7 +135,7 @@ def test_the_balance_holds_before_and_after_folding(tmp_path: Path) -> None:
 
 
 def test_what_is_folded_is_trimmed(tmp_path: Path) -> None:
-    append(tmp_path, [([Event(k, k)], 0) for k in range(20)], segment=3000)
+    append(tmp_path, [([Event(k, k)], 0) for k in range(20)], segment=1500)
     assert len(list((tmp_path / "log" / "collector").glob("*.log"))) > 3
     fold(tmp_path)
     assert len(list((tmp_path / "log" / "collector").glob("*.log"))) == 1
@@ -155,7 +156,7 @@ def test_rows_and_counts_that_disagree_stop_the_job(tmp_path: Path) -> None:
     fold(tmp_path)
     before = found(tmp_path)
     log = SegmentLog(tmp_path / "log", "collector")
-    log.append(Record(batch([Event(2, 2)]), Counts()))
+    log.append(Record(Events.of(batch([Event(2, 2)])), Counts()))
     log.close()
     with pytest.raises(Broken, match="counts 0 events as stored and holds 1"):
         fold(tmp_path)

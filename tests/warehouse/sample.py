@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
+from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from ingest.log.record import Record
 from warehouse import compact
@@ -66,7 +67,7 @@ def record(events: Sequence[Event], refused: int = 0) -> Record:
     if refused:
         counts[Key("market", DAY, "beacon", "DE", RECEIVED, "", "")] += refused
         counts[Key("market", DAY, "beacon", "DE", REFUSED, "consent", "")] += refused
-    return Record(rows, counts)
+    return Record(Events.of(rows), counts)
 
 
 class Expected(NamedTuple):

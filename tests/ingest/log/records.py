@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from consent_filter.counts import RECEIVED, STORED, Counts, Key
+from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from ingest.log.record import Record
 
@@ -16,7 +17,7 @@ def record(number: int, size: int = 0, rows: int = 1) -> Record:
     arrays[EVENT.get_field_index("props")] = pa.array(["x" * size] * rows, pa.string())
     key = Key("site", 20_000, "beacon", "ZZ", RECEIVED, "", "")
     counts = Counts({key: rows, key._replace(outcome=STORED): rows})
-    return Record(pa.RecordBatch.from_arrays(arrays, schema=EVENT), counts)
+    return Record(Events.of(pa.RecordBatch.from_arrays(arrays, schema=EVENT)), counts)
 
 
 def number(found: Record) -> int:
