@@ -23,6 +23,7 @@ from ingest.gather import Gather
 from ingest.log.segment import SegmentLog
 from ingest.metrics import Metrics
 from ingest.path import Path
+from ingest.proxied import ProxiedProtocol
 from ingest.settings import Ingest, Sites
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -67,7 +68,7 @@ def serve(
         app,
         host=settings.host,
         port=port,
-        http=fast.EventProtocol,
+        http=ProxiedProtocol if settings.proxy_protocol else fast.EventProtocol,
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -18,7 +18,8 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     host, port: where the collector listens.
     trusted_proxies: networks whose X-Forwarded-For, Forwarded or PROXY line is believed, e.g. "10.0.0.0/8".
-    proxy_protocol: connections from trusted proxies begin with a PROXY protocol line.
+    proxy_protocol: connections from trusted proxies begin with a line of the PROXY protocol (v1 or v2); one
+    without it is refused.
     max_body: bytes of one request's body, as sent and after decompression. max_events: events in one body.
     max_url: characters of a URL or a referrer. max_text: characters of an id, a name or a property's value.
     max_props: properties of one event. max_consent: bytes of one event's consent object.
@@ -65,6 +66,10 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             _least(name, getattr(self, name), 0)
         if not 0 < self.retry_hours <= 48:
             raise Misconfigured("ingest.retry_hours", self.retry_hours, "more than 0, at most 48")
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise Misconfigured(
+                "ingest.proxy_protocol", True, "false, or name the proxies in trusted_proxies"
+            )
         for network in self.trusted_proxies:
             try:
                 ipaddress.ip_network(network)

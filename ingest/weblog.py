@@ -25,7 +25,6 @@ from ingest.protocols.logline import READERS, Line, Reader, recognised
 from ingest.protocols.weblog import Own, own, parse, times
 
 PARTITION = "import"
-FORMATS = ("auto", *READERS)
 #: Lines in one record of the log, and in one set of fingerprints.
 CHUNK = 8192
 #: Lines that tell the format, and whose pages tell the site's own host.

@@ -6,18 +6,18 @@ so that whatever was acknowledged is in the log before the log's reader goes.
 
 from __future__ import annotations
 
+import http.client
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
+from ingest.forwarded import Trust
 from throng import lock
 from throng.settings import Settings, load
 
@@ -71,15 +71,21 @@ class Part(Struct):
             self.process.wait()
 
 
-def answers(url: str) -> Callable[[], bool]:
-    """Whether that page answers 200."""
+def answers(url: str, hello: bytes = b"") -> Callable[[], bool]:
+    """Whether that page answers 200. `hello`: what a connection must begin with."""
+    host, _, path = url.removeprefix("http://").partition("/")
 
     def ask() -> bool:
+        connection = http.client.HTTPConnection(host, timeout=2)
         try:
-            with urllib.request.urlopen(url, timeout=2) as response:
-                return bool(response.status == 200)
-        except (OSError, urllib.error.URLError):
+            connection.connect()
+            connection.sock.sendall(hello)
+            connection.request("GET", f"/{path}")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     return ask
 
@@ -100,9 +106,14 @@ def fresh(file: Path) -> Callable[[], bool]:
 def parts(data: Path, settings: Settings, port: int) -> list[Part]:
     """The parts of one machine, in the order of an event's way."""
     where = ["--data", str(data), "--port", str(port)]
-    host = settings.ingest.host
+    host, ingest = settings.ingest.host, settings.ingest
+    # Where a proxy on this machine is trusted, our own look has to begin as the proxy's connections do.
+    own = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)
+    local = ingest.proxy_protocol and Trust(ingest.trusted_proxies).trusts(own)
+    own = f"[{own}]" if ":" in own else own
+    ready = answers(f"http://{own}:{port}/health", b"PROXY UNKNOWN\r\n" if local else b"")
     return [
-        Part("collector", ["part", "collector", *where], answers(f"http://{host}:{port}/health")),
+        Part("collector", ["part", "collector", *where], ready),
         Part("pipeline", ["part", "pipeline", *where], fresh(data / "status.json")),
         Part("dashboards", ["part", "dashboards", *where], answers(f"http://127.0.0.1:{port + 1}/health")),
     ]

@@ -57,10 +57,6 @@ class SegmentLog:
             for found in _read(self.folder / partition, start.get(partition, 0), until):
                 yield Offset(partition, found.after), decode(memoryview(found.payload))
 
-    def positions(self, partition: str, start: int, stop: int) -> Iterator[int]:
-        """Where each record ends between two positions: where work on the log may be cut."""
-        return (found.after for found in _read(self.folder / partition, start, stop))
-
     def end(self) -> Offsets:
         """The durable end of every partition."""
         try:
