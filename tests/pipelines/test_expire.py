@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from consent_filter.events import Events
 from consent_filter.fields import EVENT, RETRY
 from ingest.imports import Imports
 from ingest.log.segment import SegmentLog
@@ -29,7 +30,7 @@ def append(data: Path, events: list[Event], policy: str = "workallies-2024/1") -
     place = EVENT.get_field_index("policy")
     rows = one.batch.set_column(place, "policy", pa.array([policy] * len(events), pa.string()))
     log = SegmentLog(data / "log", "collector")
-    log.append(one._replace(batch=rows))
+    log.append(one._replace(events=Events.of(rows)))
     log.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from ingest.log.segment import SegmentLog
 from tests.warehouse.sample import NOON, Event, found, record
@@ -20,7 +21,8 @@ def append(data: Path, policy: str, days_ago: int) -> None:
     one = record([Event(None, 1, round(time.time() - NOON) - days_ago * 86_400)])
     place = EVENT.get_field_index("policy")
     log = SegmentLog(data / "log", "collector")
-    log.append(one._replace(batch=one.batch.set_column(place, "policy", pa.array([policy]))))
+    rows = one.batch.set_column(place, "policy", pa.array([policy]))
+    log.append(one._replace(events=Events.of(rows)))
     log.close()
 
 
