@@ -48,7 +48,7 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
             status = {"failure": describe(error), "failed_passes": failed}
             if status["failure"] != said:
                 said = str(status["failure"])
-                print(f"pipeline: {said}; what is published stays; trying again", file=sys.stderr, flush=True)
+                _say(f"pipeline: {said}; what is published stays; trying again")
         took = time.monotonic() - begun
         try:
             write_status(data, {"at": time.time(), "seconds": round(took, 3), **status})

@@ -80,7 +80,9 @@ def _library() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # The second sets a level of its own when it is imported, and would tell the operator of its folders.
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     return gx
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,12 +16,32 @@ from throng.settings import Settings, load
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def test_every_key_is_in_the_docs() -> None:
-    text = (ROOT / "docs" / "settings.md").read_text()
+def keys() -> Iterator[tuple[str, str]]:
+    """Every table and key that the settings file may have."""
     for table in msgspec.structs.fields(Settings):
         kind = Site if table.name == "site" else type(getattr(Settings(), table.name))
         for field in msgspec.structs.fields(kind):
-            assert f"| `{field.name}` |" in text, f"{table.name}.{field.name}"
+            yield table.name, field.name
+
+
+def test_every_key_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for table, name in keys():
+        head = f"[[{table}]]" if table == "site" else f"[{table}]"
+        section = text.split(f"## `{head}`\n")[1].split("\n## ")[0]
+        assert f"| `{name}` |" in section, f"{table}.{name}"
+
+
+def test_every_key_is_read() -> None:
+    """A setting that nothing asks for would be believed, and do nothing."""
+    read = set()
+    for room in ("consent_filter", "ingest", "warehouse", "pipelines", "dashboards", "throng"):
+        for module in (ROOT / room).rglob("*.py"):
+            if module.name not in ("settings.py", "site.py"):
+                tree = ast.parse(module.read_text())
+                read |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    asked = {f"{table}.{name}" for table, name in keys() if name not in read}
+    assert asked <= {"warehouse.max_hours"}, "`Warehouse.most` reads it"
 
 
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
