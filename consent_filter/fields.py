@@ -82,7 +82,9 @@ FIELDS: tuple[Field, ...] = (
     Field("policy", _S, "policy pack and its version", _ANY),
     # What measurement reads.
     Field("name", _S, "name of a custom event, or the target kind of a click", raw=True),
-    Field("path", _S, "the page, templated and scrubbed, without query", _SEEN),
+    Field(
+        "path", _S, "the page, templated and scrubbed, with no more of its query than the site allows", _SEEN
+    ),
     Field("utm_source", _S, "campaign source"),
     Field("utm_medium", _S, "campaign medium"),
     Field("utm_campaign", _S, "campaign name"),

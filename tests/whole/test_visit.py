@@ -77,6 +77,7 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     refuses = visitor()
     page = refuses.new_page()
     page.goto(f"{market}/privacy")
+    _settle(page)  # what is still waiting when the choice comes would be refused with it
     page.click("[data-choice=no]")
     assert page.evaluate("JSON.parse(localStorage.throng).d") is None
     page.goto(f"{market}/u/chiyo")
