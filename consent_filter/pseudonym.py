@@ -33,7 +33,7 @@ _AHEAD = 1
 #: Seconds that an import's key lives.
 IMPORT_KEPT = 2 * _DAY
 #: Bytes of the hash that each key makes: what is stored as a number has eight.
-_PURPOSES = {"identity": 8, "ledger": 16, "event_id": 8, "advertising": 8, "rate": 16}
+_PURPOSES = {"identity": 8, "ledger": 16, "event_id": 8, "advertising": 8}
 
 
 #: Stands for the hash of no id.
@@ -81,7 +81,7 @@ class Keyring:
             self._roll()
 
     def state(self, purpose: str) -> Any:
-        """A keyed BLAKE2b to `copy()`: identity, event_id, advertising (8 bytes), ledger or rate (16)."""
+        """A keyed BLAKE2b to `copy()`: identity, event_id, advertising (8 bytes) or ledger (16)."""
         found = self._states.get((purpose, 0))
         if found is None:
             key = bytes.fromhex(self._held[purpose])

@@ -47,7 +47,7 @@ def test_the_file_is_the_owners_alone_and_made_once(file: Path) -> None:
     first = Keyring.open(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert of_day(Keyring.open(file), int(time.time() // SECONDS)) is not None
-    for purpose in ("identity", "ledger", "event_id", "advertising", "rate"):
+    for purpose in ("identity", "ledger", "event_id", "advertising"):
         again = Keyring.open(file).state(purpose).copy()
         mine = first.state(purpose).copy()
         again.update(b"x")
@@ -59,7 +59,7 @@ def test_the_file_is_the_owners_alone_and_made_once(file: Path) -> None:
 def test_each_purpose_has_a_key_of_its_own() -> None:
     keys = Keyring.memory(Clock())
     found = []
-    for purpose in ("identity", "ledger", "event_id", "advertising", "rate"):
+    for purpose in ("identity", "ledger", "event_id", "advertising"):
         one = keys.state(purpose).copy()
         one.update(b"somebody")
         found.append(one.digest()[:8])

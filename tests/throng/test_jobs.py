@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,9 @@ from consent_filter.fields import EVENT
 from ingest.log.segment import SegmentLog
 from tests.warehouse.sample import NOON, Event, found, record
 from throng import jobs
+from throng.loop import whole_pass
+from warehouse import query
+from warehouse.settings import Warehouse
 
 
 def append(data: Path, policy: str, days_ago: int) -> None:
@@ -45,3 +49,20 @@ def test_jobs_run_where_the_settings_say(tmp_path: Path, job: object) -> None:
     (tmp_path / "throng.toml").write_text('[pipelines]\nrunner = "NoSuchRunner"\n')
     with pytest.raises(ValueError, match="NoSuchRunner"):
         job(tmp_path)  # type: ignore[operator]
+
+
+def test_in_the_loop_reports_over_all_days_rest_in_between(tmp_path: Path) -> None:
+    """Those by day never do; and a job that is asked for once makes all of them."""
+    (tmp_path / "throng.toml").write_text("[warehouse]\nmin_group = 1\nidle_share = 1000.0\n")
+
+    def views(table: str) -> int:
+        asked = query.run(tmp_path, f"SELECT sum(views)::INT AS n FROM {table}", "json", Warehouse())
+        return int(json.loads(asked)[0]["n"])
+
+    for views_by_day, views_by_week in ((1, 1), (2, 1)):
+        append(tmp_path, "workallies-2024/1", 3)
+        status = whole_pass(tmp_path)
+        assert (views("traffic_day"), views("growth")) == (views_by_day, 2 * views_by_week), status
+    jobs.reports(tmp_path)
+    jobs.publish(tmp_path)
+    assert (views("traffic_day"), views("growth")) == (2, 4), "by week and by month"
