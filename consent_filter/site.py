@@ -20,7 +20,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
     to one. paths: templates such as "/u/{user}", tried in order. props: custom-event property names that may
     be stored; nothing else is. events: custom-event names that may be stored; empty allows any. query: query
-        parameters to keep besides campaign tags.
+    parameters to keep besides campaign tags.
     """
 
     id: str
