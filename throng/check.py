@@ -93,6 +93,7 @@ def versions(data: Path) -> Iterator[Finding]:
     yield Finding(
         "python", sys.version.split()[0], "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
     )
+    locked = True
     for line in requires("throng") or []:
         name, _, wanted = line.partition("==")
         if not wanted or ";" in line or "[" in name:
@@ -100,18 +101,18 @@ def versions(data: Path) -> Iterator[Finding]:
         try:
             has = version(name)
         except PackageNotFoundError:
-            yield Finding("packages", f"{name} is missing", "make setup")
-            continue
-        same = has.startswith(wanted.rstrip("*"))
-        if not same:
+            has = "missing"
+        if not has.startswith(wanted.rstrip("*")):
+            locked = False
             yield Finding("packages", f"{name} is {has}, not {wanted}", "make setup")
-    yield Finding("packages", "as locked")
+    if locked:
+        yield Finding("packages", "as locked")
 
 
 def clock(data: Path) -> Iterator[Finding]:
     """The clock is not before what this folder has already seen."""
     now = time.time()
-    newest = max((p.stat().st_mtime for p in data.rglob("*") if p.is_file()), default=0.0)
+    newest = max(map(_written, data.rglob("*")), default=0.0)
     if newest > now + 300:
         yield Finding(
             "clock",
@@ -120,6 +121,14 @@ def clock(data: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("clock", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)))
+
+
+def _written(path: Path) -> float:
+    """When a file was written last. While all is running files come and go."""
+    try:
+        return path.stat().st_mtime if path.is_file() else 0.0
+    except FileNotFoundError:
+        return 0.0
 
 
 LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (settings, keys, ledger, disk, versions, clock)

@@ -49,7 +49,9 @@ def alone(data: Path) -> Iterator[None]:
 
 
 def running(data: Path) -> bool:
-    """Whether a `throng up` runs in this folder."""
+    """Whether a `throng up` runs in this folder. To ask makes no folder."""
+    if not (data / "up.lock").exists():
+        return False
     try:
         with alone(data):
             return False

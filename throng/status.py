@@ -26,6 +26,7 @@ def gather(data: Path) -> dict[str, Any]:
         "lag": lag(data),
         "last_pass": last,
         "published": published,
+        "held": snapshot.held(data),
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
         "versions": {
@@ -46,6 +47,10 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"published  generation {published['generation']}, {found['age_seconds']:.0f} s ago")
     else:
         lines.append("published  nothing yet")
+    if held := found["held"]:
+        lines.append(f"HELD BACK  since {_clock(held['since'])}, by the checks; what is published stays")
+        lines += [f"           {one}" for one in held["failures"]]
+        lines.append(f"           the whole validation: {held['docs']}")
     if last.get("failure"):
         lines.append(f"FAILING    {last['failure']}; what is published stays")
     lines.append(balance.table(found["balance"]))
@@ -56,4 +61,8 @@ def table(found: dict[str, Any]) -> str:
 def main(arguments: Namespace) -> int:
     found = gather(arguments.data)
     print(json.dumps(found, default=str) if arguments.format == "json" else table(found))
-    return 1 if found["last_pass"].get("failure") else 0
+    return 1 if found["last_pass"].get("failure") or found["held"] else 0
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))

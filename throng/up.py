@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from consent_filter.errors import Misconfigured
 from ingest.forwarded import Trust
 from throng import lock
 from throng.settings import Settings, load
@@ -138,6 +140,9 @@ def run(
         signal.signal(signal.SIGINT, asked)
         signal.signal(signal.SIGTERM, asked)
         first, then = parts(data, settings, port), more(port)
+        _free(settings.ingest.host, port)
+        for next_ in range(port + 1, port + (3 if then else 2)):
+            _free("127.0.0.1", next_)
         _say(data, settings, port)
         begun = time.monotonic()
         started: list[Part] = []
@@ -167,6 +172,18 @@ def run(
             for part in started[len(first) :] + first:
                 part.stop(15.0)
     return 0
+
+
+def _free(host: str, port: int) -> None:
+    """Say what is wrong before anything is started. Raises Misconfigured where a port can't be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = f"can't be had at {host} ({error.strerror})"
+        raise Misconfigured("--port", port, f"{why}: stop what uses it, or choose another") from None
 
 
 def _say(data: Path, settings: Settings, port: int) -> None:

@@ -1,0 +1,53 @@
+"""Pages asked for in process, as a browser on this machine would ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from dashboards.app import create
+from dashboards.settings import Dashboards
+from warehouse.settings import Warehouse
+
+HTML = {"accept": "text/html"}
+
+
+class Asking:
+    """The dashboards of one data folder."""
+
+    def __init__(self, data: Path, generated: bool, warehouse: Warehouse) -> None:
+        self._app = create(data, Dashboards(), warehouse, generated=generated)
+        self._runner = asyncio.Runner()
+
+    def get(self, path: str, method: str = "GET", **head: str) -> httpx.Response:
+        """The answer to a request; `sec_fetch_site="…"` is a header."""
+        return self._runner.run(
+            self._get(path, method, HTML | {k.replace("_", "-"): v for k, v in head.items()})
+        )
+
+    async def _get(self, path: str, method: str, head: dict[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8601") as client:
+            return await client.request(method, path, headers=head)
+
+    async def _end(self) -> None:
+        async with self._app.router.lifespan_context(self._app):
+            pass
+
+    def close(self) -> None:
+        self._runner.run(self._end())
+        self._runner.close()
+
+
+@contextmanager
+def asking(data: Path, *, generated: bool = False, warehouse: Warehouse | None = None) -> Iterator[Asking]:
+    """The dashboards of a data folder, until done."""
+    one = Asking(data, generated, warehouse or Warehouse())
+    try:
+        yield one
+    finally:
+        one.close()
