@@ -35,7 +35,7 @@ from consent_filter.site import Site, local
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 #: Kinds of pseudonym: the purpose for one that lasts, minus the purpose for one of a day; or none at all.
-_NOT = 0
+NOT = 0
 #: Which of a day's keys makes which: they do not join.
 _KEYS = {-MEASUREMENT: "measurement", -AD_MEASUREMENT: "advertising"}
 _NOBODY = b"\0" * 8
@@ -67,9 +67,9 @@ def apply(
     """
     verdicts = decision.verdict
     days, offsets = _local(raw, sites)
-    kind = Column(verdicts.codes, [_kind(verdict) for verdict in verdicts.values])
-    kept = np.array(kind.values)[kind.codes] != _NOT
-    person, late = _persons(raw, np.flatnonzero(kept), kind, days, keys, ledger)
+    kinds = Column(verdicts.codes, [kind(verdict) for verdict in verdicts.values])
+    kept = np.array(kinds.values)[kinds.codes] != NOT
+    person, late = _persons(raw, np.flatnonzero(kept), kinds, days, keys, ledger)
     refused = ~kept if late is None else ~kept | late
     if refused.any():
         rows = np.flatnonzero(~refused)
@@ -79,10 +79,10 @@ def apply(
     return Filtered(events(raw, rows, verdicts, person, days, offsets, keys, packs), counts)
 
 
-def _kind(verdict: Verdict) -> int:
+def kind(verdict: Verdict) -> int:
     """Which pseudonym: an advert's events get another, unless reports on visits may read them."""
     if verdict.treatment not in KEPT:
-        return _NOT
+        return NOT
     purpose = MEASUREMENT if verdict.granted & MEASUREMENT else AD_MEASUREMENT
     return purpose if verdict.treatment == IDENTIFIED else -purpose
 
@@ -100,45 +100,55 @@ def _local(raw: Raw, sites: Mapping[str, Site]) -> tuple[NDArray[np.int32], NDAr
 
 
 def _persons(
-    raw: Raw, rows: Rows, kind: Column[int], days: NDArray[np.int32], keys: Keyring, ledger: Ledger
+    raw: Raw, rows: Rows, kinds: Column[int], days: NDArray[np.int32], keys: Keyring, ledger: Ledger
 ) -> tuple[NDArray[np.uint64], Mask | None]:
-    """The pseudonym of each of these rows, 0 elsewhere; and which came when the key of their day was gone.
-
-    One that lasts is made of the account's id where there is one, else of the browser's. One that does not
-    is made of (site, address, agent) under the site's own day.
-    """
+    """The pseudonym of each of these rows, 0 elsewhere; and which came when the key of their day was gone."""
     person = np.zeros(raw.n, np.uint64)
     if not len(rows):
         return person, None
     agents = raw.agent.few(itemgetter(0))
-    columns: list[Column[Any]] = [kind, raw.site, raw.user_id, raw.device_id, raw.address, agents]
+    columns: list[Column[Any]] = [kinds, raw.site, raw.user_id, raw.device_id, raw.address, agents]
     if len(rows) < raw.n:
         columns = [column.take(rows) for column in columns]
     senders = combine([column(days[rows].tolist()), *columns])
-    lasting = []
-    digests: list[bytes | None] = []
-    gone = False
-    for day, why, site, user, device, address, agent in senders.values:
-        if why > 0:
-            lasting.append((why, site, "device", device) if user is None else (why, site, "user", user))
-            digests.append(None)
-            continue
-        state = keys.day(day, _KEYS[why])
-        if state is None:
-            gone = True
-            digests.append(_NOBODY)
-            continue
-        one = state.copy()
-        one.update(f"{site}\0{address}\0{agent}".encode("utf-8", "surrogatepass"))
-        digests.append(one.digest())
-    known = iter(ledger.persons(lasting))
-    made = [next(known) if digest is None else digest for digest in digests]
-    person[rows] = np.frombuffer(b"".join(made), "<u8")[senders.codes]
-    if not gone:
+    made = [
+        pseudonym(why, site, user, device, address, agent, day, keys, ledger)
+        for day, why, site, user, device, address, agent in senders.values
+    ]
+    digests = [_NOBODY if digest is None else digest for digest in made]
+    person[rows] = np.frombuffer(b"".join(digests), "<u8")[senders.codes]
+    if None not in made:
         return person, None
     late = np.zeros(raw.n, np.bool_)
-    late[rows] = np.array([digest is _NOBODY for digest in made])[senders.codes]
+    late[rows] = np.array([digest is None for digest in made])[senders.codes]
     return person, late
+
+
+def pseudonym(
+    kind: int,
+    site: str,
+    user: str | None,
+    device: str | None,
+    address: str,
+    agent: str,
+    day: int,
+    keys: Keyring,
+    ledger: Ledger,
+) -> bytes | None:
+    """Eight bytes that stand for a person; None where the key of their day is gone.
+
+    One that lasts is made of the account's id where there is one, else of the browser's. One that does not
+    is made of (site, address, agent) under the site's own day.
+    """
+    if kind > 0:
+        who = ("device", device) if user is None else ("user", user)
+        return ledger.persons([(kind, site, *who)])[0]  # type: ignore[list-item]
+    state = keys.day(day, _KEYS[kind])
+    if state is None:
+        return None
+    one = state.copy()
+    one.update(f"{site}\0{address}\0{agent}".encode("utf-8", "surrogatepass"))
+    return bytes(one.digest())
 
 
 def _refused(

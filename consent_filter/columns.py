@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -12,10 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.decide import Verdict
-from consent_filter.events import ABSENT, TEXTS, Events
+from consent_filter.events import ABSENT, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring, event_ids
+from consent_filter.purpose import ALL
 from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source
 
 _NO_AD = Ad(None, None, None)
@@ -67,6 +68,11 @@ _FROM = {
 _SOURCE, _WITHIN, _WIDTH = np.array([_FROM[name] for name in TEXTS], np.int32).T
 #: For each column of text: the purposes of which one must be granted.
 _NEEDED = np.array([int(BY_NAME[name].purposes) for name in TEXTS], np.uint32)[:, None]
+#: Numbers that need a purpose, as typed nothings, and that purpose, which is the same for all.
+_OPTIONAL = {name: NUMBERS[name].type(ABSENT[name]) for name in ("duration_ms", "scroll", "value")}
+(_NUMBERS,) = {np.uint32(BY_NAME[name].purposes) for name in _OPTIONAL}
+#: Where all of these are granted, every column is open.
+_EVERY = int(ALL)
 
 
 def events(
@@ -103,11 +109,11 @@ def events(
     granted = np.array([v.granted for v in verdicts.values], np.uint32)[codes[len(head) - 1]]
     numbers["purposes"] = granted
     numbers["event_id"] = event_ids(keys, Column(codes[0], site.values), ids)
-    for name in ("duration_ms", "scroll", "value"):
+    closed = (granted & _NUMBERS) == 0
+    if closed.any():
         # What is not granted must not lie in memory behind a null either: it would reach the disk.
-        closed = (granted & int(BY_NAME[name].purposes)) == 0
-        if closed.any():
-            numbers[name] = np.where(closed, ABSENT[name], numbers[name]).astype(numbers[name].dtype)
+        for name, absent in _OPTIONAL.items():
+            numbers[name] = np.where(closed, absent, numbers[name])
     words, places = _texts(codes, [source.values for source in sources], granted)
     return Events(len(ids), words, places, numbers)
 
@@ -123,12 +129,12 @@ def _texts(
         words += source if texts.of is None else chain.from_iterable(map(texts.of, source))
     # One row for each column: where in `words` each text stands.
     places = codes[_SOURCE] * _WIDTH[:, None] + (np.array(starts, np.int32)[_SOURCE] + _WITHIN)[:, None]
-    closed = (granted & _NEEDED) == 0
-    if closed.any():
-        places[closed] = 0
+    if int(np.bitwise_and.reduce(granted)) & _EVERY != _EVERY:
+        places[(granted & _NEEDED) == 0] = 0
     # A value that no stored row has, or none that may be read there, must not reach the disk as a word.
-    used = np.zeros(len(words), np.bool_)
-    used[places.ravel()] = True
+    used = np.bincount(places.ravel(), minlength=len(words))
+    used[0] = 1
     if not used.all():
-        words = [word if seen else None for word, seen in zip(words, used.tolist(), strict=True)]
+        words = list(compress(words, used.tolist()))
+        places = (np.cumsum(used != 0, dtype=np.int32) - 1)[places]
     return pa.array(words, pa.string()), places.astype(np.uint16 if len(words) < 1 << 16 else np.uint32)

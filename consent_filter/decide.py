@@ -204,24 +204,26 @@ def decide(raw: Raw, words: Column[Word], laws: Laws) -> Decision:
         [
             laws.rows(raw),
             words,
-            raw.type.few(_needed),
+            raw.type.few(needed),
             _has_id(raw),
             *(signal(raw) for signal in SIGNALS.values()),
         ]
     )
-    verdicts = []
-    for law, *case in cases.values:
-        key = tuple(case)
-        verdict = law.judged.get(key)
-        if verdict is None:
-            if len(law.judged) >= _REMEMBERED:
-                law.judged.clear()
-            verdict = law.judged[key] = judge(law, *key)
-        verdicts.append(verdict)
-    return Decision(Column(cases.codes, verdicts))
+    return Decision(Column(cases.codes, [remembered(law, *case) for law, *case in cases.values]))
 
 
-def _needed(type: str) -> int:
+def remembered(law: Law, *case: Any) -> Verdict:
+    """What `judge` says of a case; a law remembers the few thousand that it has judged."""
+    verdict = law.judged.get(case)
+    if verdict is None:
+        if len(law.judged) >= _REMEMBERED:
+            law.judged.clear()
+        verdict = law.judged[case] = judge(law, *case)
+    return verdict
+
+
+def needed(type: str) -> int:
+    """The purpose that an event of this type is for."""
     return AD_MEASUREMENT if type.startswith("ad_") else MEASUREMENT
 
 

@@ -88,6 +88,8 @@ class Ledger:
         # New salts that only memory has: (purpose, key) → the same 24 bytes.
         self._pending: dict[tuple[int, bytes], bytes] = {}
         self._last = 0
+        #: Changes with every word that is said; what was found out before may hold no longer.
+        self.version = 0
         if keys is not None:
             self._load()
 
@@ -143,6 +145,13 @@ class Ledger:
         if user.values == [NO_WORD]:
             return device
         return pair(user, device).few(lambda both: _join(*both))
+
+    def word(self, site: str, user: str | None, device: str | None) -> Word:
+        """The same for one person."""
+        if not self._words:
+            return NO_WORD
+        words = self._word(site, "user", user), self._word(site, "device", device)
+        return words[1] if words[0] == NO_WORD else _join(*words)
 
     def _said(self, raw: Raw, ids: Column[str | None], kind: str) -> Column[Word]:
         if ids.values == [None]:
@@ -280,6 +289,7 @@ class Ledger:
             for purpose in gone:
                 del self._salts[purpose][key]
                 self._pending.pop((purpose, key), None)
+        self.version += 1  # last: whoever sees it sees the word
         if gone or word.erased:
             # What was deleted must leave the write-ahead log too. Where a reader is in the way, the next
             # checkpoint does it.

@@ -55,6 +55,8 @@ class Keyring:
     ) -> None:
         self._path, self._now = path, now
         self._importing = importing
+        #: Changes with the keys: pseudonyms made before may not be made any more.
+        self.version = 0
         self._held: dict[str, Any] = {}
         self._states: dict[tuple[str, int], Any] = {}
         self._roll()
@@ -146,6 +148,7 @@ class Keyring:
                 held["import"] = {"born": self._now(), "key": secrets.token_hex(32)}
         if held != self._held:
             self._states.clear()
+            self.version += 1
         self._held = held
 
     @contextmanager

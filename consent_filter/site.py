@@ -46,20 +46,26 @@ _QUARTER = _HOUR // 4
 
 
 @lru_cache(maxsize=4096)
-def _offset(timezone: str, quarter: int) -> int:
+def offset(timezone: str, quarter: int) -> int:
     """Minutes east of UTC in one quarter of an hour. Zones change only at quarters of an hour."""
     delta = datetime.fromtimestamp(quarter * 900, UTC).astimezone(ZoneInfo(timezone)).utcoffset()
     assert delta is not None
     return int(delta.total_seconds() // 60)
 
 
+def day(timezone: str, time: int) -> tuple[int, int]:
+    """UTC milliseconds to (days since 1970 in the zone, minutes east of UTC)."""
+    minutes = offset(timezone, time // _QUARTER)
+    return (time + minutes * 60_000) // (24 * _HOUR), minutes
+
+
 def local(timezone: str, time: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
     """UTC milliseconds to (days since 1970 in the zone, minutes east of UTC), once per quarter of an hour."""
     quarter = time // _QUARTER
     if len(time) and (first := int(quarter.min())) == quarter.max():  # nearly every live batch
-        offsets = np.full(len(time), _offset(timezone, first), np.int16)
+        offsets = np.full(len(time), offset(timezone, first), np.int16)
     else:
         quarters, codes = np.unique(quarter, return_inverse=True)
-        offsets = np.array([_offset(timezone, int(q)) for q in quarters], dtype=np.int16)[codes]
+        offsets = np.array([offset(timezone, int(q)) for q in quarters], dtype=np.int16)[codes]
     days = (time + offsets.astype(np.int64) * 60_000) // (24 * _HOUR)
     return days.astype(np.int32), offsets

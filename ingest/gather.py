@@ -27,7 +27,7 @@ Tell = Callable[[Answer], None]
 UNWRITABLE = Answer(503, b'{"error":{"code":"unavailable","message":"nothing can be stored now; try again"}}')
 BROKEN = Answer(500, b'{"error":{"code":"broken","message":"the collector has stopped; try again"}}')
 #: From this many requests on, a batch is worth a commit of its own at once.
-ENOUGH = 24
+ENOUGH = 64
 
 
 class Gather:

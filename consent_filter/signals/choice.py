@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 from consent_filter.purpose import BY_NAME
-from consent_filter.raw import Column, Raw
-from consent_filter.signals.said import SILENCE, UNREADABLE, Said
+from consent_filter.signals.said import SILENCE, UNREADABLE, Said, Signal
 
 _read = msgspec.json.Decoder().decode
 #: Plain numbers: arithmetic on enumerated flags is ten times slower, and would spread through the filter.
@@ -53,6 +52,5 @@ def read(text: bytes | None) -> Said:
     return SILENCE if text is None else _read_once(text)
 
 
-def choice(raw: Raw) -> Column[Said]:
-    """The choice sent with each event. It binds that event; a lasting one is put into the ledger."""
-    return raw.consent.few(read)
+#: The choice sent with each event. It binds that event; a lasting one is put into the ledger.
+choice = Signal("consent", read)

@@ -6,10 +6,7 @@ say that it ignores it (LG Berlin 16 O 420/19, 2023). What it denies is for the 
 
 from __future__ import annotations
 
-from consent_filter.raw import Column, Raw
-from consent_filter.signals.said import Said, objects
+from consent_filter.signals.said import Signal, objects
 
-
-def dnt(raw: Raw) -> Column[Said]:
-    """The header of each row's request."""
-    return raw.dnt.few(objects)
+#: The header of each row's request.
+dnt = Signal("dnt", objects)

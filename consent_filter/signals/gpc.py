@@ -6,10 +6,7 @@ as an objection and narrowed by the regime (W3C GPC; 11 CCR 7025; GDPR Art. 21(5
 
 from __future__ import annotations
 
-from consent_filter.raw import Column, Raw
-from consent_filter.signals.said import Said, objects
+from consent_filter.signals.said import Signal, objects
 
-
-def gpc(raw: Raw) -> Column[Said]:
-    """The header of each row's request, as the edge received it: a page's script is not to be trusted."""
-    return raw.gpc.few(objects)
+#: The header of each row's request, as the edge received it: a page's script is not to be trusted.
+gpc = Signal("gpc", objects)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from consent_filter.purpose import ALL
 from consent_filter.raw import Column, Raw
@@ -23,8 +23,17 @@ OBJECTION = Said(0, int(ALL))
 #: Malformed is a refusal (standards: malformed counts as deny), and is counted by that name.
 UNREADABLE = Said(0, int(ALL), True)
 
-#: A word for each row, as codes into the few distinct words of the batch. Never raises, whatever was sent.
-Signal = Callable[[Raw], Column[Said]]
+
+class Signal(NamedTuple):
+    """A column of RAW, and what its values mean. `read` never raises, whatever was sent."""
+
+    field: str
+    read: Callable[[Any], Said]
+
+    def __call__(self, raw: Raw) -> Column[Said]:
+        """A word for each row, as codes into the few distinct words of the batch."""
+        column: Column[Any] = getattr(raw, self.field)
+        return column.few(self.read)
 
 
 def objects(header: str | None) -> Said:

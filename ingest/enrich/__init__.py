@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from sys import intern
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_filter.raw import Column, Page, Place, Raw, Source, pair
+from consent_filter.raw import Agent, Column, Page, Place, Raw, Source, pair
 from consent_filter.site import Site
-from ingest.enrich.agent import Agents
+from ingest.enrich.agent import Agents, Said
 from ingest.scrub import Scrub, host
 from ingest.settings import Sites
 from ingest.sources import source
@@ -37,14 +38,14 @@ class Enrich:
         #: Secrets found in addresses since the start, for the metrics (M5, M9, M12).
         self.redacted = 0
         self._places: dict[str, Place] = {}
-        self._pages: dict[tuple[str, str], Page] = {}
-        self._sources: dict[tuple[tuple[str, str], str | None], Source] = {}
+        self.pages: dict[tuple[str, str], Page] = {}
+        self.sources: dict[tuple[tuple[str, str], str | None], Source] = {}
         self._ways: dict[str, tuple[Scrub, frozenset[str]]] = {}
 
     def fill(self, raw: Raw) -> Raw:
         """The same batch, understood."""
         # Looked up in line: at 32 requests a batch, a call for each value would be half of the cost.
-        agents, places, pages, sources = self.agents.known, self._places, self._pages, self._sources
+        agents, places, pages, sources = self.agents.known, self._places, self.pages, self.sources
         raw.browser = Column(
             raw.agent.codes, [agents.get(said) or self.agents.look(said) for said in raw.agent.values]
         )
@@ -59,6 +60,27 @@ class Enrich:
         came = pair(seen, raw.referrer)
         raw.source = Column(came.codes, [sources.get(key) or self._source(key) for key in came.values])
         return raw
+
+    def agent(self, said: Said) -> Agent:
+        """What is understood of one agent."""
+        return self.agents.known.get(said) or self.agents.look(said)
+
+    def place(self, address: str) -> Place:
+        """Where one address is."""
+        return self._places.get(address) or self._place(address)
+
+    def page(self, site: str, url: str) -> Page:
+        """One URL, scrubbed."""
+        return self.pages.get((site, url)) or self._page((site, url))
+
+    def source(self, site: str, url: str, referrer: str | None) -> Source:
+        """Where one visit came from."""
+        key = (site, url), referrer
+        return self.sources.get(key) or self._source(key)
+
+    def robot(self, agent: Agent, place: Place) -> str | None:
+        """Why one sender is held for a program; None for a person."""
+        return agent.robot or ("hosting" if self.hosting and place.network == "hosting" else None)
 
     def robots(self, raw: Raw) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Each reason to hold something for a program, and the rows that it holds for."""
@@ -79,18 +101,20 @@ class Enrich:
     def _page(self, key: tuple[str, str]) -> Page:
         site, url = key
         page = self._way(site)[0].page(url)
+        # Tags are few: one object each, so that the words of a batch are told apart without being read.
+        page = Page(*page[:2], *[tag and intern(tag) for tag in page[2:7]], page[7])  # type: ignore[call-arg, arg-type]
         if len(url) <= _WORTH_REMEMBERING:
-            _bound(self._pages)
-            self._pages[key] = page
+            _bound(self.pages)
+            self.pages[key] = page
         return page
 
     def _source(self, key: tuple[tuple[str, str], str | None]) -> Source:
         here, referrer = key
-        page = self._pages.get(here) or self._page(here)
+        page = self.pages.get(here) or self._page(here)
         found = source(referrer, page, self._way(here[0])[1])
         if len(here[1]) + len(referrer or "") <= _WORTH_REMEMBERING:
-            _bound(self._sources)
-            self._sources[key] = found
+            _bound(self.sources)
+            self.sources[key] = found
         return found
 
     def _way(self, id: str) -> tuple[Scrub, frozenset[str]]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 _QUOTE, _COLON, _SPACE = 34, 58, 32
+#: What a JSON writer puts behind a name.
+NAME = b'":'
 #: Bytes looked at together: what fits into a processor's cache takes a sixth of the time.
 _AT_ONCE = 32_768
 
@@ -25,9 +27,9 @@ def doubled(bodies: Sequence[bytes], names: int) -> list[int]:
     some = max(1, _AT_ONCE * len(bodies) // (1 + sum(map(len, bodies))))
     for start in range(0, len(bodies), some):
         text = np.frombuffer(b"".join(bodies[start : start + some]), np.uint8)
-        before, colon = text[:-1], text[1:] == _COLON
-        found += int(np.count_nonzero((before == _QUOTE) & colon))
-        spaced = spaced or bool(np.any((before <= _SPACE) & colon))
+        before = text[:-1][text[1:] == _COLON]
+        found += int((before == _QUOTE).sum())
+        spaced = spaced or bool((before <= _SPACE).any())
     if found == names and not spaced:
         return []
     return [place for place, body in enumerate(bodies) if _doubled(body)]
@@ -35,7 +37,7 @@ def doubled(bodies: Sequence[bytes], names: int) -> list[int]:
 
 def names(data: bytes) -> int:
     """How many names there seem to be in the bytes of a JSON value, by the same measure."""
-    return data.count(b'":')
+    return data.count(NAME)
 
 
 class _Twice(Exception):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from consent_filter.raw import Ad, Column, Raw, pair
+from consent_filter.raw import Ad, Column, Raw, combine, pair
+from consent_filter.site import Site
 from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsing
 from ingest.redaction import controls, plain
@@ -24,7 +25,7 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
     _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
     if any(site and site.origins for site in known):
         both = pair(Column(raw.site.codes, known), browsers.few(_ORIGIN))
-        _refuse(bad, "origin", both, [_elsewhere(site, origin) for site, origin in both.values])
+        _refuse(bad, "origin", both, [elsewhere(site, origin) for site, origin in both.values])
     if raw.protocol.values == ["beacon"]:
         _refuse(bad, "url", raw.url, [not url for url in raw.url.values])
     if parsing.bounded:
@@ -50,19 +51,22 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
 
 
 def _names(raw: Raw, bad: dict[int, str], known: list[Any]) -> None:
-    names = raw.name.values
-    if names != [None]:
-        _refuse(bad, "name", raw.name, [name is not None and controls(name) for name in names])
-        raw.name = Column(raw.name.codes, [plain(name) if name else None for name in names])
-    custom = raw.type.values.index("event") if "event" in raw.type.values else -1
-    if custom < 0:
+    if raw.name.values == [None] and "event" not in raw.type.values:
         return
-    if None in raw.name.values or any(site and site.events for site in known):
-        both = pair(Column(raw.site.codes, known), raw.name)
-        rows = raw.type.codes == custom
-        wrong = [n is None or bool(s and s.events and n not in s.events) for s, n in both.values]
-        for row in np.flatnonzero(np.array(wrong)[both.codes] & rows).tolist():
-            bad.setdefault(row, "name")
+    all_ = combine([Column(raw.site.codes, known), raw.type, raw.name])
+    clean = [named(*one) for one in all_.values]
+    _refuse(bad, "name", all_, [name is False for name in clean])
+    raw.name = Column(all_.codes, [name or None for name in clean])
+
+
+def named(site: Site | None, type: str, name: str | None) -> str | Literal[False] | None:
+    """The name of an event as it is kept; False where it is missing, hides something, or is not listed."""
+    if name is not None and controls(name):
+        return False
+    clean = plain(name) if name else None
+    if type == "event" and (clean is None or bool(site and site.events and clean not in site.events)):
+        return False
+    return clean
 
 
 def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]) -> None:
@@ -72,6 +76,6 @@ def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]
             bad.setdefault(row, code)
 
 
-def _elsewhere(site: Any, origin: str) -> bool:
+def elsewhere(site: Any, origin: str) -> bool:
     """Whether a page of another origin sent it. Servers and mail programs send no origin at all."""
     return bool(site and site.origins and origin and origin not in site.origins)

@@ -1,0 +1,224 @@
+"""Live events of the beacon, row by row: the same as parse → enrich → decide → apply, for ordinary requests.
+
+Whatever is not ordinary (a fault, an unknown site, a strange time) is left to the columns, which know all the
+rules; here stands only what a good request needs. Columns are made for thousands of events: on a few dozen,
+a call on a column costs more than a look into memory for each row (64 events: 1.2 ms against 0.3 ms).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import astuple
+
+from consent_filter.counts import RECEIVED, STORED, Counts
+from consent_filter.errors import Broken
+from consent_filter.events import Events
+from consent_filter.raw import Ad
+from consent_filter.sender import Kept, Sender, Senders
+from consent_filter.site import Site, day
+from ingest.enrich import Enrich
+from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
+from ingest.protocols.finish import ACCEPTED
+from ingest.protocols.keys import NAME, doubled
+from ingest.protocols.parsing import Parsing
+from ingest.protocols.rules import elsewhere, named
+from ingest.request import Answer, Request
+
+PROTOCOL = "beacon"
+_AD = {type: type.startswith("ad_") for type in TYPES}
+_NO_AD = Ad(None, None, None)
+_NAN = float("nan")
+
+
+#: A good event: who sends it, what `Kept.add` takes of it, how many secrets its URL held, and how many names
+#: its JSON should hold.
+Row = tuple[Sender, tuple[Any, ...], int, int]
+
+
+class Result(NamedTuple):
+    """What became of a batch. `answers`: None for each request that is left to the columns."""
+
+    events: Events
+    counts: Counts
+    answers: list[Answer | None]
+
+
+class Live:
+    """Takes the good requests out of a batch. One thread at a time."""
+
+    def __init__(self, enrich: Enrich, senders: Senders, parsing: Parsing) -> None:
+        self._enrich, self._senders, self._parsing = enrich, senders, parsing
+        self._sites, self._limits = parsing.sites, parsing.limits
+        self._pages, self._sources = enrich.pages, enrich.sources
+        self._known: dict[str, Site] = {}
+
+    def run(self, requests: Sequence[Request]) -> Result:
+        """Raises Broken when an event would be neither stored nor refused; no input makes it raise."""
+        self._senders.fresh()
+        good: list[tuple[int, list[Row]]] = []
+        for index, request in enumerate(requests):
+            if request.protocol == PROTOCOL and (rows := self._rows(request)):
+                good.append((index, rows))
+        bodies = [requests[index].body for index, _ in good]
+        expected = sum([row[-1] for _, rows in good for row in rows])
+        for place in reversed(doubled(bodies, expected) if bodies else ()):
+            del good[place]
+        answers: list[Answer | None] = [None] * len(requests)
+        kept, fates = Kept(self._senders.keys), []
+        for index, rows in good:
+            answers[index] = ACCEPTED
+            for sender, written, redacted, _ in rows:
+                fates.append(sender.key)
+                self._enrich.redacted += redacted
+                if sender.kept:
+                    kept.add(sender, *written)
+        events = kept.events()
+        return Result(events, _counts(fates, events.n), answers)
+
+    def _rows(self, request: Request) -> list[Row] | None:
+        """The events of one request; None where any of them is not ordinary."""
+        body = request.body
+        try:
+            if body[:1] == b"[":
+                found: Sequence[Event] = self._parsing.decoder.list(body)
+                if len(found) > self._limits.max_events:
+                    return None
+            else:
+                found = (self._parsing.decoder.one(body),)
+        except FAULTS:
+            return None
+        rows = []
+        for event in found:
+            row = self._row(request, *astuple(event))
+            if row is None:
+                return None
+            rows.append(row)
+        return rows
+
+    def _row(
+        self, request: Request, id: str | None, type: str | None, url: str | None, number: Any, moment: Any,
+        referrer: str | None, title: str | None, name: str | None, user: Any, device: Any, consent: Any,
+        props: Any, ad: Any, duration: float | None, scroll: float | None, value: float | None,
+    ) -> Row | None:  # fmt: skip
+        """One event, by Event's fields in their order; None where a rule may be broken."""
+        if id is None or type is None:
+            return None
+        advert, site = _AD.get(type), self._known.get(id) or self._site(id)
+        if advert is None or site is None or not url or moment.__class__ is str:
+            return None
+        received = request.received
+        time = received if moment is None else min(int(moment), received)
+        if self._parsing.bounded and time < received - self._parsing.retry_ms:
+            return None
+        today, offset = day(site.timezone, time)
+        choice = None if consent is ABSENT else bytes(consent)
+        key = id, today, advert, request.address, request.browser, user, device, choice
+        sender = self._senders.known.get(key) or self._sender(key, site, type, request)
+        if sender is None:
+            return None
+        here = id, url
+        page = self._pages.get(here) or self._enrich.page(id, url)
+        source = self._sources.get((here, referrer)) or self._enrich.source(id, url, referrer)
+        names_ = 3 + (title is not None)
+        if choice is not None:
+            names_ += 1 + choice.count(NAME)
+        if name is not None or type == "event":
+            names_ += name is not None
+            clean = named(site, type, name)
+            if clean is False:
+                return None
+            name = clean
+        listed: str | bool | None = None
+        if props is not ABSENT:
+            data = bytes(props)
+            names_ += 1 + data.count(NAME)
+            listed = None if data == b"null" else self._parsing.props.clean(site, data)
+            if listed is False:
+                return None
+        shown = _NO_AD
+        if ad is not ABSENT:
+            data = bytes(ad)
+            names_ += 1 + data.count(NAME)
+            found = None if data == b"null" else self._parsing.advert(data)
+            if found is False:
+                return None
+            shown = found if isinstance(found, Ad) else _NO_AD
+        if number is not None:
+            names_ += 1
+            number = str(number) or None
+        names_ += (
+            (moment is not None)
+            + (referrer is not None)
+            + (user is not None)
+            + (device is not None)
+            + (duration is not None)
+            + (scroll is not None)
+            + (value is not None)
+        )
+        written = (
+            time,
+            received,
+            offset,
+            number,
+            (type, name, *page[1:7], *source, listed, *shown),
+            -1 if duration is None else int(duration),
+            -1 if scroll is None else int(scroll),
+            _NAN if value is None else value,
+        )
+        return sender, written, page.redacted, names_
+
+    def _site(self, id: str) -> Site | None:
+        found = self._sites.get(id)
+        if found is not None:
+            if len(self._known) >= 1000:
+                self._known.clear()
+            self._known[found.id] = found
+        return found
+
+    def _sender(self, key: tuple[Any, ...], site: Site, type: str, request: Request) -> Sender | None:
+        """Who that is, found out and remembered; None for one that must not send here, or says too much."""
+        _, today, _, address, browser, user, device, choice = key
+        if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
+            return None
+        agent, where = self._enrich.agent(browser.said), self._enrich.place(address)
+        why = self._enrich.robot(agent, where)
+        if why:
+            sender = self._senders.robot(site.id, today, PROTOCOL, where.country, why)
+        else:
+            heard = {"consent": None if choice == b"null" else choice, "gpc": browser.gpc, "dnt": browser.dnt}
+            sender = self._senders.settle(
+                site.id,
+                today,
+                PROTOCOL,
+                type,
+                _id(user),
+                _id(device),
+                address,
+                browser.said[0],
+                agent,
+                where,
+                heard,
+            )
+        self._senders.known[key] = sender
+        return sender
+
+
+def _id(said: str | int | None) -> str | None:
+    return None if said is None or said == "" else str(said)
+
+
+def _counts(fates: list[Any], stored: int) -> Counts:
+    """Each event as received, and as what became of it."""
+    counts, kept = Counts(), 0
+    keys = dict(zip(map(id, fates), fates, strict=True))
+    for place, n in Counter(map(id, fates)).items():
+        key = keys[place]
+        counts[key] += n
+        counts[key._replace(outcome=RECEIVED, reason="", detail="")] += n
+        kept += n if key.outcome == STORED else 0
+    if kept != stored:
+        raise Broken(f"{kept} events were decided to be stored, and {stored} are")
+    return counts

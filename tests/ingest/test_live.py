@@ -1,0 +1,198 @@
+"""Row by row gives what the columns give, whatever was sent, said or forgotten before."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_filter.counts import Counts
+from consent_filter.events import TEXTS
+from consent_filter.ledger import Ledger
+from consent_filter.policy import Packs
+from consent_filter.pseudonym import Keyring
+from consent_filter.sender import WHAT
+from consent_filter.site import Site
+from ingest.enrich import Enrich
+from ingest.log.record import Record
+from ingest.path import Path
+from ingest.protocols import keys, parse
+from ingest.request import Answer, Browser, Request
+from ingest.settings import Ingest, Sites
+from tests.ingest.protocols.cases import NOW_MS
+from tests.ingest.protocols.test_properties import gathered
+from tests.ingest.test_path import AGENTS, look
+
+_SITES = Sites(
+    [
+        Site(id="market", origins=("https://market.example",), timezone="Europe/Berlin", props=("plan",)),
+        Site(id="strict", timezone="Asia/Kolkata", pack="worktasker-2014", events=("bid",), props=("plan",)),
+    ]
+)
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:%s) Gecko/20100101 Firefox/140.0"
+_BROWSERS = [
+    Browser((_AGENT % 140, ("", "", ""), None)),
+    Browser((_AGENT % 141, ("", "", ""), None), gpc="1", origin="https://market.example"),
+    Browser((_AGENT % 140, ("", "", ""), None), dnt="1", origin="https://elsewhere.example"),
+    Browser(("curl/8", ("", "", ""), None)),
+    Browser((_AGENT % 140, ("", "", ""), "prefetch")),
+]
+_CHOICE = st.fixed_dictionaries(
+    {}, optional={"measurement": st.booleans(), "ad_measurement": st.booleans(), "research": st.booleans()}
+)
+_EVENT = st.fixed_dictionaries(
+    {
+        "site": st.sampled_from(["market", "strict"]),
+        "type": st.sampled_from(["page_view", "event", "engagement", "ad_impression", "ad_click"]),
+        "url": st.sampled_from(["/a", "https://market.example/u/ann@b.example?utm_source=news&x=1", "/b"]),
+    },
+    optional={
+        "id": st.integers(0, 3) | st.sampled_from(["", "e1"]),
+        "time": st.sampled_from(
+            [NOW_MS, NOW_MS - 0.5, NOW_MS - 13 * 3_600_000, NOW_MS - 40 * 3_600_000, "0"]
+        ),
+        "referrer": st.sampled_from(["https://www.google.com/x", "https://market.example/", "x"]),
+        "name": st.sampled_from(["bid", "other", "\u0000", ""]),
+        "title": st.just("T"),
+        "user_id": st.sampled_from(["u1", 7, ""]),
+        "device_id": st.sampled_from(["d1", "d2", ""]),
+        "consent": _CHOICE | st.sampled_from([None, "yes", {"measurement": "granted"}]),
+        "props": st.sampled_from(
+            [{"plan": "pro"}, {"plan": "ann@b.example", "x": 1}, {"plan": []}, {}, None]
+        ),
+        "ad": st.sampled_from([{"slot": "top"}, {"slot": "ann@b.example"}, {"slot": 1}, {}, None]),
+        "duration": st.floats(0, 1e6),
+        "scroll": st.integers(0, 100),
+        "value": st.floats(allow_nan=False, allow_infinity=False),
+    },
+)
+
+
+def _text(said: Any) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+_SENT = st.builds(
+    Request,
+    protocol=st.just("beacon"),
+    method=st.just("POST"),
+    query=st.just(b""),
+    body=(_EVENT | st.lists(_EVENT, max_size=3)).map(
+        lambda said: json.dumps(said, separators=(",", ":")).encode()
+    ),
+    address=st.sampled_from(["192.0.2.1", "192.0.2.2"]),
+    browser=st.sampled_from(_BROWSERS),
+    received=st.just(NOW_MS),
+)
+
+
+class Both:
+    """Two paths with the same keys, ledger and clock: one as it runs, one by columns alone."""
+
+    def __init__(self) -> None:
+        self.now = NOW_MS / 1000
+        self.keys = Keyring.memory(lambda: self.now)
+        self.ledger = Ledger.memory(self.keys)
+        self.rows, self.columns = self._path(), self._path()
+
+    def _path(self) -> Path:
+        enrich = Enrich(_SITES, look, AGENTS, hosting=True)
+        return Path(_SITES, enrich, Packs(_SITES), self.ledger, self.keys, limits=Ingest())
+
+    def agree(self, waiting: list[Request]) -> None:
+        record, answers = self.rows.run(waiting)
+        parsed = parse(waiting, self.columns.parsing)
+        assert _said(record, answers) == _said(self.columns.keep(parsed), parsed.answers)
+        assert self.rows.enrich.redacted == self.columns.enrich.redacted
+
+
+def _said(record: Record, answers: list[Answer]) -> tuple[Counter[str], Counts, list[Answer]]:
+    return Counter(map(repr, record.batch.to_pylist())), record.counts, answers
+
+
+@given(st.lists(st.lists(_SENT, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_rows_agree_with_columns(batches: list[list[Request]]) -> None:
+    both = Both()
+    for waiting in batches:
+        both.agree(waiting)
+
+
+@given(gathered, gathered)
+def test_whatever_is_sent(first: list[Request], then: list[Request]) -> None:
+    both = Both()
+    both.agree(first)
+    both.agree(then)
+
+
+def _of(who: dict[str, Any], kind: str = "page_view", browser: Browser = _BROWSERS[0]) -> Request:
+    said = {"site": "market", "type": kind, "url": "/a", "consent": {"measurement": True}} | who
+    return Request("beacon", "POST", b"", _text(said), "192.0.2.2", browser, NOW_MS)
+
+
+_USER, _DEVICE, _NOBODY = _of({"user_id": "u1"}), _of({"device_id": "d1"}), _of({"consent": None})
+_STEP = st.one_of(
+    st.lists(st.sampled_from([_USER, _DEVICE, _NOBODY]), min_size=1, max_size=2),
+    st.builds(
+        lambda who, choice: ("put", who, choice), st.sampled_from([("user", "u1"), ("device", "d1")]), _CHOICE
+    ),
+    st.builds(lambda who: ("erase", who), st.sampled_from([("user", "u1"), ("device", "d1")])),
+    st.builds(lambda by: ("clock", by), st.sampled_from([-3 * 86_400, 3600, 86_400, 3 * 86_400])),
+)
+
+
+def _take(both: Both, step: Any) -> None:
+    if isinstance(step, list):
+        both.agree(step)
+    elif step[0] == "clock":
+        both.now += step[1]
+    elif step[0] == "put":
+        both.ledger.put("market", *step[1], step[2], "test", NOW_MS)
+    else:
+        both.ledger.erase("market", *step[1], "test", NOW_MS)
+
+
+@given(st.lists(_STEP, min_size=2, max_size=8))
+def test_nothing_is_remembered_that_holds_no_longer(steps: list[Any]) -> None:
+    """A choice, an erasure, a new day and a clock that steps back rule the very next event."""
+    both = Both()
+    for step in [[_USER, _DEVICE, _NOBODY], *steps, [_USER, _DEVICE, _NOBODY]]:
+        _take(both, step)
+
+
+def test_a_program_is_not_remembered_as_a_person() -> None:
+    both = Both()
+    both.agree([_USER, _of({"user_id": "u1"}, browser=_BROWSERS[3]), _of({}, browser=_BROWSERS[4])])
+
+
+def test_an_origin_is_asked_for_each_browser() -> None:
+    both = Both()
+    both.agree([_of({}, browser=_BROWSERS[1]), _of({}, browser=_BROWSERS[2]), _of({}, "ad_click")])
+
+
+def test_good_requests_are_not_left_to_the_columns() -> None:
+    said = {"site": "market", "type": "page_view", "url": "/a", "id": "1", "consent": {"measurement": True}}
+    request = Request("beacon", "POST", b"", _text(said), "192.0.2.2", _BROWSERS[0], NOW_MS)
+    both = Both()
+    assert None not in both.rows.live.run([request] * 3).answers
+    assert both.rows.live.run([request]).events.n == 1
+
+
+def test_names_are_counted_as_a_good_body_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many or too few, and every body of the batch would be read twice."""
+    everything = {
+        "site": "market", "type": "event", "url": "/a", "id": "1", "time": NOW_MS, "referrer": "x",
+        "title": "T", "name": "bid", "user_id": "u", "device_id": "d", "consent": {"measurement": True},
+        "props": {"plan": "pro"}, "ad": {"slot": "top"}, "duration": 1, "scroll": 2, "value": 3,
+    }  # fmt: skip
+    monkeypatch.setattr(keys, "_doubled", lambda body: pytest.fail("looked at closely"))
+    both = Both()
+    waiting = [_of({}), _of(everything), _of({name: everything[name] for name in list(everything)[:9]})]
+    assert None not in both.rows.live.run(waiting).answers
+
+
+def test_every_text_belongs_to_the_sender_or_to_the_event() -> None:
+    assert set(WHAT) < set(TEXTS)
