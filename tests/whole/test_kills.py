@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 
 from ingest.log.segment import SegmentLog
 from tests.warehouse.sample import NOON, Event, found, record
+from tests.whole.running import ENVIRON
 from throng import balance
 from warehouse.query import unlock
 from warehouse.settings import Warehouse
 
 SETTINGS = Warehouse(min_group=1)
-KILLS = 12
+KILLS = 9
 
 
 class Reader(threading.Thread):
@@ -86,6 +87,7 @@ def test_jobs_killed_at_any_moment(tmp_path: Path) -> None:
     jobs = subprocess.Popen(
         [sys.executable, "-m", "tests.whole.jobs_apart"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=ENVIRON,
     )  # fmt: skip
 
     def run(name: str, seconds: float | None) -> int:
