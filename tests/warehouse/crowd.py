@@ -1,0 +1,184 @@
+"""A crowd's events as a person would list them, and every report of them as the real job releases it."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
+from consent_filter.fields import EVENT
+from consent_filter.ledger import Ledger
+from consent_filter.purpose import Purpose
+from consent_filter.site import local
+from warehouse import facts
+from warehouse import report as reports
+from warehouse.build import build
+from warehouse.lake import TABLES, Lake
+from warehouse.recent import Recent
+from warehouse.relations import Bucket, Days, History, offer_withdrawn
+from warehouse.report import Report
+from warehouse.settings import Warehouse
+
+Row = Mapping[str, Any]
+
+#: What a row of `facts.csv` has where it says nothing: noon (UTC) of a Tuesday, one allowed page view of `/`.
+#: An advert's event is allowed for advert measurement instead. All columns that aren't here are null.
+DEFAULTS: dict[str, Any] = {
+    "site": "market",
+    "time": "2026-09-01 12:00",
+    "type": "page_view",
+    "protocol": "beacon",
+    "person": 1,
+    "treatment": "identified",
+    "policy": "workallies-2024/1",
+    "path": "/",
+    "country": "DE",
+}
+#: Counted and not stored: the reason and its detail. Columns of `facts.csv`, not of facts.
+NOT_STORED = ("reason", "detail")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def person(number: int) -> int:
+    """The pseudonym of a number: over all of 64 bits, as a keyed hash is, so that all buckets get some."""
+    return (number * 0x9E37_79B9_7F4A_7C15) % (1 << 64)
+
+
+def read(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows and settings of a `facts.csv`.
+
+    Lines at its head: `# why the case exists`, and `#: ` with TOML: `zone` (UTC unless said), `withdrawn`
+    (numbers of persons), or fields of `[warehouse]`; `min_group` is 1 unless said. A `person` is a number,
+    or `1-12` for the same event of each of twelve. `time` is UTC.
+    """
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("# "), f"{file}: its first line says why the case exists"
+    said = tomllib.loads("\n".join(line.removeprefix("#:") for line in lines if line.startswith("#:")))
+    rows = []
+    for row in csv.DictReader(line for line in lines if line.strip() and not line.startswith("#")):
+        first, _, last = (row.pop("person", None) or "1").partition("-")
+        for number in range(int(first), int(last or first) + 1):
+            rows.append({name: value for name, value in row.items() if value} | {"person": number})
+    return rows, said
+
+
+def events(rows: Iterable[Row], zone: str = "UTC") -> pa.RecordBatch:
+    """Rows that were stored, as EVENT."""
+    whole = [_whole(row, zone) for row in rows if "reason" not in row]
+    return pa.record_batch(
+        [pa.array([row.get(field.name) for row in whole], field.type) for field in EVENT], schema=EVENT
+    )
+
+
+def _whole(row: Row, zone: str) -> dict[str, Any]:
+    adverts = str(row.get("type", "")).startswith("ad_")
+    purposes = Purpose.AD_MEASUREMENT if adverts else Purpose.MEASUREMENT
+    full = DEFAULTS | {"purposes": int(purposes)} | dict(row)
+    numbers = ("event_id", "purposes", "duration_ms", "scroll")
+    full |= {name: int(full[name]) for name in numbers if full.get(name) is not None}
+    at = milliseconds(full["time"])
+    days, offsets = local(full.get("zone", zone), np.array([at], np.int64))
+    full |= {"time": at, "received": at, "day": int(days[0]), "offset_min": int(offsets[0])}
+    return full | {"person": person(int(full["person"]))}
+
+
+def milliseconds(time: str | int) -> int:
+    """UTC milliseconds of `2026-09-01 12:00` or `2026-09-01 12:00:00`; a number is one already."""
+    if isinstance(time, int):
+        return time
+    return round((datetime.fromisoformat(time).replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
+
+
+def counts(rows: Iterable[Row], zone: str = "UTC") -> Counts:
+    """What the collector counts of rows, stored and not."""
+    found: Counts = Counter()
+    for row in rows:
+        full = _whole(row, zone)
+        where = full["site"], full["day"], full["protocol"], full["country"]
+        found[Key(*where, RECEIVED, "", "")] += 1
+        if "reason" in row:
+            found[Key(*where, REFUSED, row["reason"], row.get("detail", ""))] += 1
+        else:
+            found[Key(*where, STORED, "", "")] += 1
+    return found
+
+
+def lay(data: Path, rows: Sequence[Row], zone: str = "UTC") -> None:
+    """Put rows into the lake of a data folder, as one stretch of the log is folded."""
+    lake = Lake.open(data, write=True)
+    assert lake is not None
+    try:
+        room, prefix = lake.room()
+        written = facts.fold([events(rows, zone)], counts(rows, zone), Recent(), room, prefix)
+        lake.commit([Path(file) for file in written.files], {}, written.counts, written.rows)
+    finally:
+        lake.close()
+
+
+def withdraw(data: Path, numbers: Iterable[int]) -> None:
+    """Say in the ledger of a data folder that these persons have withdrawn, and nobody else."""
+    Ledger.open(data / "ledger.sqlite").close()
+    signed = np.array([person(number) for number in numbers], np.uint64).view(np.int64).tolist()
+    with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("DELETE FROM withdrawn")
+        ledger.executemany("INSERT INTO withdrawn VALUES (?, 0)", [(one,) for one in signed])
+
+
+class Crowd:
+    """Rows in memory, to be released again and again. `rows` may be in any order."""
+
+    def __init__(self, rows: Sequence[Row], zone: str = "UTC") -> None:
+        self._connection = duckdb.connect(config={"threads": 1})
+        table = pa.Table.from_batches([events(rows, zone)])
+        columns = ", ".join(f"{name} {kind}" for name, kind in TABLES["received"].items())
+        self._connection.execute(f"CREATE TABLE balance_of ({columns})")
+        for key, n in counts(rows, zone).items():
+            day = date(1970, 1, 1) + timedelta(days=key.day)
+            values = [key.site, day, *key[2:], n]
+            self._connection.execute("INSERT INTO balance_of VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self._connection.register("incoming", table)
+        self._connection.execute("CREATE TABLE facts_of AS FROM incoming")
+        self._connection.unregister("incoming")
+        found = self._connection.execute(
+            "SELECT DISTINCT day FROM facts_of UNION SELECT day FROM balance_of"
+        ).fetchall()
+        self._days = sorted(day for (day,) in found)
+
+    def release(
+        self,
+        settings: Warehouse,
+        *,
+        of: int = 1,
+        withdrawn: Iterable[int] = (),
+        held: bool = True,
+        chosen: Iterable[Report] | None = None,
+    ) -> dict[str, pa.Table]:
+        """Every report, of people in so many buckets. `held`: facts are small enough to be copied once."""
+        con, buckets = self._connection, [Bucket(number, of) for number in range(of)]
+        offer_withdrawn(con, np.array([person(number) for number in withdrawn], np.uint64))
+        wanted = list(reports.load().values() if chosen is None else chosen)
+        rows, many = 0 if held else 1 << 40, settings.max_cells
+        days = Days(con, "facts_of", "balance_of", self._days, rows=rows, many=many)
+        daily = [one for one in wanted if one.grain == "day"]
+        found = {one.name: made.table for one, made in build(con, days, daily, settings, buckets)}
+        whole = [one for one in wanted if one.grain == "all"]
+        if whole:
+            history = History(
+                con, "facts_of", "balance_of", found["traffic_day"], buckets, min_group=settings.min_group
+            )
+            found |= {one.name: made.table for one, made in build(con, history, whole, settings, buckets)}
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
