@@ -1,0 +1,171 @@
+"""The pages in a real browser, on a telephone and on a desk: nothing hangs over, and all can be read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+
+from dashboards.app import create
+from dashboards.settings import Dashboards
+from tests.warehouse.tables import fill
+from tests.whole.running import free_ports, until
+from throng.demo import site
+from throng.demo.market import FREELANCERS, PROJECTS
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import publish
+
+pytestmark = pytest.mark.needs("chromium")
+
+PAGES = [
+    "/",
+    "/?period=day",
+    "/report/pages",
+    "/report/refused",
+    "/sql?q=FROM+pages",
+    "/sql?q=DROP+x",
+    "/about",
+]
+MARKET = [
+    "/", "/projects", f"/project/{PROJECTS[0].number}", f"/u/{FREELANCERS[0].name}", "/sign-up",
+    "/post-a-project", "/messages", "/privacy", "/u/nobody",
+]  # fmt: skip
+#: Elements of a page that reach beyond it, except within what scrolls by itself.
+HANGING = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const box = e.getBoundingClientRect()
+  if (box.width === 0 || box.right <= innerWidth + 1) return false
+  for (let p = e.parentElement; p; p = p.parentElement)
+    if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(p).overflowX)) return false
+  return true
+}).map(e => e.outerHTML.slice(0, 120))"""
+#: Text whose colour is too near to what is behind it (WCAG 2.2 AA, 1.4.3).
+FAINT = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true})
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1)
+    return [...canvas.getImageData(0, 0, 1, 1).data]
+  }
+  const light = c => c.slice(0, 3).map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0)
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const style = getComputedStyle(e), colour = rgba(style.backgroundColor)
+      if (style.backgroundImage !== 'none') return null
+      if (colour[3] > 250) return colour
+    }
+    return rgba('Canvas')
+  }
+  const found = []
+  for (const e of document.querySelectorAll('body *:not(svg *)')) {
+    const words = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+    if (!words || !e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue
+    const style = getComputedStyle(e), back = behind(e)
+    if (!back || e.closest('.unseen, .skip, option')) continue
+    const a = light(rgba(style.color)), b = light(back)
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05)
+    const large = parseFloat(style.fontSize) >= 24
+    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 100)}`)
+  }
+  return found
+}"""
+
+#: Whether the element that has the focus shows it; a tab does so on its label.
+RING = """() => {
+  const e = document.activeElement, shown = e.matches('input[type=radio]') ? e.nextElementSibling : e
+  return [e, shown].some(x => getComputedStyle(x).outlineStyle !== 'none')
+}"""
+
+
+class _Quiet(uvicorn.Server):
+    def capture_signals(self) -> Any:  # in a thread: signals are the test runner's
+        return nullcontext()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses of the dashboards and of the demo's market."""
+    data, port = tmp_path_factory.mktemp("screens"), free_ports()
+    fill(data, days=40, sites=("market", "blog"))
+    store = Store.open(data)
+    publish(data, Warehouse(), store)
+    store.close()
+    apps: dict[str, ASGIApp] = {
+        "pages": create(data, Dashboards(), Warehouse(), generated=True),
+        "empty": create(data / "nothing", Dashboards(), Warehouse()),
+        "market": site.create("http://127.0.0.1:9"),
+    }
+    servers = [
+        _Quiet(uvicorn.Config(app, port=port + n, log_level="error", ws="none"))
+        for n, app in enumerate(apps.values())
+    ]
+    threads = [threading.Thread(target=server.run) for server in servers]
+    for thread in threads:
+        thread.start()
+    until(lambda: all(server.started for server in servers))
+    yield {name: f"http://127.0.0.1:{port + n}" for n, name in enumerate(apps)}
+    for server in servers:
+        server.should_exit = True
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        one = play.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield one
+        one.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_hangs_over_and_all_can_be_read(
+    width: int, served: dict[str, str], chromium: Any, tmp_path: Path
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page, asked, wrong = context.new_page(), list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
+    names = [("pages", path) for path in PAGES] + [("empty", "/")] + [("market", path) for path in MARKET]
+    for name, path in names:
+        page.goto(served[name] + path)
+        page.screenshot(path=tmp_path / f"{name}{path.replace('/', '_')[:20]}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(HANGING) == [], path
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(FAINT) == [], (path, scheme)
+    context.close()
+    assert wrong == []
+    assert {url.split("/")[2] for url in asked} <= {"127.0.0.1:9", *(url[7:] for url in served.values())}
+
+
+def test_all_can_be_reached_by_keyboard(served: dict[str, str], chromium: Any) -> None:
+    """Each stop of the tab key can be seen, and the tabs of a card answer to the arrows."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(served["pages"])
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break  # once around
+        seen.add(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
+        ring = page.evaluate(RING)
+        assert ring, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    assert len(seen) > 40
+    page.focus("#card2-1")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "card2-2"
+    assert page.get_by_role("heading", name="Entry pages").count() == 1
+    context.close()
