@@ -42,7 +42,9 @@ def test_a_clock_that_steps_back(tmp_path: Path) -> None:
             one = sent({"id": f"e{number}", "device_id": f"d{who}", "consent": {"measurement": True}})
             one.received = round(now * 1000)
             requests.append(one)
-        record, answers = way.run([*requests, requests[0]])  # the last is a retry
+        retry = sent({"id": "e1", "device_id": "d0", "consent": {"measurement": True}})
+        retry.received = round(now * 1000)
+        record, answers = way.run([*requests, retry])  # of an event that an earlier run has folded
         retried += 1
         assert [answer.status for answer in answers] == [202] * 5
         ledger.flush()
