@@ -60,6 +60,11 @@ class Events(Struct):
             numbers[name] = np.ascontiguousarray(plain.fill_null(absent).to_numpy(), kind)
         return cls(batch.num_rows, pa.array(words, _STRING), places, numbers)
 
+    def take(self, rows: NDArray[np.intp]) -> Events:
+        """Some of the events, in the given order; all words stay."""
+        numbers = {name: whole[rows] for name, whole in self.numbers.items()}
+        return Events(len(rows), self.words, self.places[:, rows], numbers)
+
     def batch(self) -> pa.RecordBatch:
         """The same as EVENT."""
         columns = {name: _column(name, self.numbers[name]) for name in NUMBERS}

@@ -40,7 +40,7 @@ def _balance(data: Path) -> tuple[int, dict[str, Any]]:
             counts[key] += n
         parts.append(record.events)
     log.close()
-    for key, n in facts.sift([join(parts).batch()], counts, seen).counts.items():
+    for key, n in facts.sift(join(parts), counts, seen).counts.items():
         if key.outcome != REFUSED:
             found[key.outcome] += n
         elif n:

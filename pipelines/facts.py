@@ -180,4 +180,4 @@ def fold(stretch: Stretch, seen: Recent, room: Room) -> facts.Written:
         parts.append(record.events)
     log.close()
     name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
-    return facts.fold([join(parts).batch()], counts, seen, room.folder, name)
+    return facts.fold(join(parts), counts, seen, room.folder, name)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from consent_filter.counts import REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
+from consent_filter.events import ABSENT, Events
 from consent_filter.fields import EVENT
 from warehouse.recent import Ids, Recent
 
@@ -56,43 +57,41 @@ class Written(Struct):
 
 
 class Sifted(Struct):
-    """Events that are not retries, and the counts with the retries moved from stored to refused."""
+    """Which events are not retries; the counts with the retries moved from stored to refused; ids kept."""
 
-    table: pa.Table
+    fresh: NDArray[np.intp]
     counts: Counts
     ids: Ids
     duplicates: int
 
 
-def sift(batches: Iterable[pa.RecordBatch], counts: Counts, seen: Recent) -> Sifted:
+def sift(events: Events, counts: Counts, seen: Recent) -> Sifted:
     """Take retries out: of two events with one id the first stays, whoever they are said to be of."""
-    table = pa.Table.from_batches(list(batches), schema=EVENT).combine_chunks()
-    fresh, ids = _fresh(table["event_id"], seen)
+    fresh, ids = _fresh(events.numbers["event_id"], seen)
     counts = Counts(counts)
     if not fresh.all():
-        _move(counts, table.filter(pa.array(~fresh)))
-        table = table.filter(pa.array(fresh))
-    return Sifted(table, counts, ids, int((~fresh).sum()))
+        _move(counts, pa.Table.from_batches([events.take(np.flatnonzero(~fresh)).batch()]))
+    rows = np.flatnonzero(fresh)
+    return Sifted(rows, counts, ids, events.n - len(rows))
 
 
-def fold(batches: Iterable[pa.RecordBatch], counts: Counts, seen: Recent, folder: Path, name: str) -> Written:
+def fold(events: Events, counts: Counts, seen: Recent, folder: Path, name: str) -> Written:
     """Write the events that are not retries. Raises Broken where rows and counts don't agree."""
-    sifted = sift(batches, counts, seen)
-    read = sifted.table.num_rows + sifted.duplicates
+    sifted = sift(events, counts, seen)
     counted = sum(n for key, n in counts.items() if key.outcome == STORED)
-    if counted != read:
-        raise Broken(f"the log counts {counted} events as stored and holds {read}")
+    if counted != events.n:
+        raise Broken(f"the log counts {counted} events as stored and holds {events.n}")
     files, rows = [], {}
-    if sifted.table.num_rows:
-        table, days = _sorted(sifted.table)
+    if len(sifted.fresh):
+        table, days = _sorted(events, sifted.fresh)
         rows = _tally(table)
         for k, (start, stop) in enumerate(pairwise([0, *_cuts(days), len(days)])):
             file = folder / f"{name}-{k}.parquet"
             write(table.slice(start, stop - start), file)
             files.append(str(file))
-    if sum(rows.values()) + sifted.duplicates != read:
-        raise Broken(f"read {read} events, wrote {sum(rows.values())}, {sifted.duplicates} retries")
-    return Written(files, rows, sifted.counts, sifted.ids, read, sifted.duplicates)
+    if sum(rows.values()) + sifted.duplicates != events.n:
+        raise Broken(f"read {events.n} events, wrote {sum(rows.values())}, {sifted.duplicates} retries")
+    return Written(files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates)
 
 
 def _cuts(days: NDArray[np.int32]) -> list[int]:
@@ -111,14 +110,14 @@ def _tally(table: pa.Table) -> dict[tuple[str, int], int]:
     return dict(zip(zip(sites, days, strict=True), n, strict=True))
 
 
-def _fresh(column: pa.ChunkedArray, seen: Recent) -> tuple[NDArray[np.bool_], Ids]:
+def _fresh(column: NDArray[np.uint64], seen: Recent) -> tuple[NDArray[np.bool_], Ids]:
     """Which rows are the first with their id; and those ids, sorted. Rows without an id are always fresh."""
-    fresh = np.ones(len(column), np.bool_)
-    have = column.is_valid().to_numpy()
-    distinct, first = np.unique(column.drop_null().to_numpy(), return_index=True)
+    have = column != np.uint64(ABSENT["event_id"])
+    distinct, first = np.unique(column[have], return_index=True)
     new = ~seen.among(distinct)
-    keep = np.zeros(len(column) - column.null_count, np.bool_)
+    keep = np.zeros(int(have.sum()), np.bool_)
     keep[first[new]] = True
+    fresh = np.ones(len(column), np.bool_)
     fresh[have] = keep
     return fresh, distinct[new]
 
@@ -132,12 +131,11 @@ def _move(counts: Counts, retries: pa.Table) -> None:
         counts[Key(*where, REFUSED, "duplicate", "retry")] += row["count_all"]
 
 
-def _sorted(table: pa.Table) -> tuple[pa.Table, NDArray[np.int32]]:
-    days = table["day"].cast(pa.int32()).to_numpy()
-    person = table["person"].to_numpy()
-    time = table["time"].cast(pa.int64()).to_numpy()
+def _sorted(events: Events, rows: NDArray[np.intp]) -> tuple[pa.Table, NDArray[np.int32]]:
+    """These events by (day, person, time). Sorted before they become columns: a text is then moved once."""
+    days, person, time = (events.numbers[name][rows] for name in ("day", "person", "time"))
     order = np.lexsort((time, person, days))
-    return table.take(pa.array(order)), days[order]
+    return pa.Table.from_batches([events.take(rows[order]).batch()]), days[order]
 
 
 def write(table: pa.Table, file: Path) -> None:

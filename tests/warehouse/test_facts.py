@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from consent_filter.counts import Counts
 from consent_filter.errors import Broken
+from consent_filter.events import join
 from tests.warehouse.sample import DAY, Event, record
 from warehouse import facts
 from warehouse.recent import Recent
@@ -32,13 +33,14 @@ def test_first_of_an_id_stays_and_the_sum_too(batches: list[list[Event]], seen: 
     for one in batches:
         counts.update(record(one).counts)
     known = Recent(np.array(sorted(seen), np.uint64))
-    sifted = facts.sift([record(one).batch for one in batches], counts, known)
+    events = join([record(one).events for one in batches])
+    sifted = facts.sift(events, counts, known)
     kept, had = [], set(seen)
     for event in (event for one in batches for event in one):
         if event.id is None or event.id not in had:
             kept.append(event.person)
             had.add(event.id if event.id is not None else -1)
-    assert sifted.table["person"].to_pylist() == kept
+    assert events.numbers["person"][sifted.fresh].tolist() == kept
     assert sifted.ids.tolist() == sorted(had - seen - {-1})
     by = dict.fromkeys(("received", "stored", "refused"), 0)
     for key, n in sifted.counts.items():
@@ -52,7 +54,7 @@ def test_first_of_an_id_stays_and_the_sum_too(batches: list[list[Event]], seen: 
 
 def fold(events: list[Event], folder: Path) -> facts.Written:
     one = record(events)
-    return facts.fold([one.batch], one.counts, Recent(), folder, "x")
+    return facts.fold(one.events, one.counts, Recent(), folder, "x")
 
 
 def test_files_are_sorted_by_day_person_time(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_ids_are_compared_whole(tmp_path: Path) -> None:
 def test_rows_that_nobody_counted_are_not_written(tmp_path: Path) -> None:
     one = record([Event(1, 2)])
     with pytest.raises(Broken, match="counts 0"):
-        facts.fold([one.batch], Counts(), Recent(), tmp_path, "x")
+        facts.fold(one.events, Counts(), Recent(), tmp_path, "x")
     assert not list(tmp_path.iterdir())
 
 

@@ -22,7 +22,7 @@ def commit(data: Path, events: list[Event], position: int, refused: int = 0) -> 
     assert lake is not None
     folder, prefix = lake.room()
     one = record(events, refused)
-    written = facts.fold([one.batch], one.counts, Recent(), folder, prefix)
+    written = facts.fold(one.events, one.counts, Recent(), folder, prefix)
     number = lake.commit(
         [Path(f) for f in written.files], {"collector": position}, written.counts, written.rows
     )

@@ -1,0 +1,35 @@
+"""`make bench`: every benchmark in turn, one JSON object a line on standard output.
+
+    python -m benchmarks [NAME…] [--small]
+
+A benchmark is a module here with a `main`, and a name in this list. One that can't run says so on standard
+error, and the others go on.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+ALL = ("path", "consent", "collector", "kills", "facts", "reports", "sizes")
+#: What `--small` gives instead of the full size, as arguments of the module.
+SMALL = {"kills": ["5"], "facts": ["200000"], "reports": ["500000"]}
+
+
+def main(arguments: list[str]) -> int:
+    """Run each in a process of its own: what one leaves in memory is nothing to the next."""
+    small = "--small" in arguments
+    names = [name for name in arguments if not name.startswith("-")] or list(ALL)
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(ALL)}", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in names:
+        size = SMALL.get(name, []) if small else []
+        failed |= subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *size], check=False).returncode
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
