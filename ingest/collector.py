@@ -103,7 +103,8 @@ def create(
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        return JSONResponse(error.body(), error.status)
+        later = {"retry-after": "2"} if error.status == 503 else None
+        return JSONResponse(error.body(), error.status, headers=later)
 
     app = Starlette(
         routes=[
