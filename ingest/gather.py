@@ -99,6 +99,7 @@ class Gather:
             counts = Counts(record.counts)
             counts.update(extra)
             record = Record(record.events, counts)
+        self._metrics.waiting, self._metrics.redacted = len(requests), self._path.enrich.redacted
         begun = time.perf_counter()
         future = self._loop.run_in_executor(self._thread, self._store, record)
         future.add_done_callback(lambda done: self._done(done, record, answers, tells, extra, begun))
@@ -135,7 +136,7 @@ class Gather:
             self._counts.update(extra)
             for tell in tells:
                 tell(UNWRITABLE)
-        self._metrics.unwritable = not stored
+        self._metrics.unwritable, self._metrics.waiting = not stored, len(self._requests)
         self._busy = False
         if self._requests or (self._counts and stored):
             self._arrange()

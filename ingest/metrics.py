@@ -35,7 +35,8 @@ class Metrics:
         self.events: Counter[tuple[str, str]] = Counter()
         self.responses: Counter[int] = Counter()
         self.commits = Histogram()
-        self.waiting = 0
+        #: Requests in the commit that is under way or waiting for the next; secrets redacted from addresses.
+        self.waiting = self.redacted = 0
         self.unwritable = False
 
     def add(self, counts: Counts) -> None:
@@ -54,6 +55,7 @@ class Metrics:
         lines.append("# TYPE throng_responses_total counter")
         lines += [f'throng_responses_total{{status="{s}"}} {n}' for s, n in sorted(self.responses.items())]
         lines += self.commits.lines("throng_commit_seconds")
+        lines += ["# TYPE throng_redacted_total counter", f"throng_redacted_total {self.redacted}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]
         lines += ["# TYPE throng_log_writable gauge", f"throng_log_writable {int(not self.unwritable)}"]
         return "\n".join(lines) + "\n"

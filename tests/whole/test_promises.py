@@ -75,6 +75,8 @@ def test_nothing_that_was_planted_is_in_any_byte(tmp_path: Path) -> None:
         assert connection.getresponse().status == 200
         connection.close()
         page = running.get("/metrics")[1]
+        assert b"\nthrong_redacted_total " in page
+        assert b"\nthrong_redacted_total 0\n" not in page
         throng(data, "facts")
         throng(data, "reports")
         throng(data, "publish")
