@@ -10,9 +10,10 @@ the two together.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 from sys import intern
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ _NO_ID = np.uint64(ABSENT["event_id"]).tobytes()
 _NOBODY = b"\0" * 8
 #: Senders remembered at once: about a kilobyte each.
 _REMEMBERED = 20_000
+#: Seconds after which everybody is forgotten: a visit's length, and no longer.
+_KEPT = 1800.0
 
 
 class Sender(Struct, frozen=True, eq=False, gc=False):
@@ -67,20 +70,28 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
 class Senders:
     """What is known of senders. `fresh` before each batch: nothing is remembered that may hold no longer."""
 
-    def __init__(self, laws: Laws, ledger: Ledger, keys: Keyring, packs: Mapping[str, Pack]) -> None:
-        self._laws, self._ledger, self.keys, self._packs = laws, ledger, keys, packs
+    def __init__(
+        self,
+        laws: Laws,
+        ledger: Ledger,
+        keys: Keyring,
+        packs: Mapping[str, Pack],
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._laws, self._ledger, self.keys, self._packs, self._now = laws, ledger, keys, packs, now
+        self._since = now()
         self.known: dict[Any, Sender] = {}
         self._counted: dict[Key, Key] = {}
         self._versions = (0, 0)
 
     def fresh(self) -> None:
-        """Forget everybody when anybody has said anything, or a key has changed."""
+        """Forget everybody when anybody has said anything, a key has changed, or it is time."""
         self.keys.roll()
-        versions = self._ledger.version, self.keys.version
-        if versions != self._versions or len(self.known) >= _REMEMBERED:
+        versions, now = (self._ledger.version, self.keys.version), self._now()
+        if versions != self._versions or len(self.known) >= _REMEMBERED or now - self._since > _KEPT:
             self.known.clear()
             self._counted.clear()
-            self._versions = versions
+            self._versions, self._since = versions, now
 
     def robot(self, site: str, day: int, protocol: str, country: str, why: str) -> Sender:
         """A program, which is nobody: no choice is asked for, and no pseudonym made."""

@@ -194,5 +194,20 @@ def test_names_are_counted_as_a_good_body_has_them(monkeypatch: pytest.MonkeyPat
     assert None not in both.rows.live.run(waiting).answers
 
 
+def test_nobody_is_remembered_for_longer_than_a_visit() -> None:
+    clock = [0.0]
+    both = Both()
+    senders = both.rows.live._senders
+    senders._now = lambda: clock[0]
+    senders._since = 0.0
+    both.agree([_USER, _NOBODY])
+    clock[0] = 1800.0
+    senders.fresh()
+    assert len(senders.known) == 2
+    clock[0] = 1801.0
+    senders.fresh()
+    assert not senders.known
+
+
 def test_every_text_belongs_to_the_sender_or_to_the_event() -> None:
     assert set(WHAT) < set(TEXTS)
