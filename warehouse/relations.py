@@ -40,15 +40,14 @@ _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 
 class Bucket(NamedTuple):
-    """One of `of` equal ranges of persons (a power of two). A person is in the same one always."""
+    """One of `of` equal ranges of persons, whatever their number. A person is in the same one always."""
 
     number: int = 0
     of: int = 1
 
     @property
     def where(self) -> str:
-        width = (1 << 64) // self.of
-        first, last = self.number * width, (self.number + 1) * width - 1
+        first, last = (self.number << 64) // self.of, (self.number + 1 << 64) // self.of - 1
         return "true" if self.of == 1 else f"person BETWEEN {first}::UBIGINT AND {last}::UBIGINT"
 
 

@@ -75,13 +75,14 @@ def read(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 def events(rows: Iterable[Row], zone: str = "UTC") -> pa.RecordBatch:
     """Rows that were stored, as EVENT."""
-    whole = [_whole(row, zone) for row in rows if "reason" not in row]
+    full = [whole(row, zone) for row in rows if "reason" not in row]
     return pa.record_batch(
-        [pa.array([row.get(field.name) for row in whole], field.type) for field in EVENT], schema=EVENT
+        [pa.array([row.get(field.name) for row in full], field.type) for field in EVENT], schema=EVENT
     )
 
 
-def _whole(row: Row, zone: str) -> dict[str, Any]:
+def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
+    """A row with all that it doesn't say; `time` in UTC milliseconds, `day` in days since 1970."""
     adverts = str(row.get("type", "")).startswith("ad_")
     purposes = Purpose.AD_MEASUREMENT if adverts else Purpose.MEASUREMENT
     full = DEFAULTS | {"purposes": int(purposes)} | dict(row)
@@ -104,8 +105,8 @@ def counts(rows: Iterable[Row], zone: str = "UTC") -> Counts:
     """What the collector counts of rows, stored and not."""
     found: Counts = Counter()
     for row in rows:
-        full = _whole(row, zone)
-        where = full["site"], full["day"], full["protocol"], full["country"]
+        full = whole(row, zone)
+        where = full["site"], full["day"], full["protocol"], full["country"] or "ZZ"
         found[Key(*where, RECEIVED, "", "")] += 1
         if "reason" in row:
             found[Key(*where, REFUSED, row["reason"], row.get("detail", ""))] += 1

@@ -1,0 +1,282 @@
+"""Every report counted and released again, slowly and by hand: what the fast way must agree with.
+
+Cells are `{keys: {person: sums}}`, all people in plain sets. Nothing here is shared with the warehouse but
+the headers of the reports.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from hashlib import md5
+from typing import Any
+
+from warehouse import report as reports
+from warehouse.report import OTHER, Report
+from warehouse.settings import Warehouse
+
+Fact = Mapping[str, Any]
+Keys = tuple[Any, ...]
+Cells = dict[Keys, dict[Any, list[int]]]
+Rows = list[tuple[Any, ...]]
+
+_SOURCE = ("referrer_group", "referrer_host", "utm_source", "utm_medium", "utm_campaign")
+
+
+def release(facts: Sequence[Fact], received: Sequence[Fact], settings: Warehouse) -> dict[str, Rows]:
+    """Every report. `facts`: rows that were stored, of nobody who has withdrawn. `received`: all of them."""
+    found = {}
+    for name, report in sorted(reports.load().items(), key=lambda one: one[1].grain == "all"):
+        if report.grain == "day":
+            cells = _daily(report, facts, received)
+        else:
+            cells = _overall(report, facts, {row[:2] for row in found["traffic_day"]}, settings.min_group)
+        found[name] = hidden(report, limited(report, cells, settings), settings)
+    return found
+
+
+def _add(cells: Cells, keys: Keys, person: Any, sums: Iterable[int]) -> None:
+    old = cells.setdefault(keys, {}).get(person)
+    cells[keys][person] = [a + b for a, b in zip(old, sums, strict=True)] if old else list(sums)
+
+
+def _views(fact: Fact) -> list[int]:
+    return [int(fact["type"] == "page_view"), 1]
+
+
+#: report → the word for each of its keys (besides site and day) where a fact has none
+_PROFILES = {
+    "browsers": {"browser": "(unknown)", "os": "(unknown)"},
+    "consent_mix": {"basis": "(none)", "signal": "none", "country": "ZZ"},
+    "countries": {"country": "ZZ"},
+    "devices": {"device": "other"},
+}
+#: report → what it is of a visit: the keys besides site and day, and the sums
+_VISITS: dict[str, Callable[[Fact], tuple[Keys, list[int]]]] = {
+    "campaigns": lambda v: (
+        tuple(v[key] or "(none)" for key in ("utm_source", "utm_medium", "utm_campaign")),
+        [1, v["views"]],
+    ),
+    "entry_pages": lambda v: ((v["entry"] or "(none)",), [1, v["bounced"]]),
+    "exit_pages": lambda v: ((v["leave"] or "(none)",), [1]),
+    "sessions": lambda v: ((), [1, v["bounced"], v["duration_ms"], v["views"]]),
+    "sources": lambda v: (
+        (v["referrer_group"] or "direct", v["referrer_host"] or "(none)"),
+        [1, v["views"]],
+    ),
+    "traffic_day": lambda v: ((), [0, 1, 0]),
+}
+
+
+def _daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Cells:
+    name, cells = report.name, Cells()
+    if not report.people:
+        for number, fact in enumerate(received):
+            stored = "reason" not in fact
+            if name == "balance":
+                _add(cells, (fact["site"], fact["day"]), number, [1, int(stored), int(not stored)])
+            elif not stored:
+                words = ("site", "day", "protocol", "country", "reason", "detail")
+                _add(cells, tuple(fact[word] or "ZZ" for word in words), number, [1])
+        return cells
+    facts = [fact for fact in facts if fact["purposes"] & report.bit]
+    if name in _VISITS:
+        for visit in _visits(facts):
+            rest, sums = _VISITS[name](visit)
+            _add(cells, (visit["site"], visit["day"], *rest), visit["person"], sums)
+    for fact in facts:
+        kind, at = fact["type"], (fact["site"], fact["day"])
+        add = lambda sums, *rest: _add(cells, (*at, *rest), fact["person"], sums)  # noqa: B023, E731
+        if name == "traffic_day":
+            views, one = _views(fact)
+            add([views, 0, one])
+        elif name in _PROFILES:
+            add(_views(fact), *(fact.get(key) or word for key, word in _PROFILES[name].items()))
+        elif name == "traffic_hour":
+            add(_views(fact), (fact["time"] + fact["offset_min"] * 60_000) // 3_600_000 % 24)
+        elif name == "custom_events" and kind != "page_view":
+            add([1], kind, fact.get("name") or "(none)")
+        elif name == "pages" and kind in ("page_view", "engagement"):
+            asked = kind == "engagement"
+            long = (fact.get("duration_ms") or 0) if asked else 0
+            deep = fact.get("scroll") if asked else None
+            sums = [int(not asked), long, deep or 0, int(deep is not None)]
+            add(sums, fact.get("path") or "(none)")
+        elif name == "adverts" and kind.startswith("ad_"):
+            sums = [int(kind == one) for one in ("ad_impression", "ad_viewable", "ad_click")]
+            add(sums, *(fact.get(key) or "(none)" for key in ("ad_slot", "ad_campaign", "ad_creative")))
+    return cells
+
+
+def _visits(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+    by = defaultdict(list)
+    for fact in facts:
+        by[fact["site"], fact["day"], fact["person"]].append(fact)
+    visits: list[list[Fact]] = []
+    tie = lambda fact: [(fact.get(word) is None, fact.get(word) or "") for word in ("path", *_SOURCE)]  # noqa: E731
+    for mine in by.values():
+        before = None
+        # A path or a source is looked at where it is a page view's only.
+        for fact in sorted(
+            mine, key=lambda f: (f["time"], f["type"], tie(f) if f["type"] == "page_view" else [])
+        ):
+            if before is None or fact["time"] - before > 30 * 60 * 1000:
+                visits.append([])
+            visits[-1].append(fact)
+            before = fact["time"]
+    found = []
+    for visit in visits:
+        pages = [fact for fact in visit if fact["type"] == "page_view"]
+        if pages:
+            did = any(fact["type"] in ("click", "event") for fact in visit)
+            found.append(
+                {name: pages[0].get(name) for name in ("site", "day", "person", *_SOURCE)}
+                | {
+                    "views": len(pages),
+                    "bounced": int(len(pages) == 1 and not did),
+                    "duration_ms": visit[-1]["time"] - visit[0]["time"],
+                    "entry": pages[0].get("path"),
+                    "leave": pages[-1].get("path"),
+                }
+            )
+    return found
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _overall(report: Report, facts: Sequence[Fact], published: set[Any], least: int) -> Cells:
+    cells = Cells()
+    kept = [f for f in facts if f["purposes"] & report.bit and (f["site"], f["day"]) in published]
+    days: dict[tuple[str, date, int], list[int]] = {}
+    known: set[tuple[str, date, int]] = set()
+    for fact in kept:
+        at = fact["site"], fact["day"], fact["person"]
+        days[at] = [a + b for a, b in zip(days.get(at, [0, 0]), _views(fact), strict=True)]
+        if fact["treatment"] == "identified":
+            known.add(at)
+    first: dict[tuple[str, int], date] = {}
+    for site, day, person in sorted(known, reverse=True):
+        first[site, person] = day
+    newcomers = defaultdict(set)
+    for (site, person), day in first.items():
+        newcomers[site, day].add(person)
+    if report.name == "funnel":
+        return _funnel(kept)
+    for (site, day, person), sums in days.items():
+        if report.name == "growth":
+            for period, begins in (("week", _monday(day)), ("month", day.replace(day=1))):
+                _add(cells, (site, period, begins), (person, day), sums)
+        elif report.name == "new_returning":
+            kind = "new" if first.get((site, person)) == day else "returning"
+            _add(cells, (site, day, kind if (site, day, person) in known else "unknown"), person, sums)
+        elif (site, person) in first and len(newcomers[site, first[site, person]]) >= least:
+            week = _monday(first[site, person])
+            _add(cells, (site, week, (_monday(day) - week).days // 7), person, sums[1:])
+    return cells
+
+
+def _funnel(facts: Sequence[Fact]) -> Cells:
+    cells = Cells()
+    by = defaultdict(list)
+    for fact in facts:
+        if fact["type"] == "event":
+            by[fact["site"], _monday(fact["day"]), fact["person"]].append((fact["time"], fact.get("name")))
+    for (site, week, person), did in by.items():
+        since = 0
+        for step, name in enumerate(("sign_up", "post_project", "bid_placed", "hired"), 1):
+            times = [time for time, done in did if done == name and time >= since]
+            if not times:
+                break
+            since = min(times)
+            _add(cells, (site, week, step, name), person, [len(times)])
+    return cells
+
+
+def limited(report: Report, cells: Cells, settings: Warehouse) -> Cells:
+    """Nobody in more than `max_cells` rows of a group, nobody adding more than the most to a number."""
+    if not report.people:
+        return cells
+    if report.fold and report.grain == "day":
+        mine: dict[tuple[Keys, Any], list[Keys]] = defaultdict(list)
+        for keys, people in cells.items():
+            for person in people:
+                mine[_part(report, keys, report.within), person].append(keys)
+        moved = Cells()
+        for (_, person), of in mine.items():
+            rest = [[dict(zip(report.keys, keys, strict=True))[key] for key in report.rest] for keys in of]
+            order = sorted(
+                zip(rest, of, strict=True),
+                key=lambda one: (md5("/".join(one[0]).encode()).hexdigest(), one[0]),
+            )
+            for place, (_, keys) in enumerate(order):
+                into = keys if place < settings.max_cells else _other(report, keys, 0)
+                _add(moved, into, person, cells[keys][person])
+        cells = moved
+    most = [settings.most(name) for name in report.sums]
+    return {
+        keys: {
+            person: [min(n, m) for n, m in zip(sums, most, strict=True)] for person, sums in people.items()
+        }
+        for keys, people in cells.items()
+    }
+
+
+def _part(report: Report, keys: Keys, names: Sequence[str]) -> Keys:
+    named = dict(zip(report.keys, keys, strict=True))
+    return tuple(named[name] for name in names)
+
+
+def _other(report: Report, keys: Keys, level: int) -> Keys:
+    """The row that a row is folded into, of the part that it is in at that level."""
+    kept = report.levels[level]
+    return tuple(key if name in kept else OTHER for name, key in zip(report.keys, keys, strict=True))
+
+
+def hidden(report: Report, cells: Cells, settings: Warehouse) -> Rows:
+    """The rows that may be seen, and those that stand for the others."""
+    k, left, folded = settings.min_group, dict(cells), defaultdict(list)
+    if report.nested or not report.rest:
+        left = {keys: people for keys, people in cells.items() if len(people) >= k}
+    for level in range(1, len(report.levels)) if not report.nested else ():
+        parts: dict[Keys, dict[Keys, set[Any]]] = defaultdict(lambda: defaultdict(set))
+        for keys, people in left.items():
+            node = _part(report, keys, report.levels[level])
+            parts[_part(report, keys, report.levels[level - 1])][node] |= people.keys()
+        for nodes in parts.values():
+            out = {n for n, who in nodes.items() if len(who) < k or (report.fold and n[-1] == OTHER)}
+            rest = sorted(nodes.keys() - out, key=lambda node: (len(nodes[node]), node))
+            if out and len(set().union(*(nodes[node] for node in out))) < k:
+                out |= set(rest[:1])
+            for keys in [keys for keys in left if _part(report, keys, report.levels[level]) in out]:
+                folded[_other(report, keys, level - 1)].append(left.pop(keys))
+    table = [_row(report, keys, [people]) for keys, people in left.items()]
+    for keys, several in folded.items() if report.fold else ():
+        if len(set().union(*several)) >= k:
+            table.append(_row(report, keys, several))
+    return _apart(report, sorted(table), k) if report.nested else sorted(table)
+
+
+def _row(report: Report, keys: Keys, several: Sequence[Mapping[Any, list[int]]]) -> tuple[Any, ...]:
+    people = [len(set().union(*several))] if report.people else []
+    every = [sums for one in several for sums in one.values()]
+    return (*keys, *people, *(sum(column) for column in zip(*every, strict=True)))
+
+
+def _apart(report: Report, table: Rows, k: int) -> Rows:
+    """Of rows that contain each other those whose difference is nobody, or a group."""
+    kept: Rows = []
+    around: dict[Keys, int] = {}
+    place = len(report.keys)
+    for row in sorted(
+        table, key=lambda row: tuple(row[report.keys.index(k)] for k in (*report.within, *report.rest))
+    ):
+        group = _part(report, row[:place], report.within)
+        less = around.get(group, row[place]) - row[place]
+        if less == 0 or less >= k:
+            kept.append(row)
+            if group not in around or report.nested == "previous":
+                around[group] = row[place]
+    return sorted(kept)
