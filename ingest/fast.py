@@ -114,8 +114,8 @@ class EventProtocol(HttpToolsProtocol):
         self.seen = self.loop.time()
         self.refused = ""
         self.head: dict[bytes, bytes] = {}
-        # Bytes read since the request began, while its headers are not complete.
-        self.heading, self.size = False, 0
+        # Bytes of the last read, and of those after it that the headers of the request have needed.
+        self.heading, self.read, self.size = False, 0, 0
         if len(self.connections) > self.collecting.settings.max_connections:
             transport.close()
 
@@ -125,7 +125,8 @@ class EventProtocol(HttpToolsProtocol):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self.size += len(data)
+        self.read = len(data)
+        self.size += self.read
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -157,8 +158,10 @@ class EventProtocol(HttpToolsProtocol):
         path, _, query = self.url.partition(b"?")
         self.route = _ROUTES.get(path)
         method, head = self.parser.get_method(), self.head
-        if len(head) > 20 and sum(map(len, (*head, *head.values()))) > _MOST_HEADERS:
-            self.refused = "too_large"
+        if self.size or self.read > _MOST_HEADERS:  # else they cannot be too many
+            size = len(self.url) + sum(map(len, (*head, *head.values())))
+            if size > _MOST_HEADERS:
+                self.refused = "too_large"
         self.expect_100_continue = head.get(b"expect", b"").lower() == b"100-continue"
         if self.route is None or method == b"OPTIONS" or method == b"HEAD":
             self.route = None
