@@ -170,6 +170,10 @@ class EventProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._end("malformed")  # an event pipelined behind a page: nobody does that
             return
+        length = head.get(b"content-length", b"0")
+        if len(length) > 12 or int(length) > self.collecting.settings.max_body:
+            self._end("too_large")  # at once: whoever waits for an answer before sending gets one
+            return
         self.method, self.query, self.body = method.decode(), query, b""
         if self.method not in self.route[0]:
             self.refused = self.refused or "method"
@@ -278,7 +282,9 @@ class EventProtocol(HttpToolsProtocol):
         )
 
     def _end(self, code: str) -> None:
+        """Refuse the request that is being read, and let go of the client."""
         self._count(code)
+        self.route = None
         self.transport.write(packed(ANSWERS[code], True))
         self.transport.close()
 
