@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
+from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from consent_filter.ledger import Ledger
 from consent_filter.purpose import Purpose
@@ -121,7 +122,7 @@ def lay(data: Path, rows: Sequence[Row], zone: str = "UTC") -> None:
     assert lake is not None
     try:
         room, prefix = lake.room()
-        written = facts.fold([events(rows, zone)], counts(rows, zone), Recent(), room, prefix)
+        written = facts.fold(Events.of(events(rows, zone)), counts(rows, zone), Recent(), room, prefix)
         lake.commit([Path(file) for file in written.files], {}, written.counts, written.rows)
     finally:
         lake.close()
