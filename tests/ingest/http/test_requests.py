@@ -25,6 +25,7 @@ def _raw(body: str) -> bytes:
 #: name, request, status, code of the error; every one is received once and refused once as invalid.
 BAD = [
     ("too large, declared", request(BIG), 413, "too_large"),
+    ("too large, said before it is sent", request(GOOD, length=10**9), 413, "too_large"),
     ("too large, in chunks", request(chunked(BIG), CHUNKED), 413, "too_large"),
     ("gzip bomb", request(gzip.compress(BOMB), GZIP), 413, "too_large"),
     ("deflate bomb", request(zlib.compress(BOMB), DEFLATE), 413, "too_large"),
