@@ -6,8 +6,8 @@ Offered to reports by day (`Days`):
   visits     see `sessions.py`
 Offered to reports over all days (`History`), of published days only, for measurement only:
   days       (site, day, person): identified, views, events
-  firsts     (site, person): `first` day of identified people, and whether it was that of a `grouped` many
-  steps      (site, day, person): name and time of each named custom event
+  firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
+  steps      (site, day, person): name and time of each custom event that a group did on that day
 To both: `received`, the counts of the balance, which are about nobody.
 """
 
@@ -167,8 +167,9 @@ class History:
     """Facts of all published days, for reports over all days.
 
     A day that `traffic_day` doesn't publish is left out: else a week less its published days would be the
-    day that was hidden. `firsts.grouped` is false where fewer people than a group came first on a day: a
-    cohort that held them, less the new people of its published days, would be them.
+    day that was hidden. `firsts.grouped` is true where `new_returning` publishes the new people of a day: a
+    cohort that held others, less the new people of its published days, would be those; they, or who is
+    hidden with them, may be few. Likewise `steps` has no event that fewer than a group did on a day.
     """
 
     def __init__(
@@ -183,27 +184,44 @@ class History:
     ) -> None:
         self._con, self._facts, self._received, self._least = connection, facts, received, min_group
         hold(connection, "published", published.select(["site", "day"]))
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE beginnings (site VARCHAR, first DATE, people BIGINT)"
-        )
+        for name in ("kinds", "done"):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} (site VARCHAR, day DATE, name VARCHAR, people BIGINT)"
+            )
         self._at: Bucket | None = None
         for bucket in buckets:
             self._load(bucket)
-            connection.execute("INSERT INTO beginnings SELECT site, first, count(*) FROM begun GROUP BY ALL")
+            connection.execute(
+                "INSERT INTO kinds SELECT d.site, d.day, CASE WHEN NOT identified THEN 'unknown'"
+                " WHEN d.day = first THEN 'new' ELSE 'returning' END AS name, count(*)"
+                " FROM days d LEFT JOIN begun USING (site, person) GROUP BY ALL"
+            )
+            connection.execute(
+                "INSERT INTO done SELECT site, day, name, count(DISTINCT person) FROM named GROUP BY ALL"
+            )
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `days`, `firsts`, `steps` and `received` of a bucket."""
         if bucket != self._at:
             self._load(bucket)
-        self._con.execute(
-            "CREATE OR REPLACE TEMP TABLE firsts AS SELECT f.*, b.grouped FROM begun f JOIN"
-            f" (SELECT site, first, sum(people) >= {self._least:d} AS grouped FROM beginnings"
-            " GROUP BY ALL) b USING (site, first)"
+        k = f"{self._least:d}"
+        # What is hidden with a kind of too few is the next smallest kind, by name where they are equal.
+        run, k = self._con.execute, f"{self._least:d}"
+        run(
+            "CREATE OR REPLACE TEMP TABLE firsts AS SELECT f.*, coalesce(grouped, false) AS grouped"
+            " FROM begun f LEFT JOIN (SELECT site, day AS first,"
+            f" max(people) FILTER (name = 'new') AS fresh, fresh >= {k} AND"
+            f" (coalesce(sum(people) FILTER (people < {k}), {k}) >= {k}"
+            f" OR fresh > min(people) FILTER (people >= {k} AND name <> 'new')) AS grouped"
+            " FROM (SELECT site, day, name, sum(people) AS people FROM kinds GROUP BY ALL) GROUP BY ALL)"
+            " USING (site, first)"
+        )
+        run(
+            "CREATE OR REPLACE TEMP VIEW steps AS SELECT * FROM named SEMI JOIN (SELECT site, day, name"
+            f" FROM done GROUP BY ALL HAVING sum(people) >= {k}) USING (site, day, name)"
         )
         once = "true" if bucket.number == 0 else "false"
-        self._con.execute(
-            f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}"
-        )
+        run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
 
     def _load(self, bucket: Bucket) -> None:
         run, self._at = self._con.execute, bucket
@@ -221,7 +239,7 @@ class History:
             " WHERE identified GROUP BY ALL"
         )
         run(
-            "CREATE OR REPLACE TEMP VIEW steps AS SELECT site, day, person, name, time FROM"
+            "CREATE OR REPLACE TEMP VIEW named AS SELECT site, day, person, name, time FROM"
             f" {kept} AND type = 'event' AND name IS NOT NULL"
         )
 

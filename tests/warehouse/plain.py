@@ -7,7 +7,7 @@ the headers of the reports.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import date, timedelta
 from hashlib import md5
 from typing import Any
@@ -29,9 +29,11 @@ def release(facts: Sequence[Fact], received: Sequence[Fact], settings: Warehouse
     found = {}
     for name, report in sorted(reports.load().items(), key=lambda one: one[1].grain == "all"):
         if report.grain == "day":
-            cells = _daily(report, facts, received)
+            cells = daily(report, facts, received)
         else:
-            cells = _overall(report, facts, {row[:2] for row in found["traffic_day"]}, settings.min_group)
+            published = {row[:2] for row in found["traffic_day"]}
+            new = {row[:2] for row in found.get("new_returning", ()) if row[2] == "new"}
+            cells = overall(report, facts, published, new, settings.min_group)
         found[name] = hidden(report, limited(report, cells, settings), settings)
     return found
 
@@ -69,7 +71,8 @@ _VISITS: dict[str, Callable[[Fact], tuple[Keys, list[int]]]] = {
 }
 
 
-def _daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Cells:
+def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Cells:
+    """What each person adds to each row of a report by day; of one about requests, each request."""
     name, cells = report.name, Cells()
     if not report.people:
         for number, fact in enumerate(received):
@@ -143,11 +146,19 @@ def _visits(facts: Sequence[Fact]) -> list[dict[str, Any]]:
     return found
 
 
-def _monday(day: date) -> date:
+def monday(day: date) -> date:
+    """The day that a day's week begins on."""
     return day - timedelta(days=day.weekday())
 
 
-def _overall(report: Report, facts: Sequence[Fact], published: set[Any], least: int) -> Cells:
+def overall(
+    report: Report, facts: Sequence[Fact], published: Set[Any], new: Set[Any] = frozenset(), least: int = 1
+) -> Cells:
+    """The same of a report over all days.
+
+    `published`: (site, day) that may be counted. `new`: those whose new people are published. `least`: people
+    who have done the same on a day, for it to be a step.
+    """
     cells = Cells()
     kept = [f for f in facts if f["purposes"] & report.bit and (f["site"], f["day"]) in published]
     days: dict[tuple[str, date, int], list[int]] = {}
@@ -160,30 +171,30 @@ def _overall(report: Report, facts: Sequence[Fact], published: set[Any], least: 
     first: dict[tuple[str, int], date] = {}
     for site, day, person in sorted(known, reverse=True):
         first[site, person] = day
-    newcomers = defaultdict(set)
-    for (site, person), day in first.items():
-        newcomers[site, day].add(person)
     if report.name == "funnel":
-        return _funnel(kept)
+        return _funnel(kept, least)
     for (site, day, person), sums in days.items():
         if report.name == "growth":
-            for period, begins in (("week", _monday(day)), ("month", day.replace(day=1))):
+            for period, begins in (("week", monday(day)), ("month", day.replace(day=1))):
                 _add(cells, (site, period, begins), (person, day), sums)
         elif report.name == "new_returning":
             kind = "new" if first.get((site, person)) == day else "returning"
             _add(cells, (site, day, kind if (site, day, person) in known else "unknown"), person, sums)
-        elif (site, person) in first and len(newcomers[site, first[site, person]]) >= least:
-            week = _monday(first[site, person])
-            _add(cells, (site, week, (_monday(day) - week).days // 7), person, sums[1:])
+        elif (site, first.get((site, person))) in new:
+            week = monday(first[site, person])
+            _add(cells, (site, week, (monday(day) - week).days // 7), person, sums[1:])
     return cells
 
 
-def _funnel(facts: Sequence[Fact]) -> Cells:
+def _funnel(facts: Sequence[Fact], least: int) -> Cells:
     cells = Cells()
-    by = defaultdict(list)
+    by, did_so = defaultdict(list), defaultdict(set)
     for fact in facts:
         if fact["type"] == "event":
-            by[fact["site"], _monday(fact["day"]), fact["person"]].append((fact["time"], fact.get("name")))
+            did_so[fact["site"], fact["day"], fact.get("name")].add(fact["person"])
+    for fact in facts:
+        if len(did_so[fact["site"], fact["day"], fact.get("name")]) >= least and fact["type"] == "event":
+            by[fact["site"], monday(fact["day"]), fact["person"]].append((fact["time"], fact.get("name")))
     for (site, week, person), did in by.items():
         since = 0
         for step, name in enumerate(("sign_up", "post_project", "bid_placed", "hired"), 1):

@@ -1,6 +1,6 @@
 /*
 title = "From sign-up to hire"
-doc = "Of each week (Monday to Sunday), people who signed up, of these those who then posted a project, of these those who then had a bid, and then hired; all within the week. Someone without an identifier can only be followed within a day."
+doc = "Of each week (Monday to Sunday), people who signed up, of these those who then posted a project, of these those who then had a bid, and then hired; all within the week. Someone without an identifier can only be followed within a day. What too few did on a day is not counted."
 owner = "product"
 purpose = "measurement"
 keys = ["site", "week", "step", "name"]

@@ -1,6 +1,6 @@
 /*
 title = "Weekly retention"
-doc = "Of the people first seen in a week (Monday to Sunday), who allowed an identifier: how many came again so many weeks later. Week 0 is all of them. First days with too few new people are left out."
+doc = "Of the people first seen in a week (Monday to Sunday), who allowed an identifier: how many came again so many weeks later. Week 0 is all of them. Those first seen on a day whose new people are not published are left out."
 owner = "product"
 purpose = "measurement"
 keys = ["site", "cohort_week", "week_offset"]
