@@ -8,7 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from warehouse import report as reports
 from warehouse.build import build
 from warehouse.lake import TABLES, Lake
 from warehouse.recent import Recent
-from warehouse.relations import Bucket, Days, History, offer_withdrawn
+from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 
@@ -142,16 +142,11 @@ class Crowd:
 
     def __init__(self, rows: Sequence[Row], zone: str = "UTC") -> None:
         self._connection = duckdb.connect(config={"threads": 1})
-        table = pa.Table.from_batches([events(rows, zone)])
-        columns = ", ".join(f"{name} {kind}" for name, kind in TABLES["received"].items())
-        self._connection.execute(f"CREATE TABLE balance_of ({columns})")
-        for key, n in counts(rows, zone).items():
-            day = date(1970, 1, 1) + timedelta(days=key.day)
-            values = [key.site, day, *key[2:], n]
-            self._connection.execute("INSERT INTO balance_of VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        self._connection.register("incoming", table)
-        self._connection.execute("CREATE TABLE facts_of AS FROM incoming")
-        self._connection.unregister("incoming")
+        keys = [(*key, n) for key, n in counts(rows, zone).items()]
+        received = pa.table(dict(zip(TABLES["received"], zip(*keys, strict=True), strict=True)))
+        received = received.set_column(1, "day", received["day"].cast(pa.int32()).cast(pa.date32()))
+        hold(self._connection, "balance_of", received)
+        hold(self._connection, "facts_of", pa.Table.from_batches([events(rows, zone)]))
         found = self._connection.execute(
             "SELECT DISTINCT day FROM facts_of UNION SELECT day FROM balance_of"
         ).fetchall()
