@@ -1,0 +1,167 @@
+"""The reports job on its real runner: however facts came and in whatever runs, the tables are the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import reports as job
+from tests.warehouse.crowd import Row, lay, withdraw
+from tests.warehouse.test_release_attacks import market
+from warehouse import report as reports
+from warehouse.lake import Lake
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+
+HOW = Warehouse(min_group=4)
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def tables(data: Path) -> Tables:
+    """All that was released, sorted."""
+    store = Store.open(data)
+    found = {
+        name: store.connection.execute(f"FROM {name} ORDER BY ALL").fetchall() for name in store.versions()
+    }
+    store.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    """Two sites, on some days of two weeks."""
+    return [row for row in market(1) if row["site"] in ("site-0", "site-1")]
+
+
+@pytest.fixture(scope="module")
+def once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """What one run makes of one commit."""
+    data = tmp_path_factory.mktemp("once")
+    lay(data, rows)
+    made = job.run(data, HOW)
+    found = tables(data)
+    assert sorted(made.changed) == sorted(found) == sorted(reports.load())
+    assert all(found.values())
+    return found
+
+
+def parts(rows: Sequence[Row], n: int, seed: int) -> Iterator[list[Row]]:
+    """The rows in any order, in so many parts."""
+    mixed = list(rows)
+    random.Random(seed).shuffle(mixed)
+    for k in range(n):
+        yield mixed[k::n]
+
+
+def test_runs_between_commits_do_not_show(rows: list[Row], once: Tables, tmp_path: Path) -> None:
+    """Nor does a loop in which reports over all days rest, or a number of buckets."""
+    for k, part in enumerate(parts(rows, 2, 7)):
+        lay(tmp_path, part)
+        job.run(tmp_path, HOW, live=True, buckets=[1, 3][k])
+    job.run(tmp_path, HOW)
+    assert tables(tmp_path) == once
+    assert job.run(tmp_path, HOW).changed == [] == job.run(tmp_path, HOW, force=True, buckets=2).changed
+
+
+def test_commits_in_any_order_of_days_make_the_same(rows: list[Row], once: Tables, tmp_path: Path) -> None:
+    """A day that is not touched is not made anew, though it is of a week or a cohort that is."""
+    late = sorted(rows, key=lambda row: -row["time"])
+    for part in (late[:400], late[400:]):
+        lay(tmp_path, part)
+        made = job.run(tmp_path, HOW)
+        assert made.days == len({row["time"] // 86_400_000 for row in part})
+    assert tables(tmp_path) == once
+    assert job.run(tmp_path, HOW).days == 0
+
+
+def test_who_withdraws_leaves_all_tables_as_if_never_there(
+    rows: list[Row], once: Tables, tmp_path: Path
+) -> None:
+    """Also the days that no commit touches; and who comes back is there again."""
+    gone = sorted({row["person"] for row in rows})[::3]
+    lay(tmp_path / "all", rows)
+    job.run(tmp_path / "all", HOW)
+    withdraw(tmp_path / "all", gone)
+    assert job.run(tmp_path / "all", HOW).days > 0
+    lay(tmp_path / "rest", [row for row in rows if row["person"] not in gone])
+    job.run(tmp_path / "rest", HOW)
+    with_them, without = tables(tmp_path / "all"), tables(tmp_path / "rest")
+    for name, one in reports.load().items():
+        if one.people:
+            assert with_them[name] == without[name] != once[name], name
+        else:
+            assert with_them[name] == once[name], "what was received has been received"
+    withdraw(tmp_path / "all", [])
+    job.run(tmp_path / "all", HOW)
+    assert tables(tmp_path / "all") == once
+
+
+def test_another_least_group_makes_everything_anew(rows: list[Row], once: Tables, tmp_path: Path) -> None:
+    lay(tmp_path, rows)
+    job.run(tmp_path, Warehouse(min_group=9))
+    assert tables(tmp_path)["pages"] != once["pages"]
+    assert all(row[3] >= 9 for row in tables(tmp_path)["pages"])
+    assert job.run(tmp_path, HOW, live=True).waiting is False
+    assert tables(tmp_path) == once
+
+
+def test_reports_over_all_days_rest_and_are_not_forgotten(
+    rows: list[Row], once: Tables, tmp_path: Path
+) -> None:
+    first, second = parts(rows, 2, 3)
+    lay(tmp_path, first)
+    patient = Warehouse(min_group=4, idle_share=300)
+    job.run(tmp_path, patient, live=True)
+    before = tables(tmp_path)
+    lay(tmp_path, second)
+    made = job.run(tmp_path, patient, live=True)
+    assert made.waiting
+    now = tables(tmp_path)
+    for name, one in reports.load().items():
+        assert now[name] == (once if one.grain == "day" else before)[name], name
+    assert before["growth"] != once["growth"]
+    assert job.run(tmp_path, patient, live=True).waiting
+    assert not job.run(tmp_path, patient).waiting
+    assert tables(tmp_path) == once
+
+
+def test_nothing_is_made_where_there_is_nothing(tmp_path: Path) -> None:
+    assert job.run(tmp_path, HOW) == job.Made()
+    lake = Lake.open(tmp_path, write=True)
+    assert lake is not None
+    lake.close()
+    job.run(tmp_path, HOW)
+    assert not any(tables(tmp_path).values())
+
+
+def test_what_a_killed_run_left_is_not_taken(rows: list[Row], once: Tables, tmp_path: Path) -> None:
+    lay(tmp_path, rows)
+    left = tmp_path / "released" / "making"
+    left.mkdir(parents=True)
+    (left / "pages@2026-09-01.parquet").write_bytes(b"half a file")
+    job.run(tmp_path, HOW)
+    assert tables(tmp_path) == once
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "days", "of"),
+    [
+        ({date(2026, 9, 1): 5}, 10, [1], [1]),
+        ({date(2026, 9, 1): 5, date(2026, 9, 2): 5, date(2026, 9, 3): 1}, 10, [2, 1], [1, 1]),
+        ({date(2026, 9, 1): 11, date(2026, 9, 2): 41}, 10, [1, 1], [2, 8]),
+        ({date(2026, 9, 1): 10_000}, 10, [1], [64]),
+    ],
+)
+def test_days_are_grouped_and_large_ones_cut(
+    rows: dict[date, int], most: int, days: list[int], of: list[int]
+) -> None:
+    works = job.elements(Path("data"), Path("room"), rows, HOW, most=most)
+    assert [day for work in works for day in work.days] == sorted(rows)
+    assert [len(work.days) for work in works] == days
+    assert [work.of for work in works] == of
