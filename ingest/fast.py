@@ -183,7 +183,7 @@ class EventProtocol(HttpToolsProtocol):
     def _page(self) -> None:
         """Whatever takes no events is the application's."""
         if self.refused or self.slots:
-            self._end("too_large")
+            self._end(self.refused or "malformed")
             return
         url, expect = self.url, self.expect_100_continue
         super().on_message_begin()
