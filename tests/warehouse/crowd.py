@@ -142,9 +142,15 @@ class Crowd:
 
     def __init__(self, rows: Sequence[Row], zone: str = "UTC") -> None:
         self._connection = duckdb.connect(config={"threads": 1})
+        kinds = {"day": pa.int32(), "n": pa.int64()}
         keys = [(*key, n) for key, n in counts(rows, zone).items()]
-        received = pa.table(dict(zip(TABLES["received"], zip(*keys, strict=True), strict=True)))
-        received = received.set_column(1, "day", received["day"].cast(pa.int32()).cast(pa.date32()))
+        received = pa.table(
+            {
+                name: pa.array([key[place] for key in keys], kinds.get(name, pa.string()))
+                for place, name in enumerate(TABLES["received"])
+            }
+        )
+        received = received.set_column(1, "day", received["day"].cast(pa.date32()))
         hold(self._connection, "balance_of", received)
         hold(self._connection, "facts_of", pa.Table.from_batches([events(rows, zone)]))
         found = self._connection.execute(
