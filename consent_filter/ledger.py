@@ -18,13 +18,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter import chain
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
 from consent_filter.pseudonym import Keyring, hashes
@@ -41,14 +41,7 @@ CREATE TABLE IF NOT EXISTS choice (
   since INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS withdrawn (person INTEGER PRIMARY KEY, since INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS chain (
-  seq INTEGER PRIMARY KEY, commitment BLOB NOT NULL, link BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS content (
-  seq INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce BLOB NOT NULL, text TEXT NOT NULL
-);
 """
-_FIRST = b"\0" * 32
 _SALT = 16
 #: Keyed hashes of ids seen lately; a visitor sends several events.
 _REMEMBERED = 50_000
@@ -64,10 +57,6 @@ class Entry(NamedTuple):
     grant: int
     deny: int
     since: int
-
-
-def _hash(*parts: bytes) -> bytes:
-    return blake2b(b"".join(parts), digest_size=32).digest()
 
 
 class Ledger:
@@ -110,14 +99,14 @@ class Ledger:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA secure_delete=ON")
-        database.executescript(_TABLES)
+        database.executescript(_TABLES + chain.TABLES)
         return cls(database, keys, False)
 
     @classmethod
     def memory(cls, keys: Keyring | None = None) -> Ledger:
         """A ledger that is kept nowhere."""
         database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        database.executescript(_TABLES)
+        database.executescript(_TABLES + chain.TABLES)
         return cls(database, keys, False)
 
     def _load(self) -> None:
@@ -282,8 +271,8 @@ class Ledger:
                     "DELETE FROM salt WHERE seq = ?", (int.from_bytes(salt[_SALT:], "big"),)
                 )
             if word.erased:
-                self._database.execute("DELETE FROM content WHERE key = ?", (key,))
-            self._link(key, json.dumps(text))
+                chain.forget(self._database, key)
+            chain.add(self._database, key, json.dumps(text))
         self._words[key], self._since[key] = word, now
         with self._noting:
             for purpose in gone:
@@ -295,33 +284,9 @@ class Ledger:
             # checkpoint does it.
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    # The chain.
-
-    def _link(self, key: bytes, text: str) -> None:
-        last = self._database.execute("SELECT seq, link FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, link = last or (0, _FIRST)
-        nonce = secrets.token_bytes(16)
-        commitment = _hash(nonce, key, text.encode())
-        self._database.execute(
-            "INSERT INTO chain VALUES (?, ?, ?)", (seq + 1, commitment, _hash(link, commitment))
-        )
-        self._database.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (seq + 1, key, nonce, text))
-
     def verify(self) -> bool:
         """Whether no link was changed, and every content that is still there is what was committed to."""
-        link, expected = _FIRST, 1
-        rows = self._database.execute(
-            "SELECT seq, commitment, link, key, nonce, text FROM chain LEFT JOIN content USING (seq)"
-            " ORDER BY seq"
-        )
-        for seq, commitment, said, key, nonce, text in rows:
-            link = _hash(link, commitment)
-            if seq != expected or link != said:
-                return False
-            if nonce is not None and _hash(nonce, key, text.encode()) != commitment:
-                return False
-            expected += 1
-        return True
+        return chain.verify(self._database)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

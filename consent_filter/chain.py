@@ -1,0 +1,55 @@
+"""The ledger's chain: each record a commitment (a salted hash), linked to all before it.
+
+The contents can be deleted, and the chain still verifies: what is gone leaves its commitment.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from hashlib import blake2b
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS chain (
+  seq INTEGER PRIMARY KEY, commitment BLOB NOT NULL, link BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS content (
+  seq INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce BLOB NOT NULL, text TEXT NOT NULL
+);
+"""
+_FIRST = b"\0" * 32
+
+
+def _hash(*parts: bytes) -> bytes:
+    return blake2b(b"".join(parts), digest_size=32).digest()
+
+
+def add(database: sqlite3.Connection, key: bytes, text: str) -> None:
+    """One more record, about whom `key` stands for. Part of the caller's transaction."""
+    last = database.execute("SELECT seq, link FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, link = last or (0, _FIRST)
+    nonce = secrets.token_bytes(16)
+    commitment = _hash(nonce, key, text.encode())
+    database.execute("INSERT INTO chain VALUES (?, ?, ?)", (seq + 1, commitment, _hash(link, commitment)))
+    database.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (seq + 1, key, nonce, text))
+
+
+def forget(database: sqlite3.Connection, key: bytes) -> None:
+    """Delete the contents about one person; their commitments stay. Part of the caller's transaction."""
+    database.execute("DELETE FROM content WHERE key = ?", (key,))
+
+
+def verify(database: sqlite3.Connection) -> bool:
+    """Whether no link was changed, and every content that is still there is what was committed to."""
+    link, expected = _FIRST, 1
+    rows = database.execute(
+        "SELECT seq, commitment, link, key, nonce, text FROM chain LEFT JOIN content USING (seq) ORDER BY seq"
+    )
+    for seq, commitment, said, key, nonce, text in rows:
+        link = _hash(link, commitment)
+        if seq != expected or link != said:
+            return False
+        if nonce is not None and _hash(nonce, key, text.encode()) != commitment:
+            return False
+        expected += 1
+    return True
