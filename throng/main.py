@@ -33,10 +33,25 @@ Ask:
   throng balance                   received = stored + refused, by reason
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
+  throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
 
 Everything is in one data folder (--data, or THRONG_DATA, else ./throng-data).
 Settings are in its throng.toml; docs/settings.md explains each.
 Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
+"""
+
+#: What `throng decode` reads: one name a decoder in `throng/decode.py`.
+KINDS = ("tcf",)
+DECODE = """\
+  tcf   TC strings of the IAB's Transparency and Consent Framework, version 2
+        (cookie euconsent-v2, parameter gdpr_consent)
+
+Fields have the names of the IAB's own library. Vendors are ranges of ids: [[1, 3], [7, 7]] is 1, 2, 3 and 7.
+A line that cannot be read gives {"error": "reason"}: empty, too_long, macro (a template that was not
+filled in), characters, length, truncated, trailing, version, no_core, …
+Every line gets one, in order, so that `paste strings.txt answers.txt` fits. Nothing is stored.
+
+  throng decode tcf < strings.txt | jq -r '.error // "fine"' | sort | uniq -c
 """
 
 
@@ -85,6 +100,12 @@ def parser() -> argparse.ArgumentParser:
     command(
         "explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each"
     )
+    one = command(
+        "decode",
+        "a consent string a line on standard input → its fields, or why it cannot be read, a JSON line each",
+        epilog=DECODE,
+    )
+    one.add_argument("kind", choices=KINDS, help="what the strings are")
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
@@ -112,6 +133,7 @@ _WHERE = {
     "balance": "throng.balance",
     "query": "throng.query",
     "explain": "throng.explain",
+    "decode": "throng.decode",
     "status": "throng.status",
     "check": "throng.check",
     "part": "throng.parts",
