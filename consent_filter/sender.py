@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from itertools import chain
-from sys import intern
 from time import monotonic
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from msgspec import Struct
 
 from consent_filter.apply import NOT, kind, pseudonym
@@ -30,6 +27,7 @@ from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Place
 from consent_filter.signals import SIGNALS
+from consent_filter.words import Words
 
 #: Columns of text that are the same for all events of a sender, and those that each event has.
 _WHO = (
@@ -43,11 +41,14 @@ WHAT = (
 _WIDTH = len(_WHO) + len(WHAT)
 _ORDER = [(*_WHO, *WHAT).index(name) for name in TEXTS]
 _NUMBERS = ("duration_ms", "scroll", "value")
-_ROW = np.dtype(list(NUMBERS.items()))
+#: A row as it is laid down: its numbers, then the numbers of its words.
+_ROW = np.dtype([*NUMBERS.items(), ("who", "<u4", len(_WHO)), ("what", "<u4", len(WHAT))])
+_SHUT, _OPEN = b"\0\0\0\0", b"\xff\xff\xff\xff"
 _CODES = {"i8": "q", "u8": "8s", "i4": "i", "u4": "I", "i2": "h", "f8": "d"}
 _PACK = struct.Struct("<" + "".join([_CODES[kind.str[1:]] for kind in NUMBERS.values()])).pack
 _NO_ID = np.uint64(ABSENT["event_id"]).tobytes()
 _NOBODY = b"\0" * 8
+_ALL_OPEN = _OPEN * len(WHAT)
 #: Senders remembered at once: about a kilobyte each.
 _REMEMBERED = 20_000
 #: Seconds after which everybody is forgotten: a visit's length, and no longer.
@@ -55,15 +56,16 @@ _KEPT = 1800.0
 
 
 class Sender(Struct, frozen=True, eq=False, gc=False):
-    """`key`: what each event counts as, stored or refused. `closed`: which of WHAT may not be read.
-    `measured`: whether the numbers may. `texts`: those of the sender that may be read."""
+    """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
+    number.
+    `open`: bits that leave of WHAT what may be read, b"" leaves all; `measured`: whether numbers may be."""
 
     key: Key
     kept: bool
     granted: int
     person: bytes
-    texts: tuple[str | None, ...]
-    closed: tuple[int, ...]
+    who: bytes
+    open: bytes
     measured: bool
 
 
@@ -81,6 +83,7 @@ class Senders:
         self._laws, self._ledger, self.keys, self._packs, self._now = laws, ledger, keys, packs, now
         self._since = now()
         self.known: dict[Any, Sender] = {}
+        self.words = Words()
         self._counted: dict[Key, Key] = {}
         self._versions = (0, 0)
 
@@ -88,7 +91,9 @@ class Senders:
         """Forget everybody when anybody has said anything, a key has changed, or it is time."""
         self.keys.roll()
         versions, now = (self._ledger.version, self.keys.version), self._now()
-        if versions != self._versions or len(self.known) >= _REMEMBERED or now - self._since > _KEPT:
+        stale = versions != self._versions or now - self._since > _KEPT
+        if stale or len(self.known) >= _REMEMBERED or self.words.full:
+            self.words = Words()
             self.known.clear()
             self._counted.clear()
             self._versions, self._since = versions, now
@@ -127,19 +132,14 @@ class Senders:
         pack, granted = self._packs[site], verdict.granted
         texts = (site, f"{pack.name}/{pack.version}", protocol, *verdict[1:5], *browser[:5], *place)
         may = [bool(granted & BY_NAME[name].purposes) for name in (*_WHO, *WHAT, *_NUMBERS)]
-        # One object for each text: words are then told apart by where they lie, which is in the cache.
-        seen = tuple(
-            [
-                intern(text) if one and text is not None else None
-                for text, one in zip(texts, may, strict=False)
-            ]
-        )
-        closed = tuple([place for place, one in enumerate(may[len(_WHO) : _WIDTH]) if not one])
+        who = self.words.bytes([text if one else None for text, one in zip(texts, may, strict=False)])
+        readable = may[len(_WHO) : _WIDTH]
+        open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
-        return Sender(key, True, granted, person, seen, closed, may[-1])
+        return Sender(key, True, granted, person, who, open_, may[-1])
 
     def _refused(self, key: Key) -> Sender:
-        return Sender(self._one(key), False, 0, _NOBODY, (), (), False)
+        return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False)
 
     def _one(self, key: Key) -> Key:
         """The same key as one object, so that a batch is counted without comparing any."""
@@ -149,10 +149,12 @@ class Senders:
 class Kept:
     """The events of one batch that may be written, one after another."""
 
-    def __init__(self, keys: Keyring) -> None:
-        self._copy = keys.state("event_id").copy
-        self._texts: list[str | None] = []
+    def __init__(self, senders: Senders) -> None:
+        self._copy = senders.keys.state("event_id").copy
+        self.words = senders.words.batch()
         self._rows: list[bytes] = []
+        self._open: list[bytes] = []
+        self._closed = False
 
     def add(
         self,
@@ -161,20 +163,12 @@ class Kept:
         received: int,
         offset: int,
         id: str | None,
-        what: tuple[str | None, ...],
+        what: tuple[bytes, ...],
         duration: int,
         scroll: int,
         value: float,
     ) -> None:
-        """One event of a sender whose events are kept. `what`: the texts of WHAT."""
-        self._texts += sender.texts
-        if sender.closed:
-            open_ = list(what)
-            for place in sender.closed:
-                open_[place] = None
-            self._texts += open_
-        else:
-            self._texts += what
+        """One event of a sender whose events are kept. `what`: the texts of WHAT, by number."""
         digest = _NO_ID
         if id is not None:
             state = self._copy()
@@ -182,20 +176,24 @@ class Kept:
             digest = state.digest()
         if not sender.measured:
             duration, scroll, value = -1, -1, np.nan
-        self._rows.append(
+        self._rows += (
             _PACK(time, received, sender.key.day, offset, digest, sender.person, sender.granted, duration,
-                  scroll, value)
+                  scroll, value),
+            sender.who,
+            *what,
         )  # fmt: skip
+        self._open.append(sender.open or _ALL_OPEN)
+        self._closed = self._closed or sender.open != b""
 
     def events(self) -> Events:
         """All of them."""
-        n = len(self._rows)
+        n = len(self._open)
         if not n:
             return NOTHING
-        words = list(dict.fromkeys(chain((None,), self._texts)))
-        index = dict(zip(words, range(len(words)), strict=True))
-        width = np.uint16 if len(words) < 1 << 16 else np.uint32
-        places = np.fromiter(map(index.__getitem__, self._texts), width, n * _WIDTH).reshape(n, _WIDTH)
-        rows = np.frombuffer(b"".join(self._rows), _ROW)
+        rows = np.frombuffer(b"".join(self._rows), _ROW, n)
+        what = rows["what"]
+        if self._closed:
+            what = what & np.frombuffer(b"".join(self._open), "<u4").reshape(n, -1)
+        words, places = self.words.places(np.concatenate([rows["who"], what], axis=1).T[_ORDER])
         numbers = {name: np.ascontiguousarray(rows[name]) for name in NUMBERS}
-        return Events(n, pa.array(words, pa.string()), np.ascontiguousarray(places.T[_ORDER]), numbers)
+        return Events(n, words, np.ascontiguousarray(places), numbers)

@@ -22,6 +22,7 @@ from ingest.gather import Gather
 from ingest.limits import Rate, TooLarge, Unreadable, unpack
 from ingest.metrics import Metrics
 from ingest.protocols import ROUTES
+from ingest.recall import Heads
 from ingest.rejects import ANSWERS, REJECTS
 from ingest.request import Answer, Browser, Request
 from ingest.settings import Ingest
@@ -33,6 +34,9 @@ _MOST_HEADERS = 32 * 1024
 _MEDIA = (b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b"")
 #: What beacons send, letter by letter.
 _PLAIN = frozenset((b"text/plain;charset=UTF-8", b"text/plain", b"application/json", b""))
+#: What beacons send events to, and speak there.
+_URL = b"/e"
+_EVENTS = ROUTES["/e"][1]
 _DAY_MS = 86_400_000
 #: What is remembered of headers: how many browsers, and none with more bytes than this.
 _REMEMBERED, _WORTH_REMEMBERING = 8192, 2048
@@ -45,6 +49,7 @@ class Collecting:
         self.settings, self.gather, self.metrics = settings, gather, metrics
         self.trust = Trust(settings.trusted_proxies)
         self.rate = Rate(settings.rate, settings.burst)
+        self.heads = Heads()
         self._browsers: dict[tuple[bytes, ...], Browser] = {}
 
     def browser(self, said: tuple[bytes, ...]) -> Browser:
@@ -68,6 +73,10 @@ _BROWSER = (
     b"user-agent", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-gpc", b"dnt",
     b"sec-purpose", b"purpose", b"x-moz",
 )  # fmt: skip
+
+
+#: Headers that make more of a request than its browser and its length.
+_NEVER_ALIKE = frozenset((b"content-encoding", b"expect", b"forwarded", b"transfer-encoding", b"upgrade"))
 
 
 @lru_cache(maxsize=256)
@@ -97,8 +106,15 @@ class Slot:
         self.answer: Answer | None = None
 
     def tell(self, answer: Answer) -> None:
-        self.answer = answer
-        self.owner.answered()
+        owner = self.owner
+        if len(owner.slots) > 1 or self.close or not owner.slots:
+            self.answer = answer
+            owner.answered()
+            return
+        owner.slots.popleft()  # the one that is waited for, as nearly always
+        owner.collecting.metrics.responses[answer.status] += 1
+        if not owner.transport.is_closing():
+            owner.transport.write(packed(answer, False))
 
 
 class EventProtocol(HttpToolsProtocol):
@@ -116,6 +132,9 @@ class EventProtocol(HttpToolsProtocol):
         self.head: dict[bytes, bytes] = {}
         # Bytes of the last read, and of those after it that the headers of the request have needed.
         self.heading, self.read, self.size = False, 0, 0
+        # Requests that ended within the last read; who sent the last one, if its head is worth knowing.
+        self.ended = 0
+        self.known: Browser | None = None
         if len(self.connections) > self.collecting.settings.max_connections:
             transport.close()
 
@@ -125,7 +144,10 @@ class EventProtocol(HttpToolsProtocol):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self.read = len(data)
+        alone = self.begun is None
+        if alone and self._recalled(data):
+            return
+        self.read, self.ended, self.known = len(data), 0, None
         self.size += self.read
         try:
             self.parser.feed_data(data)
@@ -135,6 +157,29 @@ class EventProtocol(HttpToolsProtocol):
             pass  # no other protocol is spoken here; the request itself has been answered
         if self.heading and self.size > _MOST_HEADERS and not self.transport.is_closing():
             self._end("too_large")
+        if alone and self.known is not None and self.ended == 1 and self.begun is None:
+            self.collecting.heads.learn(data, self.known)
+
+    def _recalled(self, data: bytes) -> bool:
+        """Whether that was one event request with a known head, which is then taken."""
+        collecting = self.collecting
+        found = collecting.heads.recall(data)
+        if found is None or len(found.body) > collecting.settings.max_body or not self._quiet():
+            return False
+        if self.slots and self.slots[-1].close:
+            return False
+        address = self.client[0] if self.client else ""
+        if collecting.settings.trusted_proxies:
+            address = collecting.trust.client(address, found.forwarded.decode("latin-1"), "")
+        if not collecting.rate.allows(address):
+            return False
+        slot = Slot(self, False)
+        self.slots.append(slot)
+        now = time.time_ns() // 1_000_000
+        collecting.gather.add(
+            Request(_EVENTS, "POST", b"", found.body, address, found.browser, now), slot.tell
+        )
+        return True
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are no HTTP: our own shape of error, and the connection ends."""
@@ -207,6 +252,7 @@ class EventProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.begun = None
+        self.ended += 1
         if self.route is None:
             if self.cycle is not None and not self.transport.is_closing():
                 super().on_message_complete()
@@ -223,6 +269,9 @@ class EventProtocol(HttpToolsProtocol):
         if not origin and b"referer" in head:
             origin = b"/".join(head[b"referer"].split(b"/", 3)[:3])
         browser = self.collecting.browser((*[head.get(name, b"") for name in _BROWSER], origin))
+        if self.url == _URL and not slot.close and head.keys().isdisjoint(_NEVER_ALIKE):
+            # Where there is no Origin, the Referer says whence: it must not be cut out.
+            self.known = browser if head.get(b"origin") or b"referer" not in head else None
         self.collecting.gather.add(
             Request(
                 self.route[1], self.method, self.query, self.body, address, browser,

@@ -30,7 +30,11 @@ from ingest.request import Answer, Request
 PROTOCOL = "beacon"
 _AD = {type: type.startswith("ad_") for type in TYPES}
 _NO_AD = Ad(None, None, None)
+#: The numbers of four texts that are not there: properties, and the three of an advert.
+_NOTHING_MORE = bytes(16)
 _NAN = float("nan")
+#: Pages with their sources, and names of events, remembered at once; longer addresses come once.
+_REMEMBERED, _WORTH_REMEMBERING = 16_384, 512
 
 
 #: A good event: who sends it, what `Kept.add` takes of it, how many secrets its URL held, and how many names
@@ -52,12 +56,17 @@ class Live:
     def __init__(self, enrich: Enrich, senders: Senders, parsing: Parsing) -> None:
         self._enrich, self._senders, self._parsing = enrich, senders, parsing
         self._sites, self._limits = parsing.sites, parsing.limits
-        self._pages, self._sources = enrich.pages, enrich.sources
+        self._words = senders.words
+        # (site, URL, referrer) → the numbers of the page's and the source's texts, and secrets in the URL;
+        # (type, name) → their numbers.
+        self._seen: dict[tuple[str, str, str | None], tuple[bytes, int]] = {}
+        self._kinds: dict[tuple[str, str | None], bytes] = {}
         self._known: dict[str, Site] = {}
 
     def run(self, requests: Sequence[Request]) -> Result:
         """Raises Broken when an event would be neither stored nor refused; no input makes it raise."""
-        self._senders.fresh()
+        self._fresh()
+        kept = self._kept = Kept(self._senders)
         good: list[tuple[int, list[Row]]] = []
         for index, request in enumerate(requests):
             if request.protocol == PROTOCOL and (rows := self._rows(request)):
@@ -67,7 +76,7 @@ class Live:
         for place in reversed(doubled(bodies, expected) if bodies else ()):
             del good[place]
         answers: list[Answer | None] = [None] * len(requests)
-        kept, fates = Kept(self._senders.keys), []
+        fates = []
         for index, rows in good:
             answers[index] = ACCEPTED
             for sender, written, redacted, _ in rows:
@@ -119,9 +128,7 @@ class Live:
         sender = self._senders.known.get(key) or self._sender(key, site, type, request)
         if sender is None:
             return None
-        here = id, url
-        page = self._pages.get(here) or self._enrich.page(id, url)
-        source = self._sources.get((here, referrer)) or self._enrich.source(id, url, referrer)
+        where, redacted = self._seen.get((id, url, referrer)) or self._where(id, url, referrer)
         names_ = 3 + (title is not None)
         if choice is not None:
             names_ += 1 + choice.count(NAME)
@@ -131,7 +138,7 @@ class Live:
             if clean is False:
                 return None
             name = clean
-        listed: str | bool | None = None
+        listed: Any = None
         if props is not ABSENT:
             data = bytes(props)
             names_ += 1 + data.count(NAME)
@@ -146,6 +153,9 @@ class Live:
             if found is False:
                 return None
             shown = found if isinstance(found, Ad) else _NO_AD
+        more = _NOTHING_MORE
+        if listed is not None or shown is not _NO_AD:
+            more = self._kept.words.bytes((listed, *shown))
         if number is not None:
             names_ += 1
             number = str(number) or None
@@ -163,12 +173,34 @@ class Live:
             received,
             offset,
             number,
-            (type, name, *page[1:7], *source, listed, *shown),
+            (self._kinds.get((type, name)) or self._kind(type, name), where, more),
             -1 if duration is None else int(duration),
             -1 if scroll is None else int(scroll),
             _NAN if value is None else value,
         )
-        return sender, written, page.redacted, names_
+        return sender, written, redacted, names_
+
+    def _fresh(self) -> None:
+        """Nothing is remembered that may hold no longer."""
+        self._senders.fresh()
+        if self._words is not self._senders.words or len(self._seen) >= _REMEMBERED:
+            self._words = self._senders.words
+            self._seen.clear()
+            self._kinds.clear()
+
+    def _where(self, id: str, url: str, referrer: str | None) -> tuple[bytes, int]:
+        page, source = self._enrich.page(id, url), self._enrich.source(id, url, referrer)
+        texts = (*page[1:7], *source)
+        if len(url) + len(referrer or "") > _WORTH_REMEMBERING:
+            return self._kept.words.bytes(texts), page.redacted
+        found = self._seen[id, url, referrer] = self._words.bytes(texts), page.redacted
+        return found
+
+    def _kind(self, type: str, name: str | None) -> bytes:
+        if name is not None and len(self._kinds) >= _REMEMBERED:
+            return self._kept.words.bytes((type, name))
+        found = self._kinds[type, name] = self._words.bytes((type, name))
+        return found
 
     def _site(self, id: str) -> Site | None:
         found = self._sites.get(id)

@@ -25,8 +25,8 @@ from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
 from ingest.tally import Tally, balance
 
-#: Bytes of bodies from which on columns are faster than rows: some 250 events.
-_MANY = 120_000
+#: Bytes of bodies from which on columns are faster than rows: some 400 events.
+_MANY = 200_000
 
 
 class Path:

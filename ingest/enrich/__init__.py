@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from sys import intern
 from typing import Any
 
 import numpy as np
@@ -101,8 +100,6 @@ class Enrich:
     def _page(self, key: tuple[str, str]) -> Page:
         site, url = key
         page = self._way(site)[0].page(url)
-        # Tags are few: one object each, so that the words of a batch are told apart without being read.
-        page = Page(*page[:2], *[tag and intern(tag) for tag in page[2:7]], page[7])  # type: ignore[call-arg, arg-type]
         if len(url) <= _WORTH_REMEMBERING:
             _bound(self.pages)
             self.pages[key] = page
