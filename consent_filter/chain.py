@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from hashlib import blake2b
+from typing import NamedTuple
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS chain (
@@ -20,11 +21,27 @@ CREATE TABLE IF NOT EXISTS content (
 _FIRST = b"\0" * 32
 
 
+class Link(NamedTuple):
+    """Where a record stands, and what it committed to.
+
+    subject: stands for the person in what is handed out about this one record. Nobody can tell whose it is
+    without the record's nonce, which is deleted with its content.
+    """
+
+    position: int
+    commitment: bytes
+    subject: bytes
+
+
+def _subject(nonce: bytes, key: bytes) -> bytes:
+    return blake2b(nonce + key, digest_size=16, person=b"receipt subject").digest()
+
+
 def _hash(*parts: bytes) -> bytes:
     return blake2b(b"".join(parts), digest_size=32).digest()
 
 
-def add(database: sqlite3.Connection, key: bytes, text: str) -> None:
+def add(database: sqlite3.Connection, key: bytes, text: str) -> Link:
     """One more record, about whom `key` stands for. Part of the caller's transaction."""
     last = database.execute("SELECT seq, link FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
     seq, link = last or (0, _FIRST)
@@ -32,6 +49,7 @@ def add(database: sqlite3.Connection, key: bytes, text: str) -> None:
     commitment = _hash(nonce, key, text.encode())
     database.execute("INSERT INTO chain VALUES (?, ?, ?)", (seq + 1, commitment, _hash(link, commitment)))
     database.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (seq + 1, key, nonce, text))
+    return Link(seq + 1, commitment, _subject(nonce, key))
 
 
 def forget(database: sqlite3.Connection, key: bytes) -> None:

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from consent_filter import chain
+from consent_filter.circumstances import UNKNOWN, Circumstances
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
 from consent_filter.pseudonym import Keyring, hashes
@@ -206,7 +208,14 @@ class Ledger:
     # What people say.
 
     def put(
-        self, site: str, kind: str, id: str, choice: Mapping[str, object], source: str, now: int
+        self,
+        site: str,
+        kind: str,
+        id: str,
+        choice: Mapping[str, object],
+        source: str,
+        now: int,
+        how: Circumstances = UNKNOWN,
     ) -> Entry:
         """Record a choice, durable on return; it binds the next event. `now` is UTC milliseconds.
 
@@ -214,6 +223,19 @@ class Ledger:
         or advert measurement, withdraws the pseudonym made for it: its rows leave the reports and its salt is
         deleted. Raises Refused for what is no choice, OSError when it cannot be written.
         """
+        return self.record(site, kind, id, choice, source, now, how)[0]
+
+    def record(
+        self,
+        site: str,
+        kind: str,
+        id: str,
+        choice: Mapping[str, object],
+        source: str,
+        now: int,
+        how: Circumstances = UNKNOWN,
+    ) -> tuple[Entry, chain.Link]:
+        """`put`, and where in the chain it stands."""
         said = understand(dict(choice))
         if said.unreadable:
             raise Refused(400, "consent", "consent is an object of purpose to true or false")
@@ -221,9 +243,10 @@ class Ledger:
         with self._writing:
             old = self._words.get(key, NO_WORD)
             word = Word((old.grant | said.grant) & ~said.deny, (old.deny & ~said.grant) | said.deny)
-            text = {"granted": names(said.grant), "denied": names(said.deny), "source": source, "at": now}
-            self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
-        return Entry(word.grant, word.deny, now)
+            text = {"site": site, "granted": names(said.grant), "denied": names(said.deny)}
+            text |= {"source": source, "at": now} | to_builtins(how)
+            link = self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
+        return Entry(word.grant, word.deny, now), link
 
     def erase(self, site: str, kind: str, id: str, source: str, now: int) -> None:
         """Forget the person: pseudonyms withdrawn, salts and the contents of the chain deleted.
@@ -252,7 +275,7 @@ class Ledger:
         text: Mapping[str, object],
         now: int,
         forget: Sequence[int] | dict[int, str],
-    ) -> None:
+    ) -> chain.Link:
         gone = {purpose: self._salts[purpose][key] for purpose in forget if key in self._salts[purpose]}
         persons = [
             int(hashes(self._keys.state(_KEYS[purpose]), [salt[:_SALT] + key])[0])
@@ -272,7 +295,7 @@ class Ledger:
                 )
             if word.erased:
                 chain.forget(self._database, key)
-            chain.add(self._database, key, json.dumps(text))
+            link = chain.add(self._database, key, json.dumps(text))
         self._words[key], self._since[key] = word, now
         with self._noting:
             for purpose in gone:
@@ -283,6 +306,7 @@ class Ledger:
             # What was deleted must leave the write-ahead log too. Where a reader is in the way, the next
             # checkpoint does it.
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return link
 
     def verify(self) -> bool:
         """Whether no link was changed, and every content that is still there is what was committed to."""

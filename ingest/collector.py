@@ -1,39 +1,23 @@
-"""The collector's ordinary pages: the beacon, the banner's choice, health, metrics. Events take `fast.py`."""
+"""The collector's ordinary pages: the beacon, choices, health, metrics. Events take `fast.py`."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import time
 from collections.abc import Callable
 from importlib.resources import files
 
 import brotli
-import msgspec
-from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from consent_filter.ledger import Entry, Ledger
-from consent_filter.policy import Packs
-from consent_filter.purpose import BY_NAME, names
+from ingest.choosing import Choosing
 from ingest.metrics import Metrics
-from ingest.settings import Sites
 
 _LONG = "public, max-age=86400, stale-while-revalidate=604800"
-
-
-class Choice(Struct, forbid_unknown_fields=True):
-    """The body of `PUT /consent`: whose choice it is, and what was chosen."""
-
-    site: str
-    consent: dict[str, bool]
-    device_id: str | None = None
-    user_id: str | None = None
 
 
 class Script:
@@ -69,8 +53,7 @@ class Script:
 
 
 def create(
-    ledger: Ledger, sites: Sites, packs: Packs, metrics: Metrics, *, version: str, dashboards: str | None,
-    ready: Callable[[], bool],
+    choosing: Choosing, metrics: Metrics, *, version: str, dashboards: str | None, ready: Callable[[], bool],
 ) -> Starlette:  # fmt: skip
     """The ASGI application behind every address that takes no events."""
     script = Script()
@@ -91,16 +74,6 @@ def create(
     async def home(request: Request) -> Response:
         return RedirectResponse(dashboards) if dashboards else PlainTextResponse("Throng collects here.\n")
 
-    async def choice(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204)
-        if request.method == "PUT":
-            return await _put(request, ledger, sites, packs)
-        said = request.query_params
-        kind, id = _who(said.get("user_id"), said.get("device_id"))
-        site = _site(sites, said.get("site", ""))
-        return _said(site, ledger.get(site, kind, id), packs)
-
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
         later = {"retry-after": "2"} if error.status == 503 else None
@@ -112,7 +85,7 @@ def create(
             Route("/t.js", beacon),
             Route("/health", health),
             Route("/metrics", numbers),
-            Route("/consent", choice, methods=["GET", "PUT", "OPTIONS"]),
+            Route("/consent", choosing.answer, methods=["GET", "PUT", "OPTIONS"]),
             Route("/.well-known/gpc.json", gpc),
             *[
                 Route(path, _preflight, methods=["OPTIONS"])
@@ -148,56 +121,3 @@ class _Cors:
             await send(message)  # type: ignore[operator]
 
         await self.app(scope, receive, with_head)  # type: ignore[operator]
-
-
-async def _put(request: Request, ledger: Ledger, sites: Sites, packs: Packs) -> Response:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > 8192:
-            raise Refused(413, "too_large", "a choice is a small object")
-    try:
-        said = msgspec.json.decode(body, type=Choice)
-    except (msgspec.DecodeError, UnicodeError):
-        raise Refused(
-            400, "malformed", "send {site, device_id or user_id, consent: {purpose: true or false}}"
-        ) from None
-    site = _site(sites, said.site)
-    origin = request.headers.get("origin")
-    if origin and sites[site].origins and origin not in sites[site].origins:
-        raise Refused(403, "origin", "this page's origin is not in the site's list")
-    if unknown := set(said.consent) - set(BY_NAME):
-        raise Refused(400, "purpose", f"{len(unknown)} unknown purposes; known: {', '.join(BY_NAME)}")
-    kind, id = _who(said.user_id, said.device_id)
-    now = time.time_ns() // 1_000_000
-    try:
-        entry = await run_in_threadpool(ledger.put, site, kind, id, said.consent, "site", now)
-    except OSError:
-        raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
-    return _said(site, entry, packs)
-
-
-def _site(sites: Sites, name: str) -> str:
-    if name not in sites:
-        raise Refused(400, "site", "site is missing or not one that is measured here")
-    return name
-
-
-def _who(user: str | None, device: str | None) -> tuple[str, str]:
-    for kind, id in (("user", user), ("device", device)):
-        if id:
-            if len(id) > 256:
-                raise Refused(400, f"{kind}_id", "an id is a short string")
-            return kind, id
-    raise Refused(400, "id", "say whose choice it is: device_id or user_id")
-
-
-def _said(site: str, entry: Entry | None, packs: Packs) -> Response:
-    pack = packs[site]
-    chosen = None
-    if entry is not None:
-        chosen = dict.fromkeys(names(entry.grant), True) | dict.fromkeys(names(entry.deny), False)
-    since = entry.since if entry else None
-    return JSONResponse(
-        {"site": site, "consent": chosen, "since": since, "policy": f"{pack.name}/{pack.version}"}
-    )

@@ -16,9 +16,11 @@ from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.site import Site
 from ingest import fast
+from ingest.choosing import Choosing
 from ingest.collector import create
 from ingest.enrich import Enrich
 from ingest.enrich.place import Places
+from ingest.forwarded import Trust
 from ingest.gather import Gather
 from ingest.log.segment import SegmentLog
 from ingest.metrics import Metrics
@@ -61,9 +63,12 @@ def serve(
     log = SegmentLog(data / "log", "collector")
     server: _Server
     app = create(
-        ledger, sites, packs, metrics, version=version, dashboards=dashboards,
+        Choosing(ledger, sites, packs, Trust(settings.trusted_proxies), places.look),
+        metrics,
+        version=version,
+        dashboards=dashboards,
         ready=lambda: server.started and not metrics.unwritable,
-    )  # fmt: skip
+    )
     config = uvicorn.Config(
         app,
         host=settings.host,

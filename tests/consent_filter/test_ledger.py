@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_filter.circumstances import Circumstances
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
 from consent_filter.ledger import Ledger, withdrawn
@@ -88,6 +90,32 @@ def test_either_id_speaks_and_a_refusal_of_one_is_a_refusal_of_both(ledger: Ledg
     # Another kind of id, another site: another person.
     assert word(ledger, user_id="d") == word(ledger, device_id="u") == NO_WORD
     assert word(ledger, site="us", user_id="u") == NO_WORD
+
+
+def test_a_record_says_how_the_choice_came_about(tmp_path: Path, keys: Keyring) -> None:
+    file = tmp_path / "ledger.sqlite"
+    ledger = Ledger.open(file, keys)
+    how = Circumstances(surface="panel", locale="de-CH", wording="banner/3", policy="p/1", jurisdiction="CH")
+    entry, link = ledger.record(*WHO, {"measurement": True, "research": False}, "site", NOON, how)
+    assert entry == ledger.get(*WHO)
+    database = sqlite3.connect(file)
+    rows = database.execute(
+        "SELECT seq, commitment, key, text FROM chain JOIN content USING (seq)"
+    ).fetchall()
+    database.close()
+    [(position, commitment, key, text)] = rows
+    assert (link.position, link.commitment) == (position, commitment)
+    assert json.loads(text) == {
+        "site": "eu", "granted": ["measurement"], "denied": ["research"], "source": "site", "at": NOON,
+        "surface": "panel", "locale": "de-CH", "wording": "banner/3", "policy": "p/1", "jurisdiction": "CH",
+    }  # fmt: skip
+    # What is handed out of the person is another value in each record, and none that is stored.
+    again = ledger.record(*WHO, {"measurement": True}, "site", NOON, how)[1]
+    assert len({link.subject, again.subject, key}) == 3
+    ledger.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert link.subject not in stored
+    assert link.commitment in stored
 
 
 def test_what_is_no_choice_is_refused_and_changes_nothing(ledger: Ledger) -> None:

@@ -1,0 +1,139 @@
+"""`/consent`: what somebody has chosen, and choosing; answered when it is durable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from consent_filter.circumstances import Circumstances
+from consent_filter.errors import Misconfigured, Refused
+from consent_filter.ledger import Entry, Ledger
+from consent_filter.policy import Pack, Packs
+from consent_filter.purpose import BY_NAME, names
+from consent_filter.raw import Place
+from ingest.enrich.place import NOWHERE
+from ingest.forwarded import Trust
+from ingest.redaction import plain
+from ingest.settings import Sites
+
+_LARGEST = 8192
+
+
+class Choice(Struct, forbid_unknown_fields=True):
+    """The body of `PUT /consent`: whose choice it is, what was chosen, and where, over which text."""
+
+    site: str
+    consent: dict[str, bool]
+    device_id: str | None = None
+    user_id: str | None = None
+    surface: str | UnsetType = UNSET
+    locale: str | UnsetType = UNSET
+    wording: str | UnsetType = UNSET
+
+
+class Choosing:
+    """Answers `/consent`. `look`: what is known of an address, which is forgotten at once."""
+
+    def __init__(
+        self, ledger: Ledger, sites: Sites, packs: Packs, trust: Trust, look: Callable[[str], Place]
+    ) -> None:
+        self._ledger, self._sites, self._packs = ledger, sites, packs
+        self._trust, self._look = trust, look
+
+    async def answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204)
+        if request.method == "PUT":
+            return await self._put(request)
+        said = request.query_params
+        kind, id = _who(said.get("user_id"), said.get("device_id"))
+        site = self._site(said.get("site", ""))
+        return JSONResponse(_said(site, self._ledger.get(site, kind, id), self._packs[site]))
+
+    async def _put(self, request: Request) -> Response:
+        said = await _read(request)
+        site = self._site(said.site)
+        origin = request.headers.get("origin")
+        if origin and self._sites[site].origins and origin not in self._sites[site].origins:
+            raise Refused(403, "origin", "this page's origin is not in the site's list")
+        if unknown := set(said.consent) - set(BY_NAME):
+            raise Refused(400, "purpose", f"{len(unknown)} unknown purposes; known: {', '.join(BY_NAME)}")
+        kind, id = _who(said.user_id, said.device_id)
+        pack = self._packs[site]
+        how = _how(said, pack, self._country(request) if origin else None)
+        now = time.time_ns() // 1_000_000
+        try:
+            entry = await run_in_threadpool(self._ledger.put, site, kind, id, said.consent, "site", now, how)
+        except OSError:
+            raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
+        return JSONResponse(_said(site, entry, pack))
+
+    def _site(self, name: str) -> str:
+        if name not in self._sites:
+            raise Refused(400, "site", "site is missing or not one that is measured here")
+        return name
+
+    def _country(self, request: Request) -> str | None:
+        """Where the visitor's browser is; a site's own server (which names no origin) is not the visitor."""
+        peer = request.client.host if request.client else ""
+        head = request.headers
+        forwarded = (", ".join(head.getlist(name)) for name in ("x-forwarded-for", "forwarded"))
+        try:
+            found = self._look(self._trust.client(peer, *forwarded)).country
+        except Misconfigured:  # a database that turns out to be damaged costs nobody their word
+            return None
+        return None if found == NOWHERE.country else found
+
+
+async def _read(request: Request) -> Choice:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST:
+            raise Refused(413, "too_large", "a choice is a small object")
+    try:
+        return msgspec.json.decode(body, type=Choice)
+    except (msgspec.DecodeError, UnicodeError):
+        raise Refused(
+            400, "malformed", "send {site, device_id or user_id, consent: {purpose: true or false}}"
+        ) from None
+
+
+def _how(said: Choice, pack: Pack, country: str | None) -> Circumstances:
+    """Raises Refused for what is no surface, language or text's name, or would name the visitor."""
+    told = {name: getattr(said, name) for name in ("surface", "locale", "wording")}
+    how = Circumstances(
+        policy=f"{pack.name}/{pack.version}",
+        jurisdiction=country,
+        regime=pack.regime(country or NOWHERE.country),
+        **{name: text for name, text in told.items() if text is not UNSET},
+    )
+    if how.surface == "officer":
+        raise Refused(400, "surface", "a page can't speak as the operator's own people")
+    name = how.wording.partition("/")[0] if how.wording else ""
+    if plain(name) != name or any(how.names(id) for id in (said.user_id, said.device_id) if id):
+        raise Refused(400, "wording", "wording and locale are of the text that was shown, not of its reader")
+    return how
+
+
+def _who(user: str | None, device: str | None) -> tuple[str, str]:
+    for kind, id in (("user", user), ("device", device)):
+        if id:
+            if len(id) > 256:
+                raise Refused(400, f"{kind}_id", "an id is a short string")
+            return kind, id
+    raise Refused(400, "id", "say whose choice it is: device_id or user_id")
+
+
+def _said(site: str, entry: Entry | None, pack: Pack) -> dict[str, object]:
+    chosen = None
+    if entry is not None:
+        chosen = dict.fromkeys(names(entry.grant), True) | dict.fromkeys(names(entry.deny), False)
+    since = entry.since if entry else None
+    return {"site": site, "consent": chosen, "since": since, "policy": f"{pack.name}/{pack.version}"}
