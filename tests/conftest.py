@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,12 +13,23 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Real input, beside the project; read where it stands.
 DATA = Path(os.environ.get("THRONG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
+#: The IAB's own encoders, which run in Node: package.json with its lock.
+VECTORS = ROOT / "tests/consent_filter/iab/vectors"
+
+
+def node() -> bool:
+    """Node, and every package that the tests run in it."""
+    packages = json.loads((VECTORS / "package.json").read_text())["dependencies"]
+    return shutil.which("node") is not None and all((VECTORS / "node_modules" / p).is_dir() for p in packages)
+
+
 #: need → (is it here?, what would bring it)
 NEEDS = {
     "chromium": (lambda: shutil.which("chromium") is not None, "apt-get install chromium"),
     "data": (DATA.is_dir, f"a folder of real input at {DATA}, or THRONG_TEST_DATA=…"),
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
+    "node": (node, f"apt-get install nodejs npm; npm ci --prefix {VECTORS.relative_to(ROOT)}"),
     "disk": (lambda: os.geteuid() == 0, "run as root: the test mounts a small disk and fills it"),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64
+from bisect import bisect_right
+from operator import itemgetter
 
 #: Characters of a whole string. Real ones have some hundreds, with every vendor there is about four thousand.
 LONGEST = 16_384
@@ -13,6 +15,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _USUAL = str.maketrans("-_", "+/")
+_FIRST = itemgetter(0)
 _RUN = re.compile("1+")
 #: What a server finds where a page forgot to fill in its template: `${…}`, also percent-encoded, and VAST's.
 _MACRO = re.compile(r"\$\{|%24%7b|\[[A-Z_]+\]", re.IGNORECASE)
@@ -104,3 +107,9 @@ def merged(ranges: list[tuple[int, int]]) -> Ranges:
         elif last > fewest[-1][1]:
             fewest[-1] = (fewest[-1][0], last)
     return tuple(fewest)
+
+
+def within(ranges: Ranges, id: int) -> bool:
+    """Is the id in one of them?"""
+    before = bisect_right(ranges, id, key=_FIRST)
+    return before > 0 and id <= ranges[before - 1][1]

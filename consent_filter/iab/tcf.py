@@ -113,7 +113,7 @@ def as_json(tcf: Tcf) -> dict[str, Any]:
 
     What stands in a segment that was not sent is null.
     """
-    fields: dict[str, Any] = msgspec.to_builtins(tcf)
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(tcf))
     for name, time in (("created", tcf.created), ("lastUpdated", tcf.last_updated)):
         fields[name] = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return fields | (fields.pop("publisher") or dict.fromkeys(_PUBLISHER_FIELDS))
@@ -175,8 +175,11 @@ def _restrictions(bits: Bits) -> tuple[Restriction, ...]:
         if kind == 3:
             raise Malformed("restriction_type")
         _entries(bits, 0xFFFF, said.setdefault((purpose, kind), []))
+    # One without a vendor restricts nobody.
     return tuple(
-        Restriction(purpose, kind, merged(ranges)) for (purpose, kind), ranges in sorted(said.items())
+        Restriction(purpose, kind, merged(ranges))
+        for (purpose, kind), ranges in sorted(said.items())
+        if ranges
     )
 
 

@@ -1,0 +1,48 @@
+"""Against the IAB's own encoders: thousands of strings with all that they can say, every field compared.
+
+`npm ci --prefix tests/consent_filter/iab/vectors` installs them; nothing of them ships.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from consent_filter.iab import tcf
+from tests.conftest import VECTORS
+
+pytestmark = pytest.mark.needs("node")
+
+#: Other strings: another seed.
+SEED = 20261124
+
+
+def made(script: str, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Strings of an encoder, and what was put into each."""
+    command = ["node", script, str(count), str(SEED)]
+    run = subprocess.run(command, cwd=VECTORS, capture_output=True, text=True, timeout=280, check=True)
+    for line in run.stdout.splitlines():
+        text, _, fields = line.partition("\t")
+        yield text, json.loads(fields)
+
+
+def test_tc_strings_say_what_the_encoder_was_told() -> None:
+    seen = [(text, fields, tcf.as_json(tcf.decode(text))) for text, fields in made("tcf.mjs", 3000)]
+    assert len(seen) == 3000
+    for text, fields, read in seen:
+        assert read == fields, text
+    # The script's dice reach everything, or the comparison would be of nothing.
+    told = [fields for _, fields, _ in seen]
+    assert {fields["policyVersion"] for fields in told} == {2, 4, 5}
+    for name in ("vendorsDisclosed", "vendorsAllowed", "publisherConsents"):
+        assert {fields[name] is None for fields in told} == {True, False}
+    for name, value in told[0].items():
+        assert any(fields[name] != value for fields in told) or name == "version"
+    kinds = {r["restrictionType"] for fields in told for r in fields["publisherRestrictions"]}
+    assert kinds == {0, 1, 2}
+    assert any(len(text) > 1000 for text, _, _ in seen)
+    assert any(fields["vendorConsents"][-1:] == [[65534, 65535]] for fields in told)
