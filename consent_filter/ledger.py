@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import to_builtins
@@ -59,6 +59,14 @@ class Entry(NamedTuple):
     grant: int
     deny: int
     since: int
+
+
+class Recorded(NamedTuple):
+    """The standing choice, what was written down of the last one, and where in the chain."""
+
+    entry: Entry
+    said: Mapping[str, Any]
+    link: chain.Link
 
 
 class Ledger:
@@ -223,7 +231,7 @@ class Ledger:
         or advert measurement, withdraws the pseudonym made for it: its rows leave the reports and its salt is
         deleted. Raises Refused for what is no choice, OSError when it cannot be written.
         """
-        return self.record(site, kind, id, choice, source, now, how)[0]
+        return self.record(site, kind, id, choice, source, now, how).entry
 
     def record(
         self,
@@ -234,8 +242,8 @@ class Ledger:
         source: str,
         now: int,
         how: Circumstances = UNKNOWN,
-    ) -> tuple[Entry, chain.Link]:
-        """`put`, and where in the chain it stands."""
+    ) -> Recorded:
+        """`put`, and the record that was made."""
         said = understand(dict(choice))
         if said.unreadable:
             raise Refused(400, "consent", "consent is an object of purpose to true or false")
@@ -243,10 +251,10 @@ class Ledger:
         with self._writing:
             old = self._words.get(key, NO_WORD)
             word = Word((old.grant | said.grant) & ~said.deny, (old.deny & ~said.grant) | said.deny)
-            text = {"site": site, "granted": names(said.grant), "denied": names(said.deny)}
+            text: dict[str, Any] = {"site": site, "granted": names(said.grant), "denied": names(said.deny)}
             text |= {"source": source, "at": now} | to_builtins(how)
             link = self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
-        return Entry(word.grant, word.deny, now), link
+        return Recorded(Entry(word.grant, word.deny, now), text, link)
 
     def erase(self, site: str, kind: str, id: str, source: str, now: int) -> None:
         """Forget the person: pseudonyms withdrawn, salts and the contents of the chain deleted.

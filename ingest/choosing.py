@@ -1,9 +1,11 @@
-"""`/consent`: what somebody has chosen, and choosing; answered when it is durable."""
+"""`/consent`: what somebody has chosen, and choosing; answered when it is durable, also by a receipt."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -12,11 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from consent_filter.circumstances import Circumstances
-from consent_filter.errors import Misconfigured, Refused
-from consent_filter.ledger import Entry, Ledger
+from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.ledger import Entry, Ledger, Recorded
 from consent_filter.policy import Pack, Packs
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.raw import Place
+from consent_filter.receipt import draw
+from consent_filter.signing import Signer
 from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.redaction import plain
@@ -38,12 +42,18 @@ class Choice(Struct, forbid_unknown_fields=True):
 
 
 class Choosing:
-    """Answers `/consent`. `look`: what is known of an address, which is forgotten at once."""
+    """Answers `/consent` and `/consent/key`. `look`: what is known of an address, which is then forgotten."""
 
     def __init__(
-        self, ledger: Ledger, sites: Sites, packs: Packs, trust: Trust, look: Callable[[str], Place]
+        self,
+        ledger: Ledger,
+        sites: Sites,
+        packs: Packs,
+        signer: Signer,
+        trust: Trust,
+        look: Callable[[str], Place],
     ) -> None:
-        self._ledger, self._sites, self._packs = ledger, sites, packs
+        self._ledger, self._sites, self._packs, self._signer = ledger, sites, packs, signer
         self._trust, self._look = trust, look
 
     async def answer(self, request: Request) -> Response:
@@ -69,10 +79,32 @@ class Choosing:
         how = _how(said, pack, self._country(request) if origin else None)
         now = time.time_ns() // 1_000_000
         try:
-            entry = await run_in_threadpool(self._ledger.put, site, kind, id, said.consent, "site", now, how)
+            recorded = await run_in_threadpool(
+                self._ledger.record, site, kind, id, said.consent, "site", now, how
+            )
         except OSError:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
-        return JSONResponse(_said(site, entry, pack))
+        answer = _said(site, recorded.entry, pack)
+        if request.query_params.get("receipt") == "1":
+            answer["receipt"] = await run_in_threadpool(self._receipt, recorded, pack)
+        return JSONResponse(answer)
+
+    def _receipt(self, recorded: Recorded, pack: Pack) -> Any:
+        """None where it can't be signed: the choice is made all the same."""
+        try:
+            key = self._signer.key()
+        except (OSError, Broken):
+            return None
+        # Starlette writes it letter by letter as it was signed.
+        return json.loads(draw(recorded.said, recorded.link, pack, key))
+
+    async def key(self, request: Request) -> Response:
+        """`/consent/key`: what receipts are checked with."""
+        try:
+            key = await run_in_threadpool(self._signer.key)
+        except (OSError, Broken):
+            raise Refused(503, "unavailable", "there is no key now; try again") from None
+        return JSONResponse(key.public.jwk())
 
     def _site(self, name: str) -> str:
         if name not in self._sites:

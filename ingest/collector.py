@@ -85,6 +85,7 @@ def create(
             Route("/t.js", beacon),
             Route("/health", health),
             Route("/metrics", numbers),
+            Route("/consent/key", choosing.key),
             Route("/consent", choosing.answer, methods=["GET", "PUT", "OPTIONS"]),
             Route("/.well-known/gpc.json", gpc),
             *[

@@ -10,10 +10,12 @@ from pathlib import Path as File
 
 import uvicorn
 
+from consent_filter import signing
 from consent_filter.errors import Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
+from consent_filter.signing import Signer
 from consent_filter.site import Site
 from ingest import fast
 from ingest.choosing import Choosing
@@ -63,7 +65,14 @@ def serve(
     log = SegmentLog(data / "log", "collector")
     server: _Server
     app = create(
-        Choosing(ledger, sites, packs, Trust(settings.trusted_proxies), places.look),
+        Choosing(
+            ledger,
+            sites,
+            packs,
+            Signer(data / signing.FILE),
+            Trust(settings.trusted_proxies),
+            places.look,
+        ),
         metrics,
         version=version,
         dashboards=dashboards,

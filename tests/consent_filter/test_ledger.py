@@ -96,7 +96,7 @@ def test_a_record_says_how_the_choice_came_about(tmp_path: Path, keys: Keyring) 
     file = tmp_path / "ledger.sqlite"
     ledger = Ledger.open(file, keys)
     how = Circumstances(surface="panel", locale="de-CH", wording="banner/3", policy="p/1", jurisdiction="CH")
-    entry, link = ledger.record(*WHO, {"measurement": True, "research": False}, "site", NOON, how)
+    entry, said, link = ledger.record(*WHO, {"measurement": True, "research": False}, "site", NOON, how)
     assert entry == ledger.get(*WHO)
     database = sqlite3.connect(file)
     rows = database.execute(
@@ -105,12 +105,13 @@ def test_a_record_says_how_the_choice_came_about(tmp_path: Path, keys: Keyring) 
     database.close()
     [(position, commitment, key, text)] = rows
     assert (link.position, link.commitment) == (position, commitment)
-    assert json.loads(text) == {
+    assert said == json.loads(text)
+    assert said == {
         "site": "eu", "granted": ["measurement"], "denied": ["research"], "source": "site", "at": NOON,
         "surface": "panel", "locale": "de-CH", "wording": "banner/3", "policy": "p/1", "jurisdiction": "CH",
     }  # fmt: skip
     # What is handed out of the person is another value in each record, and none that is stored.
-    again = ledger.record(*WHO, {"measurement": True}, "site", NOON, how)[1]
+    again = ledger.record(*WHO, {"measurement": True}, "site", NOON, how).link
     assert len({link.subject, again.subject, key}) == 3
     ledger.close()
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())

@@ -1,16 +1,20 @@
-"""A choice says where it was made and over which text; what is malformed is refused and never repeated."""
+"""`/consent` by hand: where a choice was made, over which text, its receipt; bad input is not repeated."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.ingest.http.wire import Answer, ask, request
-from tests.whole.running import Up
+from consent_filter.receipt import read
+from consent_filter.signing import PublicKey, to_text
+from tests.ingest.http.wire import SETTINGS, Answer, ask, request
+from tests.whole.running import Up, up
 
 ID = "canary-device-4711"
 MINE = {"site": "shop", "device_id": ID, "consent": {"measurement": True, "remarketing": False}}
@@ -85,3 +89,95 @@ def test_what_is_malformed_changes_nothing_and_is_not_repeated(
     assert (answer.status, answer.code) == (400, code)
     assert b"canary" not in answer.body
     assert records(running.data) == before
+
+
+# Receipts.
+
+
+def published(running: Up) -> PublicKey:
+    answer = ask(running, request(method="GET", path="/consent/key"))
+    assert answer.status == 200
+    assert answer.head["access-control-allow-origin"] == "*"
+    return PublicKey.parse(answer.body.decode())
+
+
+def receipt(answer: Answer) -> bytes:
+    """The letters of the receipt in an answer: what comes after its name, up to the answer's own end."""
+    assert answer.status == 200
+    return answer.body.partition(b',"receipt":')[2][:-1]
+
+
+def test_a_receipt_is_given_to_who_asks(running: Up) -> None:
+    key = published(running)
+    plain = choose(running, MINE | TOLD, GERMAN)
+    assert b"receipt" not in plain.body
+    assert b"receipt" not in choose(running, MINE | TOLD, GERMAN, path="/consent?receipt=0").body
+    answer = choose(running, MINE | TOLD, GERMAN, path="/consent?receipt=1")
+    said = json.loads(answer.body)
+    found = read(receipt(answer), [key])
+    assert said | {"since": 0} == json.loads(plain.body) | {"since": 0, "receipt": said["receipt"]}
+    assert found.time == said["since"]
+    assert (found.method.surface, found.notice.language) == ("banner", "de-CH")
+    assert found.jurisdiction.country == "DE"
+    assert {one.purpose: one.decision for one in found.purposes} == {
+        "measurement": "granted",
+        "remarketing": "denied",
+    }
+
+
+def test_the_ledger_holds_what_the_receipt_says_it_does(running: Up) -> None:
+    found = read(receipt(choose(running, MINE, path="/consent?receipt=1")), [published(running)])
+    database = sqlite3.connect(f"{(running.data / 'ledger.sqlite').as_uri()}?mode=ro", uri=True)
+    rows = database.execute(
+        "SELECT commitment, key, nonce FROM chain JOIN content USING (seq) WHERE seq = ?",
+        (found.ledger.position,),
+    ).fetchall()
+    database.close()
+    [(commitment, key, nonce)] = rows
+    assert to_text(commitment) == found.ledger.commitment
+    # Nothing in it is what stands in the ledger for the person.
+    line = json.dumps(msgspec.to_builtins(found))
+    for secret in (key, nonce):
+        assert to_text(secret) not in line
+        assert secret.hex() not in line
+
+
+def test_two_receipts_of_one_person_do_not_show_that_they_are(running: Up) -> None:
+    answers = [choose(running, MINE, path="/consent?receipt=1") for _ in range(2)]
+    one, other = (read(receipt(answer), [published(running)]) for answer in answers)
+    assert one.subject != other.subject
+    assert one.id != other.id
+
+
+def test_no_id_and_no_address_is_in_a_receipt_or_on_the_disk(running: Up) -> None:
+    answer = choose(running, MINE | TOLD, GERMAN, path="/consent?receipt=1")
+    held = [file.read_bytes() for file in running.data.rglob("*") if file.is_file()]
+    for secret in (ID.encode(), b"84.128.0.1"):
+        assert secret not in answer.body
+        assert all(secret not in one for one in held)
+
+
+def test_where_there_is_no_key_the_choice_is_made_all_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "receipts.key").write_text("canary, no key")
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        answer = choose(running, MINE, path="/consent?receipt=1")
+        assert answer.status == 200
+        assert json.loads(answer.body)["receipt"] is None
+        assert records(data)[-1]["granted"] == ["measurement"]
+        refused = ask(running, request(method="GET", path="/consent/key"))
+        assert (refused.status, refused.code) == (503, "unavailable")
+        assert b"canary" not in answer.body + refused.body
+        (data / "receipts.key").unlink()  # as `throng check` says
+        assert read(receipt(choose(running, MINE, path="/consent?receipt=1")), [published(running)])
+
+
+def test_the_key_outlives_the_process(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        assert not (data / "receipts.key").exists()
+        given = receipt(choose(running, MINE, path="/consent?receipt=1"))
+        running.stop(signal.SIGKILL)
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        assert read(given, [published(running)])
