@@ -48,7 +48,7 @@ DECODE = """\
 
 Fields have the names of the IAB's own library. Vendors are ranges of ids: [[1, 3], [7, 7]] is 1, 2, 3 and 7.
 A line that cannot be read gives {"error": "reason"}: empty, too_long, macro (a template that was not
-filled in), characters, length, truncated, trailing, version, no_core, …
+filled in), characters, truncated, trailing, version, no_core, …
 Every line gets one, in order, so that `paste strings.txt answers.txt` fits. Nothing is stored.
 
   throng decode tcf < strings.txt | jq -r '.error // "fine"' | sort | uniq -c

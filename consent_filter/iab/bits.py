@@ -7,8 +7,8 @@ from binascii import a2b_base64
 from bisect import bisect_right
 from operator import itemgetter
 
-#: Characters of a whole string. Real ones have some hundreds, with every vendor there is about four thousand.
-LONGEST = 16_384
+#: Characters of a whole string. Real ones have some hundreds; the cookie that holds one has at most 4096.
+LONGEST = 8_192
 
 #: Ids from 1, as runs `(first, last)`: ascending, apart, never expanded, however many ids they cover.
 Ranges = tuple[tuple[int, int], ...]
@@ -52,8 +52,7 @@ class Bits:
             raise Malformed("too_long")
         if not _ALPHABET.fullmatch(text):
             raise Malformed("characters")
-        if len(text) % 4 == 1:
-            raise Malformed("length")  # no number of bytes has so many characters
+        # Of any length: the standards fill up to six bits, the IAB's encoders to 8 or 24, and all are sent.
         # Filled with zeros to whole groups, so that the last character's spare bits can be looked at too.
         full = text.translate(_USUAL) + "A" * (-len(text) % 4)
         # Digits, as numbers of any width are cut out of a text in linear time, and of a large number are not.
