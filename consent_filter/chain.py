@@ -33,6 +33,14 @@ class Link(NamedTuple):
     subject: bytes
 
 
+class Found(NamedTuple):
+    """What the chain holds at one place; subject and text are None where the content was deleted."""
+
+    commitment: bytes
+    subject: bytes | None
+    text: str | None
+
+
 def _subject(nonce: bytes, key: bytes) -> bytes:
     return blake2b(nonce + key, digest_size=16, person=b"receipt subject").digest()
 
@@ -55,6 +63,18 @@ def add(database: sqlite3.Connection, key: bytes, text: str) -> Link:
 def forget(database: sqlite3.Connection, key: bytes) -> None:
     """Delete the contents about one person; their commitments stay. Part of the caller's transaction."""
     database.execute("DELETE FROM content WHERE key = ?", (key,))
+
+
+def find(database: sqlite3.Connection, position: int) -> Found | None:
+    """What stands there; None where the chain is not that long."""
+    row = database.execute(
+        "SELECT commitment, key, nonce, text FROM chain LEFT JOIN content USING (seq) WHERE seq = ?",
+        (position,),
+    ).fetchone()
+    if row is None:
+        return None
+    commitment, key, nonce, text = row
+    return Found(commitment, None if nonce is None else _subject(nonce, key), text)
 
 
 def verify(database: sqlite3.Connection) -> bool:

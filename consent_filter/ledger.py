@@ -320,6 +320,10 @@ class Ledger:
         """Whether no link was changed, and every content that is still there is what was committed to."""
         return chain.verify(self._database)
 
+    def find(self, position: int) -> chain.Found | None:
+        """What the chain holds there; None where it is not that long."""
+        return chain.find(self._database, position)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on the disk when it ends."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from consent_filter.chain import Link
+from consent_filter.chain import Found, Link
 from consent_filter.errors import Refused
 from consent_filter.policy import Pack
 from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
@@ -21,6 +21,8 @@ from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
 SCHEMA = "throng-consent-receipt/1"
 #: Bytes of one receipt; ours have some two thousand.
 LARGEST = 16 * 1024
+#: Up to here every reader of JSON has the same number.
+_EXACT = 2**53 - 1
 
 
 class Notice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ class Method(Struct, frozen=True, forbid_unknown_fields=True):
 class Held(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the ledger holds the record, and the salted hash that it holds of it for ever."""
 
-    position: int
+    position: Annotated[int, Meta(ge=1, le=_EXACT)]
     commitment: str
 
 
@@ -75,7 +77,7 @@ class Receipt(Struct, frozen=True, forbid_unknown_fields=True):
     recipients: tuple[str, ...]
     jurisdiction: Jurisdiction
     method: Method
-    time: int
+    time: Annotated[int, Meta(ge=0, le=_EXACT)]
     ledger: Held
     key: str
     signature: str
@@ -154,6 +156,35 @@ def read(line: bytes, keys: Iterable[PublicKey]) -> Receipt:
     if not key.verifies(signature, canonical(said)):
         raise Refused(400, "signature", "the signature is not that of what is written")
     return receipt
+
+
+def held(receipt: Receipt, found: Found | None) -> str:
+    """Whether the ledger has the record: "held", or "erased" where only the commitment is left.
+
+    Raises Refused where it has another one, or none: then it is not the ledger that the receipt speaks of.
+    """
+    if found is None or to_text(found.commitment) != receipt.ledger.commitment:
+        raise Refused(400, "not_held", "the ledger does not hold this commitment at this position")
+    if found.subject is None or found.text is None:
+        return "erased"
+    record = json.loads(found.text)
+    says = {
+        "site": receipt.site,
+        "granted": [one.purpose for one in receipt.purposes if one.decision == "granted"],
+        "denied": [one.purpose for one in receipt.purposes if one.decision == "denied"],
+        "source": receipt.method.source,
+        "at": receipt.time,
+        "surface": receipt.method.surface,
+        "locale": receipt.notice.language,
+        "wording": receipt.notice.wording,
+        "policy": receipt.notice.policy,
+        "jurisdiction": receipt.jurisdiction.country,
+        "regime": receipt.jurisdiction.regime,
+    }
+    same = all(record.get(name) == value for name, value in says.items())
+    if not same or to_text(found.subject) != receipt.subject:
+        raise Refused(400, "differs", "the ledger's record says otherwise")
+    return "held"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

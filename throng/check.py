@@ -13,9 +13,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
-from consent_filter import policy
+from consent_filter import policy, signing
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Ledger
+from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
 from throng.failure import describe
 from throng.settings import FILE, load
@@ -55,14 +56,21 @@ def settings(data: Path) -> Iterator[Finding]:
 
 
 def keys(data: Path) -> Iterator[Finding]:
-    """The keyring is the owner's alone."""
-    file = data / "keys.json"
-    if not file.exists():
-        yield Finding("keys", "none yet: made when the first event comes")
-        return
-    mode = stat.S_IMODE(file.stat().st_mode)
-    mend = "" if mode & 0o077 == 0 else f"chmod 600 {file}"
-    yield Finding("keys", f"{file} has mode {mode:o}", mend)
+    """The keyring and the key that signs receipts are the owner's alone, and the latter is a key."""
+    for name, when in (("keys.json", "the first event comes"), (signing.FILE, "a receipt is asked for")):
+        file = data / name
+        if not file.exists():
+            yield Finding("keys", f"no {name} yet: made when {when}")
+            continue
+        mode = stat.S_IMODE(file.stat().st_mode)
+        mend = "" if mode & 0o077 == 0 else f"chmod 600 {file}"
+        yield Finding("keys", f"{file} has mode {mode:o}", mend)
+        if name == signing.FILE:
+            try:
+                yield Finding("keys", f"receipts are signed with {SigningKey.read(file).public.id}")
+            except Broken:
+                mend = f"restore {file} from a backup, or move it away to sign with a new key"
+                yield Finding("keys", f"{file} is no key: no receipt can be signed", mend)
 
 
 def ledger(data: Path) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
   throng balance                   received = stored + refused, by reason
+  throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
   throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
@@ -106,6 +107,24 @@ def parser() -> argparse.ArgumentParser:
         epilog=DECODE,
     )
     one.add_argument("kind", choices=KINDS, help="what the strings are")
+    one = command(
+        "receipt",
+        "check consent receipts off-line, or print the key that they are checked with",
+        epilog="Without --key: the key and the ledger of the data folder. With it: the ledger only if --data"
+        " is said.\nA JSON line for each receipt; 1 if any of them is invalid.",
+    )
+    one.add_argument("action", choices=("verify", "key"))
+    one.add_argument(
+        "file", nargs="*", default=["-"], metavar="FILE", help="a receipt a line; - is standard input"
+    )
+    one.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="public key: a file, or its x; may be repeated",
+    )
+    one.set_defaults(data=None, folder=_default_data())
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
@@ -134,6 +153,7 @@ _WHERE = {
     "query": "throng.query",
     "explain": "throng.explain",
     "decode": "throng.decode",
+    "receipt": "throng.receipt",
     "status": "throng.status",
     "check": "throng.check",
     "part": "throng.parts",

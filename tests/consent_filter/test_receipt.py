@@ -87,7 +87,7 @@ def test_golden() -> None:
         regime=st.sampled_from(sorted(PACK.regimes)),
     ),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),
-    st.integers(0, 2**53),
+    st.integers(0, 2**53 - 1),
 )
 def test_whatever_is_recorded_can_be_read_again(
     choice: dict[str, bool], how: Circumstances, site: str, now: int
@@ -159,6 +159,10 @@ def test_a_signature_does_not_excuse_the_shape() -> None:
     assert why(signed(put("more", 1))) == "shape"
     assert why(signed(put("time", "1"))) == "shape"
     assert why(signed(put("time", True))) == "shape"
+    assert why(signed(put("time", -1))) == "shape"
+    assert why(signed(put("time", 2**53))) == "shape"
+    for position in (-1, 0, 2**53, 2**63):
+        assert why(signed(put("ledger", {"position": position, "commitment": "A"}))) == "shape"
     assert why(golden().replace(b'"shop"', b'"\\ud800"')) == "shape"
     assert why(signed(lambda said: said.pop("purposes"))) == "shape"
     assert why(signed(lambda said: said["ledger"].pop("position"))) == "shape"

@@ -14,6 +14,7 @@ import pytest
 
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.signing import Signer
 from tests.throng.conftest import Said, Throng
 
 
@@ -71,17 +72,31 @@ def test_a_setting(toml: str, what: str, tmp_path: Path, throng: Throng) -> None
     well(throng("check"))
 
 
-def test_keys_that_others_can_read(tmp_path: Path, throng: Throng) -> None:
+@pytest.mark.parametrize("name", ["keys.json", "receipts.key"])
+def test_keys_that_others_can_read(name: str, tmp_path: Path, throng: Throng) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    file = data / "keys.json"
-    Keyring.open(file)
+    file = data / name
+    Keyring.open(data / "keys.json")
+    Signer(data / "receipts.key").key()
+    well(throng("check"))
     file.chmod(0o644)
     said = throng("check")
     wrong(said, f"keys +{file} has mode 644", f"chmod 600 {file}")
     command = re.search(r"to mend it: (chmod .*)", said.out)
     assert command is not None
     subprocess.run(command[1], shell=True, check=True)
+    well(throng("check"))
+
+
+def test_a_key_of_receipts_that_is_damaged(tmp_path: Path, throng: Throng) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    file = data / "receipts.key"
+    Signer(file).key()
+    file.write_bytes(file.read_bytes()[:-40])
+    wrong(throng("check"), f"keys +{file} is no key: no receipt can be signed", f"restore {file}")
+    file.rename(data / "receipts.old")
     well(throng("check"))
 
 
