@@ -7,14 +7,28 @@ on purpose; nothing but tests and `explain` runs it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from consent_filter.policy import Pack
 from consent_filter.purpose import BY_NAME
 
 
+class Heard(NamedTuple):
+    """What a consent platform's string says of purposes, by name; what a string means is proved by cases."""
+
+    granted: frozenset[str]
+    denied: frozenset[str]
+    unreadable: bool = False
+    regulated: bool = False
+    child: bool = False
+
+
 class Event(NamedTuple):
-    """What matters of one event. `consent` is the JSON that came with it; the headers are as received."""
+    """What matters of one event. `consent` is the JSON that came with it; the headers are as received.
+
+    `platforms`: what each of the consent platforms' signals says, by the signal's name.
+    """
 
     country: str
     type: str
@@ -22,6 +36,7 @@ class Event(NamedTuple):
     consent: bytes | None = None
     gpc: str | None = None
     dnt: str | None = None
+    platforms: Mapping[str, Heard] = {}
 
 
 class Ledger(NamedTuple):
@@ -61,6 +76,8 @@ def choice(consent: bytes | None) -> tuple[frozenset[str], frozenset[str], bool]
         return unreadable
     granted, denied = set(), set()
     for purpose, word in said.items():
+        if purpose in ("gdpr", "tcf", "gpp", "gpp_sid", "usp", "gcs", "gcd"):
+            continue  # other signals
         if word is True or word == "granted":
             granted.add(purpose)
         elif word is False or word == "denied":
@@ -72,11 +89,15 @@ def choice(consent: bytes | None) -> tuple[frozenset[str], frozenset[str], bool]
 
 def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     """What may be done with this event, and why."""
+    # 0. Whoever's signals say that the law of agreement holds for them has it, wherever they are.
     name = pack.regime(event.country)
+    if pack.regulated and any(heard.regulated for heard in event.platforms.values()):
+        name = pack.regulated
     regime = pack.regimes[name]
 
-    def refuse(rule: str, signal: str, reason: str) -> Ruling:
-        return Ruling(frozenset(), regime.refusal, f"{pack.name}.{name}.{rule}", signal, "", reason)
+    def refuse(rule: str, signal: str, reason: str, leaves: str = "") -> Ruling:
+        left = leaves or regime.refusal
+        return Ruling(frozenset(), left, f"{pack.name}.{name}.{rule}", signal, "", reason)
 
     def keep(purposes: set[str], treatment: str, rule: str, signal: str, basis: str) -> Ruling:
         if advert:  # what is known of an advert's viewer is not for reports on visits
@@ -91,6 +112,9 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     needed = "ad_measurement" if advert else "measurement"
     granted, denied, unreadable = choice(event.consent)
     agreed = (granted | ledger.granted) & set(regime.purposes)
+    browser = Heard(frozenset(), EVERYTHING)
+    signals = {who: browser for who, header in (("gpc", event.gpc), ("dnt", event.dnt)) if _one(header)}
+    signals |= event.platforms
 
     # 2. The visitor's own refusal, sent with the event or on record, ends what it speaks of. Refusing to be
     #    measured also refuses everything that was not agreed to by name.
@@ -106,49 +130,64 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
             return refuse("withdrawn", "choice", "consent")
         return refuse("unreadable" if unreadable else "refused", "choice", "consent")
 
-    # 3. What stands: what was agreed to, and what the regime grants while nobody has spoken, unless the
-    #    visitor has refused to be measured.
-    standing = set(agreed)
-    if "measurement" not in denied | ledger.denied:
+    # 3. Signals in the pack's order: each permits what the regime lets it permit, and takes back what the
+    #    regime says it does. Where the pack lets the more specific stand, nothing is taken back that somebody
+    #    heard before has permitted. A known child takes back everything.
+    permitted: dict[str, str] = {}
+    objected: dict[str, str] = {}
+    ended: set[str] = set()
+    for who in pack.order:
+        if who in ("ledger", "choice"):
+            for purpose in ledger.granted if who == "ledger" else granted:
+                permitted.setdefault(purpose, who)
+        elif who in signals:
+            heard, means = signals[who], regime.signals[who]
+            before = set(permitted) if pack.conflict == "specific" else set()
+            takes = EVERYTHING if heard.child else (heard.denied & set(means.denies)) - before
+            for purpose in takes:
+                objected.setdefault(purpose, who)
+            if means.ends or heard.child:
+                ended |= takes
+            for purpose in heard.granted & set(means.grants):
+                permitted.setdefault(purpose, who)
+    permitted = {purpose: who for purpose, who in permitted.items() if purpose in regime.purposes}
+    refusing_to_be_measured = "measurement" in denied | ledger.denied
+    if refusing_to_be_measured:  # then only what they have agreed to by name
+        first_own = [who for who in pack.order if who in ("ledger", "choice")]
+        said = {"ledger": ledger.granted, "choice": granted}
+        permitted = {purpose: next(w for w in first_own if purpose in said[w]) for purpose in agreed}
+
+    # 4. What stands: what was permitted, and what the regime grants while nobody has spoken.
+    standing = set(permitted)
+    if not refusing_to_be_measured:
         standing |= {purpose for purpose, use in regime.purposes.items() if use.default}
     standing -= denied | ledger.denied
 
-    # 4. The browser's objections take back what the regime says they do.
-    objecting = [
-        signal
-        for signal, header in (("gpc", event.gpc), ("dnt", event.dnt))
-        if header is not None and header.strip() == "1"
-    ]
-    objected = {purpose for signal in objecting for purpose in regime.signals[signal].denies}
-    ended = {
-        purpose
-        for signal in objecting
-        if regime.signals[signal].ends
-        for purpose in regime.signals[signal].denies
-    }
-    objector = "none"
-    for who in pack.order:
-        if objector == "none" and who in objecting and needed in regime.signals[who].denies:
-            objector = who
-
     # 5. What stands and nobody objected to is done, under a lasting pseudonym if measurement is part of it.
-    if needed in standing - objected:
-        treatment = "identified" if event.has_id and "measurement" in standing - objected else "cookieless"
-        if needed not in agreed:
-            return keep(standing - objected, treatment, "default", "none", regime.purposes[needed].basis)
-        granting = {"ledger": ledger.granted, "choice": granted}
-        first = next(who for who in pack.order if needed in granting.get(who, ()))
-        how = "on_record" if first == "ledger" else "agreed"
-        return keep(standing - objected, treatment, how, "choice", "consent")
+    left = standing - set(objected)
+    if needed in left:
+        treatment = "identified" if event.has_id and "measurement" in left else "cookieless"
+        if needed not in permitted:
+            return keep(left, treatment, "default", "none", regime.purposes[needed].basis)
+        who = permitted[needed]
+        how = "on_record" if who == "ledger" else "agreed"
+        return keep(left, treatment, how, "choice" if who == "ledger" else who, "consent")
 
     # 6. What needs no identifier may go on without one where the regime exempts it.
     exempt = {purpose for purpose, use in regime.purposes.items() if use.cookieless}
     exempt -= denied | ledger.denied | ended
+    objector = objected.get(needed, "none")
     if needed in exempt:
         return keep(exempt, "cookieless", "cookieless", objector, regime.purposes[needed].cookieless)
 
     # 7. Refused: by the objection, if the event would otherwise have been kept; else by silence.
     use = regime.purposes.get(needed)
     if objector != "none" and (needed in standing or (use is not None and use.cookieless)):
-        return refuse(objector, objector, "signal")
+        heard = signals[objector]
+        rule = objector + ("_unreadable" if heard.unreadable else "_child" if heard.child else "")
+        return refuse(rule, objector, "signal", regime.signals[objector].leaves)
     return refuse("silence", "none", "consent")
+
+
+def _one(header: str | None) -> bool:
+    return header is not None and header.strip() == "1"

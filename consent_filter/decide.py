@@ -8,7 +8,7 @@ together. Nothing here depends on another row, so that order and the splitting i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -16,15 +16,17 @@ import numpy as np
 from msgspec import Struct
 
 from consent_filter.policy import LEDGER, Pack
-from consent_filter.purpose import BY_NAME, Purpose
+from consent_filter.purpose import ALL, BY_NAME, Purpose
 from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.signals import OWN, SIGNALS, Said
+from consent_filter.signals.tcf import to_vendor
 
 MEASUREMENT = int(Purpose.MEASUREMENT)
 AD_MEASUREMENT = int(Purpose.AD_MEASUREMENT)
 #: An advert's events are for adverts: they carry another pseudonym, and no report on visits may read them.
 _VISITS = int(Purpose.MEASUREMENT | Purpose.RESEARCH)
 
+_ALL = int(ALL)
 #: Whose refusal ends what it speaks of.
 _OWN = OWN | {LEDGER}
 
@@ -48,8 +50,8 @@ class Verdict(NamedTuple):
     """The decision for one situation.
 
     granted: bitmask of purposes. treatment: identified or cookieless (kept); count or drop (refused: a number
-    remains, with or without the rule). because: `pack.regime.rule`. signal: whose word decided: choice, gpc,
-    dnt or none. basis: legal basis of what is kept. reason: why it is refused ("" when kept): consent, signal
+    remains, with or without the rule). because: `pack.regime.rule`. signal: whose word decided (SIGNALS, or
+    none). basis: legal basis of what is kept. reason: why it is refused ("" when kept): consent, signal
     or erased.
     """
 
@@ -68,16 +70,24 @@ class Decision(NamedTuple):
 
 
 class Law(Struct, frozen=True, eq=False):
-    """A regime, its purposes as bitmasks, and the name that its rules go by. `denies`, `ends`: by signal."""
+    """A regime, its purposes as bitmasks, and the name that its rules go by.
+
+    `grants`, `denies`, `ends`, `leaves`: by signal. `regulated`: the law of whoever's signals say so.
+    """
 
     name: str
     refusal: str
     named: int
     default: int
     cookieless: int
+    grants: dict[str, int]
     denies: dict[str, int]
-    ends: dict[str, int]
+    ends: dict[str, bool]
+    leaves: dict[str, str]
     order: tuple[str, ...]
+    specific: bool
+    vendor: int
+    regulated: Law | None
     basis: dict[int, str]
     cookieless_basis: dict[int, str]
     judged: dict[Any, Verdict]
@@ -86,20 +96,31 @@ class Law(Struct, frozen=True, eq=False):
     def of(cls, pack: Pack, name: str) -> Law:
         regime = pack.regimes[name]
         uses = {int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items()}
-        denies = {signal: sum(int(BY_NAME[p]) for p in set(m.denies)) for signal, m in regime.signals.items()}
+        means = regime.signals.items()
+        denies = {signal: _mask(meaning.denies) for signal, meaning in means}
+        stricter = pack.regulated and pack.regulated != name
         return cls(
             name=f"{pack.name}.{name}",
             refusal=regime.refusal,
             named=sum(uses),
             default=sum(bit for bit, use in uses.items() if use.default),
             cookieless=sum(bit for bit, use in uses.items() if use.cookieless),
+            grants={signal: _mask(meaning.grants) for signal, meaning in means},
             denies=denies,
-            ends={signal: denies[signal] if m.ends else 0 for signal, m in regime.signals.items()},
+            ends={signal: meaning.ends for signal, meaning in means},
+            leaves={signal: meaning.leaves or regime.refusal for signal, meaning in means},
             order=pack.order,
+            specific=pack.conflict == "specific",
+            vendor=pack.tcf_vendor,
+            regulated=cls.of(pack, pack.regulated) if stricter else None,
             basis={bit: use.basis for bit, use in uses.items()},
             cookieless_basis={bit: use.cookieless for bit, use in uses.items()},
             judged={},
         )
+
+
+def _mask(purposes: Iterable[str]) -> int:
+    return sum(int(BY_NAME[purpose]) for purpose in set(purposes))
 
 
 _COUNTRY = attrgetter("country")
@@ -141,61 +162,79 @@ class Laws:
 def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdict:
     """The verdict for one situation. `needed`: the purpose that the event is for; `said`: as in SIGNALS.
 
-    Any refusal binds, whoever said it and whatever else was granted (standards 1.9). An own refusal ends
-    what it speaks of; a browser's objection takes back what needs an identifier, and the rest where the
-    regime says so.
+    Any refusal binds, whoever said it and whatever else was granted (standards 1.9), unless the pack lets
+    what is more specific stand. An own refusal ends what it speaks of; a signal's objection takes back what
+    needs an identifier, and the rest where the regime says so or a child is known to be behind it.
     """
+    if law.regulated is not None and any(one.regulated for one in said):
+        law = law.regulated
+    if law.vendor:
+        said = tuple(to_vendor(one, law.vendor) if one.tcf else one for one in said)
     if word.erased:
         return Verdict(0, law.refusal, f"{law.name}.erased", "choice", "", "erased")
-    grant, refused, objected, ended = word.grant, word.deny, 0, 0
-    for signal, one in zip(SIGNALS, said, strict=True):
-        grant |= one.grant
-        if signal in OWN:
+    heard: dict[str, Word | Said] = {LEDGER: word, **dict(zip(SIGNALS, said, strict=True))}
+    grant = own = refused = objected = ended = 0
+    objector = ""
+    for name in law.order:
+        one = heard[name]
+        if name in _OWN:
             refused |= one.deny
-        else:
-            objected |= one.deny & law.denies[signal]
-            ended |= one.deny & law.ends[signal]
-    grant &= law.named
+            grant |= one.grant
+            own |= one.grant
+            continue
+        assert isinstance(one, Said)
+        taken = _ALL if one.child else one.deny & law.denies[name] & ~(grant if law.specific else 0)
+        if taken & needed and not objector:
+            objector = name
+        objected |= taken
+        ended |= taken if one.child or law.ends[name] else 0
+        grant |= one.grant & law.grants[name]
+    grant, own = grant & law.named, own & law.named
     # Whoever refuses to be measured keeps out of everything but what they have agreed to by name.
-    unmeasured = refused & MEASUREMENT and not grant & needed
+    unmeasured = refused & MEASUREMENT and not own & needed
     if refused & needed or unmeasured:
         what = needed if refused & needed else MEASUREMENT
-        speaker = _first(law, word, said, lambda name, one: one.deny & what if name in _OWN else 0)
-        rule = "withdrawn" if speaker == LEDGER else "refused"
-        if speaker != LEDGER and said[tuple(SIGNALS).index(speaker)].unreadable:
-            rule = "unreadable"
+        speaker = next(name for name in law.order if name in _OWN and heard[name].deny & what)
+        rule = "withdrawn" if speaker == LEDGER else _rule("", heard[speaker]) or "refused"
         return Verdict(0, law.refusal, f"{law.name}.{rule}", "choice", "", "consent")
-    standing = grant if refused & MEASUREMENT else grant | law.default
+    standing = own if refused & MEASUREMENT else grant | law.default
     allowed = standing & ~refused & ~objected
     exempt = law.cookieless & ~refused & ~ended
     if allowed & needed:
-        speaker = _first(law, word, said, lambda _, one: one.grant & needed) if grant & needed else ""
+        agreed = (own if refused & MEASUREMENT else grant) & needed
+        granting = (name for name in law.order if _grants(law, name, heard[name]) & agreed)
+        speaker = next(granting, "")
         rule = {"": "default", LEDGER: "on_record"}.get(speaker, "agreed")
         signal = {"": "none", LEDGER: "choice"}.get(speaker, speaker)
         treatment = IDENTIFIED if has_id and allowed & MEASUREMENT else COOKIELESS
         basis = "consent" if speaker else law.basis[needed]
         return Verdict(_scope(allowed, needed), treatment, f"{law.name}.{rule}", signal, basis, "")
-    signal = "none"
-    if objected & needed:
-        denies = law.denies
-        signal = _first(law, word, said, lambda name, one: one.deny & needed & denies.get(name, 0))
+    signal = objector or "none"
     if exempt & needed:
         basis = law.cookieless_basis[needed]
         return Verdict(_scope(exempt, needed), COOKIELESS, f"{law.name}.cookieless", signal, basis, "")
-    if objected & needed & (standing | law.cookieless):
-        return Verdict(0, law.refusal, f"{law.name}.{signal}", signal, "", "signal")
+    if objector and needed & (standing | law.cookieless):
+        rule = _rule(objector, heard[objector])
+        return Verdict(0, law.leaves[objector], f"{law.name}.{rule}", objector, "", "signal")
     return Verdict(0, law.refusal, f"{law.name}.silence", "none", "", "consent")
+
+
+def _rule(signal: str, said: Word | Said) -> str:
+    """A rule is named after its signal and what was the matter with it."""
+    matter = ""
+    if isinstance(said, Said) and (said.unreadable or said.child):
+        matter = "unreadable" if said.unreadable else "child"
+    return "_".join(filter(None, (signal, matter)))
+
+
+def _grants(law: Law, name: str, said: Word | Said) -> int:
+    """What one of those who are heard may permit here."""
+    return said.grant if name in _OWN else said.grant & law.grants[name]
 
 
 def _scope(granted: int, needed: int) -> int:
     """The purposes that may read this event."""
     return granted & ~_VISITS if needed == AD_MEASUREMENT else granted
-
-
-def _first(law: Law, word: Word, said: Sequence[Said], spoke: Callable[[str, Word | Said], int]) -> str:
-    """Who spoke first, in the pack's order."""
-    heard: dict[str, Word | Said] = {LEDGER: word, **dict(zip(SIGNALS, said, strict=True))}
-    return next(name for name in law.order if spoke(name, heard[name]))
 
 
 def decide(raw: Raw, words: Column[Word], laws: Laws) -> Decision:

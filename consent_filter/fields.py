@@ -53,7 +53,9 @@ FIELDS: tuple[Field, ...] = (
     Field("id", _S, "the sender's own id of the event, for retries", _ANY, None, raw=True),
     Field("user_id", _S, "the site's id of a signed-in person", _ANY, None, raw=True),
     Field("device_id", _S, "the beacon's id of a browser, set only after consent", _ANY, None, raw=True),
-    Field("consent", _S, "the choice sent with the event: purpose to yes or no", _ANY, None, raw=True),
+    Field(
+        "consent", _S, "the choice sent with the event, and consent platforms' strings", _ANY, None, raw=True
+    ),
     Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True),
     Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True),
     # What every record has.
@@ -77,7 +79,7 @@ FIELDS: tuple[Field, ...] = (
     Field("treatment", _S, "identified or cookieless: how the pseudonym was made", _ANY),
     Field("purposes", pa.uint32(), "bitmask of the purposes granted", _ANY),
     Field("because", _S, "the rule that decided, as `policy.regime.rule`", _ANY),
-    Field("signal", _S, "the signal that spoke: choice, gpc, dnt, or none", _ANY),
+    Field("signal", _S, "the signal that spoke, e.g. choice, tcf or gpc; or none", _ANY),
     Field("basis", _S, "the legal basis for measurement: consent, legitimate_interest, exempt, notice", _ANY),
     Field("policy", _S, "policy pack and its version", _ANY),
     # What measurement reads.

@@ -24,6 +24,7 @@ from consent_filter.site import Site
 KINDS = ("opt_in", "opt_out", "notice")
 BASES = ("consent", "legitimate_interest", "exempt", "notice")
 REFUSALS = ("count", "drop")
+CONFLICTS = ("restrictive", "specific")
 #: The visitor's word in the ledger: heard like a signal, and like a choice it cannot be weakened.
 LEDGER = "ledger"
 
@@ -50,18 +51,24 @@ class Use(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Meaning(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a browser's signal means in one regime (M106, M107).
+    """What a signal means in one regime (M106, M107).
 
-    denies: the purposes that it takes back; none of them is "ignored". ends: it also ends what goes on
-    without an identifier, so that only a count remains.
+    denies: the purposes that it takes back; none of them is "ignored". grants: the purposes that it may
+    permit, where it can permit at all. ends: it also ends what goes on without an identifier, so that only a
+    count remains. leaves: what a refusal by it leaves, "count" or "drop"; "" is the regime's `refusal`.
     """
 
     denies: tuple[str, ...]
+    grants: tuple[str, ...] = ()
     ends: bool = False
+    leaves: str = ""
 
     def __post_init__(self) -> None:
         for name in self.denies:
             _one_of("signals.denies", name, BY_NAME)
+        for name in self.grants:
+            _one_of("signals.grants", name, BY_NAME)
+        _one_of("signals.leaves", self.leaves, (*REFUSALS, ""))
 
 
 class Regime(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,18 +114,26 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One pack, made from one published policy.
 
     version: goes with every event (M2). policy: which text. otherwise: the regime of every country that no
-    regime names. order: whose word is heard first; a refusal binds whoever says it, so that the order decides
-    only whose it is said to be. facts_days: how long facts are kept (M79); `pipelines/expire.py` deletes.
-    rules: which requirement stands where. Words for people, which `throng check` shows and nothing acts on:
-    recipients, to whom the text says released tables go (that nothing else goes out is the walls' doing);
-    warnings, where the text contradicts itself or the law.
+    regime names. regulated: the regime of whoever's signals say that the law of agreement holds for them,
+    wherever their address is (`gdpr=1`, GPP's section 2); "" takes no notice. order: whose word is heard
+    first. conflict: what holds where two disagree. "restrictive": a refusal binds whoever says it, and the
+    order decides only whose it is said to be. "specific": what was granted by one that is heard earlier is
+    not taken back by a signal that is heard later; the visitor's own refusal binds all the same. tcf_vendor:
+    the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
+    facts are kept (M79); `pipelines/expire.py` deletes. rules: which requirement stands where. Words for
+    people, which `throng check` shows and nothing acts on: recipients, to whom the text says released tables
+    go (that nothing else goes out is the walls' doing); warnings, where the text contradicts itself or the
+    law.
     """
 
     name: str
     version: str
     policy: str
     otherwise: str
+    regulated: str = ""
     order: tuple[str, ...]
+    conflict: str = "restrictive"
+    tcf_vendor: int = 0
     facts_days: int
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()
@@ -128,6 +143,8 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _one_of("otherwise", self.otherwise, self.regimes)
+        _one_of("regulated", self.regulated, (*self.regimes, ""))
+        _one_of("conflict", self.conflict, CONFLICTS)
         if sorted(self.order) != sorted([LEDGER, *SIGNALS]):
             raise Misconfigured("order", list(self.order), f"{LEDGER}, {', '.join(SIGNALS)}: each once")
         if not 1 <= self.facts_days <= 760:

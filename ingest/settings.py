@@ -45,7 +45,7 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_url: int = 4096
     max_text: int = 256
     max_props: int = 32
-    max_consent: int = 2048
+    max_consent: int = 4096
     rate: float = 0.0
     burst: int = 1000
     retry_hours: float = 48.0

@@ -2,7 +2,8 @@
 
 A JSON object, purpose → true or false ("granted" and "denied" are understood too). A purpose that is not on
 our list is none of our business and is passed over; an object that cannot be read denies everything, because
-whoever sent it meant to say something.
+whoever sent it meant to say something. The strings of consent platforms may stand in the same object
+(`members.py`); they are other signals.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from consent_filter.purpose import BY_NAME
+from consent_filter.signals import members
 from consent_filter.signals.said import SILENCE, UNREADABLE, Said, Signal
 
-_read = msgspec.json.Decoder().decode
 #: Plain numbers: arithmetic on enumerated flags is ten times slower, and would spread through the filter.
 _BITS = {name: int(bit) for name, bit in BY_NAME.items()}
 _MEANS = {True: True, False: False, "granted": True, "denied": False}
@@ -29,6 +28,8 @@ def understand(choice: Any) -> Said:
         return UNREADABLE
     grant = deny = 0
     for name, word in choice.items():
+        if name in members.STRINGS:
+            continue
         means = _MEANS.get(word) if isinstance(word, bool | str) else None
         if means is None:
             return UNREADABLE
@@ -41,10 +42,8 @@ def understand(choice: Any) -> Said:
 
 @lru_cache(maxsize=4096)
 def _read_once(text: bytes) -> Said:
-    try:
-        return understand(_read(text))
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return UNREADABLE
+    found = members.parsed(text)
+    return UNREADABLE if found is members.UNREADABLE else understand(found)
 
 
 def read(text: bytes | None) -> Said:

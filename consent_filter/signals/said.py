@@ -10,11 +10,22 @@ from consent_filter.raw import Column, Raw
 
 
 class Said(NamedTuple):
-    """Two bitmasks of purposes. `unreadable`: something was said, and nobody can tell what."""
+    """Two bitmasks of purposes.
+
+    unreadable: something was said, and nobody can tell what. regulated: it says that the law of the pack's
+    strict regime holds, wherever the visitor's address is. child: a known child is behind it: whatever the
+    regime, nothing goes on, with or without an identifier (M86, standards 1.9). tcf: the TC string that it
+    was understood from, which says something else to each vendor; besides: what something else denies with
+    it.
+    """
 
     grant: int
     deny: int
     unreadable: bool = False
+    regulated: bool = False
+    child: bool = False
+    tcf: str = ""
+    besides: int = 0
 
 
 SILENCE = Said(0, 0)
@@ -22,6 +33,7 @@ SILENCE = Said(0, 0)
 OBJECTION = Said(0, int(ALL))
 #: Malformed is a refusal (standards: malformed counts as deny), and is counted by that name.
 UNREADABLE = Said(0, int(ALL), True)
+CHILD = Said(0, int(ALL), child=True)
 
 
 class Signal(NamedTuple):

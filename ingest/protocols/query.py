@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingest.protocols.event import FAULTS, UNREADABLE, Event, code
+from ingest.protocols.event import ABSENT, FAULTS, UNREADABLE, Event, code
 from ingest.protocols.parsing import Parsing
 from ingest.protocols.rows import Rows
 from ingest.request import Answer, Request
@@ -24,6 +24,12 @@ IMAGE = Answer(
 _SHORT = {b"s": b"site", b"t": b"type", b"u": b"url", b"r": b"referrer", b"i": b"id"}
 _NAMES: dict[bytes, str] = {name.encode(): name for name in Event.__struct_fields__ if name != "ad"}
 _ADVERT: dict[bytes, str] = {b"slot": "slot", b"creative": "creative", b"campaign": "campaign"}
+#: The IAB's and Google's own names for what consent platforms write into an address, and ours.
+_PLATFORMS: dict[bytes, str] = {
+    b"gdpr": "gdpr", b"gdpr_consent": "tcf", b"gpp": "gpp", b"gpp_sid": "gpp_sid", b"us_privacy": "usp",
+    b"gcs": "gcs", b"gcd": "gcd",
+}  # fmt: skip
+_KNOWN = _NAMES | _ADVERT | _PLATFORMS
 _JSON = ("consent", "props")
 _MOST = 64
 _valid = msgspec.json.Decoder(msgspec.Raw).decode
@@ -33,17 +39,19 @@ def read(query: bytes, parsing: Parsing) -> Event:
     """The event in a query. Names and types are the beacon's; s, t, u, r, i are short for the first five.
 
     Raises ValueError with the code as its text for what cannot be read, and what `FAULTS` lists for a value
-    of a wrong type. Unknown names are ignored.
+    of a wrong type. Unknown names are ignored; those of consent platforms become members of `consent`.
     """
     said: dict[str, Any] = {}
     advert: dict[str, Any] = {}
+    platforms: dict[str, Any] = {}
     parts = query.split(b"&", _MOST)
     for part in parts[:_MOST]:
         short, _, value = part.partition(b"=")
         given = _SHORT.get(short, short)
-        into, known = (said, _NAMES.get(given)) if given in _NAMES else (advert, _ADVERT.get(given))
+        known = _KNOWN.get(given)
         if known is None or not value:
             continue
+        into = said if given in _NAMES else advert if given in _ADVERT else platforms
         if known in into:
             raise ValueError("duplicate_key")
         if b"%" in value or b"+" in value:
@@ -56,6 +64,11 @@ def read(query: bytes, parsing: Parsing) -> Event:
             setattr(event, name, _valid(value))
         except FAULTS:
             raise ValueError(name) from None
+    if platforms:
+        try:
+            event.consent = _with(event.consent, platforms)
+        except FAULTS:
+            raise ValueError("consent") from None
     for name in ("duration", "scroll", "value"):
         number = getattr(event, name)
         if number is not None and not isfinite(number):
@@ -63,6 +76,14 @@ def read(query: bytes, parsing: Parsing) -> Event:
     if advert:
         event.ad = msgspec.Raw(msgspec.json.encode(advert))
     return event
+
+
+def _with(consent: msgspec.Raw, platforms: dict[str, Any]) -> msgspec.Raw:
+    """The choice, and beside it what consent platforms say; a choice that is no object refuses by itself."""
+    choice = {} if consent is ABSENT else msgspec.json.decode(consent)
+    if choice is not None and not isinstance(choice, dict):
+        return consent
+    return msgspec.Raw(msgspec.json.encode({**(choice or {}), **platforms}))
 
 
 def decode(requests: Sequence[Request], parsing: Parsing, kind: str) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from consent_filter.policy import Packs
 from consent_filter.purpose import BY_NAME
 from consent_filter.raw import Ad, Agent, Page, Place, Raw, Source, column
 from consent_filter.site import Site
+from tests.consent_filter import strings
 
 #: 2026-11-23 12:00 UTC, in milliseconds, and the day it is in UTC.
 NOON = 1_795_435_200_000
@@ -94,8 +96,27 @@ types = st.sampled_from(
 headers = st.sampled_from([None, "1", "0", "", " 1", "true", "11"])
 purposes = st.sampled_from(sorted(BY_NAME))
 words = st.sampled_from(["true", "false", '"granted"', '"denied"'])
+#: What consent platforms send: each signal's strings, good, refusing, damaged and unfilled.
+platforms = st.fixed_dictionaries(
+    {},
+    optional={
+        "gdpr": st.sampled_from([0, 1, "0", "1", "", "${GDPR}", None, True]),
+        "tcf": st.sampled_from(
+            [strings.EVERYTHING, strings.VISITS, strings.NOTHING, strings.OLD, "", "CP", None, 7]
+        )
+        | st.just("${GDPR_CONSENT_7}"),
+        "usp": st.sampled_from(["1YNN", "1YYN", "1---", "1yyn", "", None]),
+        "gcs": st.sampled_from(["G111", "G101", "G110", "G100", "G1--", "G2", "", None, 1]),
+        "gcd": st.sampled_from(["11t1t1t1t5", "11p1t1q1t5", "13l3l3l3l1l1", "11z1t1t1t5", "1", "", None]),
+    },
+)
 choices = st.one_of(
     st.none(),
+    st.builds(
+        lambda own, sent: json.dumps(own | sent).encode(),
+        st.dictionaries(purposes, st.booleans(), max_size=3),
+        platforms,
+    ),
     st.dictionaries(st.one_of(purposes, st.just("unheard_of")), words, max_size=5).map(
         lambda d: ("{" + ",".join(f'"{name}":{word}' for name, word in d.items()) + "}").encode()
     ),

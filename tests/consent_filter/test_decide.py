@@ -17,6 +17,8 @@ from consent_filter.purpose import ALL, BY_NAME, names
 from consent_filter.raw import Column, Raw, column
 from consent_filter.signals import OWN, SIGNALS
 from consent_filter.signals.choice import read
+from consent_filter.signals.said import SILENCE
+from consent_filter.signals.tcf import to_vendor
 from tests.consent_filter import rows as make
 from tests.consent_filter.rows import PACKS, Row, batch
 
@@ -44,7 +46,14 @@ def regimes(draw: st.DrawFn) -> Regime:
         for name in draw(st.sets(st.sampled_from(PURPOSES)))
     }
     signals = {
-        name: Meaning(denies=draw(SOME), ends=draw(st.booleans())) for name in SIGNALS if name not in OWN
+        name: Meaning(
+            denies=draw(SOME),
+            grants=draw(SOME),
+            ends=draw(st.booleans()),
+            leaves=draw(st.sampled_from(["", "count", "drop"])),
+        )
+        for name in SIGNALS
+        if name not in OWN
     }
     return Regime(kind=kind, refusal=draw(st.sampled_from(["count", "drop"])), purposes=uses, signals=signals)
 
@@ -58,7 +67,10 @@ def packs(draw: st.DrawFn) -> Pack:
         version="1",
         policy="any",
         otherwise="there",
+        regulated=draw(st.sampled_from(["", "here", "there"])),
         order=tuple(draw(st.permutations(["ledger", *SIGNALS]))),
+        conflict=draw(st.sampled_from(["restrictive", "specific"])),
+        tcf_vendor=draw(st.sampled_from([0, 7])),
         facts_days=760,
         recipients=(),
         groups={"HERE": ("DE", "FR")},
@@ -85,6 +97,19 @@ def spoken(rows: list[Row], said: list[Word]) -> Column[Word]:
     )
 
 
+def platforms(pack: Pack, consent: bytes | None) -> dict[str, book.Heard]:
+    """What the consent platforms' strings say; that they say so is what the cases of each signal prove."""
+    found = {}
+    for name in ("tcf", "usp", "consent_mode"):
+        said = SIGNALS[name].read(consent)
+        if pack.tcf_vendor and said.tcf:
+            said = to_vendor(said, pack.tcf_vendor)
+        granted, denied = frozenset(names(said.grant)), frozenset(names(said.deny))
+        if said != SILENCE:
+            found[name] = book.Heard(granted, denied, said.unreadable, said.regulated, said.child)
+    return found
+
+
 def ruling(pack: Pack, row: Row, word: Word) -> book.Ruling:
     """What the book says."""
     event = book.Event(
@@ -94,6 +119,7 @@ def ruling(pack: Pack, row: Row, word: Word) -> book.Ruling:
         row.consent,
         row.gpc,
         row.dnt,
+        platforms(pack, row.consent),
     )
     ledger = book.Ledger(frozenset(names(word.grant)), frozenset(names(word.deny)), word.erased)
     return book.rule(pack, event, ledger)
@@ -160,6 +186,9 @@ def severe() -> Pack:
         signals={
             "gpc": Meaning(denies=("measurement", "ad_measurement"), ends=True),
             "dnt": Meaning(denies=("ad_measurement",)),
+            "tcf": Meaning(denies=()),
+            "usp": Meaning(denies=()),
+            "consent_mode": Meaning(denies=("measurement",), grants=("ad_measurement",), leaves="count"),
         },
     )
     return Pack(
@@ -167,7 +196,7 @@ def severe() -> Pack:
         version="1",
         policy="none",
         otherwise="all",
-        order=("dnt", "gpc", "choice", "ledger"),
+        order=("dnt", "gpc", "choice", "ledger", "tcf", "usp", "consent_mode"),
         facts_days=1,
         recipients=(),
         regimes={"all": regime},
@@ -219,9 +248,13 @@ def test_nothing_is_granted_that_nobody_granted(pack: Pack, both: list[tuple[Row
     said = spoken(rows, [word for _, word in both])
     found = verdicts(batch(rows), said, Laws({"eu": pack, "us": pack}))
     for row, word, verdict in zip(rows, said.rows(), found, strict=True):
-        uses = pack.regimes[pack.regime(row.country)].purposes
+        heard = platforms(pack, row.consent)
+        elsewhere = pack.regulated and any(one.regulated for one in heard.values())
+        regime = pack.regimes[pack.regulated if elsewhere else pack.regime(row.country)]
+        uses, own = regime.purposes, names(word.grant | read(row.consent).grant)
+        permitted = [set(one.granted) & set(regime.signals[name].grants) for name, one in heard.items()]
         for purpose in names(verdict.granted):
-            agreed = (word.grant | read(row.consent).grant) & BY_NAME[purpose]
+            agreed = purpose in own or any(purpose in some for some in permitted)
             assert purpose in uses
             assert (
                 agreed

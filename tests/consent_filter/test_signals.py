@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_filter.purpose import BY_NAME, names
-from consent_filter.signals import OWN, SIGNALS
+from consent_filter.signals import OWN, SIGNALS, members
 from consent_filter.signals.choice import understand
 from tests.consent_filter import rows as make
 from tests.consent_filter.rows import Row, batch
 
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
 CASES = Path(__file__).parent / "cases"
-#: Where each signal is found in RAW.
-COLUMN = {"choice": "consent", "gpc": "gpc", "dnt": "dnt"}
 
 
 def cases() -> list[Any]:
@@ -30,7 +32,8 @@ def cases() -> list[Any]:
 
 
 def sent(name: str, value: str | None) -> Row:
-    return Row(**{COLUMN[name]: value.encode() if name == "choice" and value is not None else value})
+    field = SIGNALS[name].field
+    return Row(**{field: value.encode() if field == "consent" and value is not None else value})
 
 
 @pytest.mark.parametrize(("name", "case"), cases())
@@ -39,6 +42,8 @@ def test_a_signal_says_what_its_case_says(name: str, case: dict[str, Any]) -> No
     assert names(said.grant) == case["grant"]
     assert names(said.deny) == (sorted_all() if case["deny"] == "all" else case["deny"])
     assert said.unreadable is case["unreadable"]
+    assert said.regulated is case.get("regulated", False)
+    assert said.child is case.get("child", False)
 
 
 def sorted_all() -> list[str]:
@@ -71,6 +76,15 @@ def test_no_bytes_make_a_choice_raise_or_grant_by_accident(text: bytes) -> None:
     assert not said.grant & said.deny
     if said.grant:
         assert b"true" in text or b"granted" in text
+
+
+@given(st.dictionaries(st.sampled_from(sorted(members.STRINGS)), _ANYTHING), st.binary(max_size=30))
+def test_no_signal_raises_whatever_a_platform_sends(sent: dict[str, object], bytes_: bytes) -> None:
+    for signal in SIGNALS.values():
+        if signal.field == "consent":
+            for text in (json.dumps(sent).encode(), bytes_):
+                said = signal.read(text)
+                assert not said.grant & said.deny
 
 
 @given(st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.booleans()))
