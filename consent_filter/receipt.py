@@ -17,6 +17,7 @@ from consent_filter.chain import Found, Link
 from consent_filter.errors import Refused
 from consent_filter.policy import Pack
 from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
+from consent_filter.site import Site
 
 SCHEMA = "throng-consent-receipt/1"
 #: Bytes of one receipt; ours have some two thousand.
@@ -65,11 +66,13 @@ class Held(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Receipt(Struct, frozen=True, forbid_unknown_fields=True):
-    """subject: whose it is, as a salted hash of this one record; the salt is in the ledger until they are
-    erased. time: UTC milliseconds. key: which key has signed."""
+    """controller: who answers for the site, if the settings say. subject: whose it is, as a salted hash of
+    this one record; the salt is in the ledger until they are erased. time: UTC milliseconds. key: which key
+    has signed."""
 
     schema: str
     id: str
+    controller: str | None
     site: str
     subject: str
     notice: Notice
@@ -90,8 +93,8 @@ def canonical(said: Mapping[str, Any]) -> bytes:
     ).encode()
 
 
-def draw(record: Mapping[str, Any], link: Link, pack: Pack, key: SigningKey) -> bytes:
-    """The receipt of a record of the ledger, under the pack that was in force."""
+def draw(record: Mapping[str, Any], link: Link, site: Site, pack: Pack, key: SigningKey) -> bytes:
+    """The receipt of a record of the ledger about that site, under the pack that was in force."""
     regime = pack.regimes.get(record.get("regime", ""))
     used = regime.purposes if regime else {}
 
@@ -104,6 +107,7 @@ def draw(record: Mapping[str, Any], link: Link, pack: Pack, key: SigningKey) -> 
     receipt = Receipt(
         schema=SCHEMA,
         id=to_text(link.commitment[:16]),
+        controller=site.controller or None,
         site=record["site"],
         subject=to_text(link.subject),
         notice=Notice(record.get("wording"), record.get("locale"), record["policy"], pack.policy),

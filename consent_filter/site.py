@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
 
+#: Characters of a name and an address.
+_CONTROLLER = 500
+
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[site]]` table of the settings file.
 
-    id: how events name it. origins: where its pages live, e.g. "https://market.example"; empty allows any.
+    id: how events name it. controller: who answers for it (GDPR Art. 4(7)), name and address, as receipts say
+    it. origins: where its pages live, e.g. "https://market.example"; empty allows any.
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
     to one. paths: templates such as "/u/{user}", tried in order. props: custom-event property names that may
     be stored; nothing else is. events: custom-event names that may be stored; empty allows any. query: query
@@ -24,6 +28,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     id: str
+    controller: str = ""
     origins: tuple[str, ...] = ()
     timezone: str = "UTC"
     pack: str = "workallies-2024"
@@ -33,6 +38,8 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.controller) > _CONTROLLER:
+            raise Misconfigured("site.controller", self.controller, f"at most {_CONTROLLER} characters")
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):  # not known, not a name, not a file

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,40 @@ def test_a_record_says_how_the_choice_came_about(tmp_path: Path, keys: Keyring) 
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert link.subject not in stored
     assert link.commitment in stored
+
+
+def test_a_ledger_of_before_is_read_and_goes_on(tmp_path: Path, keys: Keyring) -> None:
+    """Records say more than they once did; the chain is counted here by hand, as it always was."""
+    file, key, link = tmp_path / "ledger.sqlite", b"k" * 16, b"\0" * 32
+    database = sqlite3.connect(file)
+    database.executescript(
+        "CREATE TABLE salt (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, purpose INTEGER NOT NULL,"
+        " salt BLOB NOT NULL);"
+        "CREATE TABLE choice (key BLOB PRIMARY KEY, granted INTEGER NOT NULL, denied INTEGER NOT NULL,"
+        " erased INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE withdrawn (person INTEGER PRIMARY KEY, since INTEGER NOT NULL);"
+        "CREATE TABLE chain (seq INTEGER PRIMARY KEY, commitment BLOB NOT NULL, link BLOB NOT NULL);"
+        "CREATE TABLE content (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce BLOB NOT NULL,"
+        " text TEXT NOT NULL);"
+    )
+    for seq in (1, 2):
+        text, nonce = f'{{"granted": ["research"], "denied": [], "source": "site", "at": {seq}}}', bytes(16)
+        commitment = blake2b(nonce + key + text.encode(), digest_size=32).digest()
+        link = blake2b(link + commitment, digest_size=32).digest()
+        database.execute("INSERT INTO chain VALUES (?, ?, ?)", (seq, commitment, link))
+        database.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (seq, key, nonce, text))
+    database.execute("INSERT INTO choice VALUES (?, 2, 0, 0, 2)", (key,))
+    database.commit()
+    database.close()
+    ledger = Ledger.open(file, keys)
+    assert ledger.verify()
+    assert ledger.record(*WHO, {"research": True}, "site", NOON).link.position == 3
+    assert ledger.verify()
+    found = ledger.find(2)
+    assert found is not None
+    assert (found.commitment, found.text) == (commitment, text)
+    assert ledger.find(4) is None
+    ledger.close()
 
 
 def test_what_is_no_choice_is_refused_and_changes_nothing(ledger: Ledger) -> None:

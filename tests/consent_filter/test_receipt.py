@@ -22,6 +22,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import BY_NAME
 from consent_filter.receipt import LARGEST, SCHEMA, canonical, draw, read
 from consent_filter.signing import PublicKey, Signer, SigningKey, to_bytes, to_text
+from consent_filter.site import Site
 from tests.consent_filter.rows import NOON
 
 #: For tests only: 0, 1, 2, … 31.
@@ -34,6 +35,7 @@ RECORD = {
     "at": NOON, "surface": "banner", "locale": "de-CH", "wording": "cookie-banner/3",
     "policy": "workallies-2024/1", "jurisdiction": "CH", "regime": "opt_in",
 }  # fmt: skip
+SITE = Site(id="shop", controller="Example Märkte AG, Bahnhofstrasse 1, 8001 Zürich")
 LINK = Link(17, bytes(range(32, 64)), bytes(range(64, 80)))
 
 
@@ -58,7 +60,7 @@ def signed(change: Callable[[dict[str, Any]], None]) -> bytes:
 
 def test_golden() -> None:
     """Whoever holds a receipt of this schema can still have it checked: change SCHEMA before this text."""
-    assert draw(RECORD, LINK, PACK, KEY) == golden()
+    assert draw(RECORD, LINK, SITE, PACK, KEY) == golden()
     receipt = read(golden(), [OTHER.public, KEY.public])
     assert (receipt.schema, receipt.site, receipt.time) == (SCHEMA, "shop", NOON)
     assert [(one.purpose, one.decision, one.basis, one.kept_days) for one in receipt.purposes] == [
@@ -66,6 +68,7 @@ def test_golden() -> None:
         ("research", "granted", None, None),  # the pack does not name it: it is never done
         ("remarketing", "denied", None, None),
     ]
+    assert receipt.controller == SITE.controller
     assert receipt.recipients == PACK.recipients
     assert (receipt.notice.wording, receipt.notice.language) == ("cookie-banner/3", "de-CH")
     assert receipt.notice.text == PACK.policy
@@ -94,13 +97,14 @@ def test_whatever_is_recorded_can_be_read_again(
 ) -> None:
     ledger = Ledger.memory(Keyring.memory())
     recorded = ledger.record(site, "device", "canary-device-7", choice, "site", now, how)
-    line = draw(recorded.said, recorded.link, PACK, KEY)
+    line = draw(recorded.said, recorded.link, Site(id=site), PACK, KEY)
     receipt = read(line, [KEY.public])
     assert {one.purpose: one.decision == "granted" for one in receipt.purposes} == choice
     assert (receipt.site, receipt.time, receipt.ledger.position) == (site, now, 1)
     assert (receipt.method.surface, receipt.notice.wording) == (how.surface, how.wording)
     assert b"canary" not in line
     assert b"\n" not in line
+    assert receipt.controller is None
     # What a program reads and writes again without blanks is the same line.
     again = json.dumps(json.loads(line), ensure_ascii=False, separators=(",", ":")).encode()
     assert again == line
@@ -187,7 +191,7 @@ def test_another_key() -> None:
     said = json.loads(golden())
     said["key"] = OTHER.public.id
     assert why(canonical(said), OTHER.public) == "signature"
-    forged = draw(RECORD, LINK, PACK, OTHER)
+    forged = draw(RECORD, LINK, SITE, PACK, OTHER)
     assert why(forged) == "other_key"
     said = json.loads(forged)
     said["key"] = KEY.public.id

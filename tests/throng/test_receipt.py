@@ -18,6 +18,7 @@ from consent_filter.policy import load
 from consent_filter.pseudonym import Keyring
 from consent_filter.receipt import LARGEST, canonical, draw
 from consent_filter.signing import Signer, SigningKey, to_text
+from consent_filter.site import Site
 from tests.throng.conftest import Said, Throng
 from tests.whole.running import ENVIRON
 
@@ -45,7 +46,7 @@ def receipts(tmp_path: Path, ledger: Ledger) -> list[bytes]:
     lines = []
     for id in IDS:
         recorded = ledger.record("shop", "device", id, {"measurement": True}, "site", 1_000, HOW)
-        lines.append(draw(recorded.said, recorded.link, PACK, key))
+        lines.append(draw(recorded.said, recorded.link, Site(id="shop"), PACK, key))
     return lines
 
 

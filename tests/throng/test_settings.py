@@ -44,6 +44,12 @@ def test_every_key_is_read() -> None:
     assert asked <= {"warehouse.max_hours"}, "`Warehouse.most` reads it"
 
 
+def test_who_answers_for_a_site_is_a_name_and_an_address() -> None:
+    assert Site(id="shop", controller="x" * 500).controller
+    with pytest.raises(Misconfigured, match=r"site\.controller"):
+        Site(id="shop", controller="x" * 501)
+
+
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "throng.toml").write_text("[ingest]\nprot = 1\n")
     with pytest.raises(Misconfigured, match="prot"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 
 from consent_filter.receipt import read
 from consent_filter.signing import PublicKey, to_text
-from tests.ingest.http.wire import SETTINGS, Answer, ask, request
-from tests.whole.running import Up, up
+from tests.ingest.http.wire import SETTINGS, Answer, ask, request, soon
+from tests.whole.running import Up, throng, up
 
 ID = "canary-device-4711"
 MINE = {"site": "shop", "device_id": ID, "consent": {"measurement": True, "remarketing": False}}
@@ -181,3 +182,35 @@ def test_the_key_outlives_the_process(tmp_path: Path) -> None:
         running.stop(signal.SIGKILL)
     with up(data, "part", "collector", settings=SETTINGS) as running:
         assert read(given, [published(running)])
+
+
+def test_whoever_holds_a_receipt_is_in_the_ledger_whatever_was_killed(tmp_path: Path) -> None:
+    """A receipt is given for what is durable; one that is given later has a place of its own."""
+    data, given = tmp_path / "data", list[bytes]()
+    for life in range(3):
+        with up(data, "part", "collector", settings=SETTINGS) as running:
+
+            def load(mine: str, running: Up = running) -> None:
+                for number in range(10_000):
+                    said = MINE | {"device_id": f"{mine}-{number}"}
+                    try:
+                        given.append(receipt(choose(running, said, path="/consent?receipt=1")))
+                    except (AssertionError, OSError):
+                        return
+
+            threads = [threading.Thread(target=load, args=(f"{ID}-{life}-{n}",)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            before = len(given)
+            soon(lambda before=before: len(given) >= before + 50)  # type: ignore[misc]
+            # Also while it runs, another process may look.
+            found = json.loads(throng(data, "receipt", "verify", text=given[0].decode()))
+            assert found["ledger"] == "held"
+            running.stop(signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+    (tmp_path / "all").write_bytes(b"\n".join(given))
+    lines = throng(data, "receipt", "verify", str(tmp_path / "all")).splitlines()
+    assert {json.loads(line)["ledger"] for line in lines} == {"held"}
+    places = [json.loads(line)["ledger"]["position"] for line in given]
+    assert len(lines) == len(set(places)) == len(given) >= 150

@@ -24,6 +24,16 @@ VALID = [
     request(method="GET", path=f"/p.gif?site={MARK}&url={MARK}"),
     request(method="GET", path=f"/consent?site={MARK}&user_id={MARK}"),
     request(f'{{"site":"{MARK}","consent":{{"{MARK}":true}}}}'.encode(), method="PUT", path="/consent"),
+    request(
+        f'{{"site":"shop","user_id":"{MARK}","consent":{{"measurement":true}},"locale":"de"}}'.encode(),
+        method="PUT",
+        path="/consent?receipt=1",
+    ),
+    request(
+        f'{{"site":"shop","user_id":"u","consent":{{}},"surface":"{MARK}","locale":"{MARK}"}}'.encode(),
+        method="PUT",
+        path="/consent?receipt=1",
+    ),
     request(method="GET", path=f"/{MARK}"),
     request(event(), f"Content-Encoding: {MARK}", f"Content-Type: {MARK}/{MARK}"),
 ]
