@@ -115,6 +115,13 @@ FIELDS: tuple[Field, ...] = (
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
 
+
+def stored(purpose: Purpose) -> tuple[str, ...]:
+    """Every column that may be stored for a purpose; none where nothing is stored for it alone."""
+    kept = [field for field in FIELDS if field.keep is not None and field.purposes & purpose]
+    return tuple(field.name for field in kept) if any(field.purposes != _ANY for field in kept) else ()
+
+
 #: Number of the stored layout; a record in the log names the one it was written with.
 LAYOUT = 2
 

@@ -15,12 +15,14 @@ from msgspec import Meta, Struct
 
 from consent_filter.chain import Found, Link
 from consent_filter.errors import Refused
+from consent_filter.fields import stored
 from consent_filter.policy import Pack
+from consent_filter.purpose import BY_NAME
 from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
 from consent_filter.site import Site
 
 SCHEMA = "throng-consent-receipt/1"
-#: Bytes of one receipt; ours have some two thousand.
+#: Bytes of one receipt; ours have one to four thousand.
 LARGEST = 16 * 1024
 #: Up to here every reader of JSON has the same number.
 _EXACT = 2**53 - 1
@@ -36,11 +38,13 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Decided(Struct, frozen=True, forbid_unknown_fields=True):
-    """One purpose. basis and kept_days (how long facts stay) are None where nothing is done for it."""
+    """One purpose. basis is None where nothing is done for it; data: the columns that are stored for it;
+    kept_days: how long, None where none are."""
 
     purpose: str
     decision: str
     basis: str | None
+    data: tuple[str, ...]
     kept_days: int | None
 
 
@@ -101,8 +105,9 @@ def draw(record: Mapping[str, Any], link: Link, site: Site, pack: Pack, key: Sig
     def granted(name: str) -> Decided:
         # As `decide` has it: what was agreed to stands on consent, and what no regime names is never done.
         if name not in used:
-            return Decided(name, "granted", None, None)
-        return Decided(name, "granted", "consent", pack.facts_days)
+            return Decided(name, "granted", None, (), None)
+        data = stored(BY_NAME[name])
+        return Decided(name, "granted", "consent", data, pack.facts_days if data else None)
 
     receipt = Receipt(
         schema=SCHEMA,
@@ -113,7 +118,7 @@ def draw(record: Mapping[str, Any], link: Link, site: Site, pack: Pack, key: Sig
         notice=Notice(record.get("wording"), record.get("locale"), record["policy"], pack.policy),
         purposes=(
             *[granted(name) for name in record["granted"]],
-            *[Decided(name, "denied", None, None) for name in record["denied"]],
+            *[Decided(name, "denied", None, (), None) for name in record["denied"]],
         ),
         recipients=pack.recipients,
         jurisdiction=Jurisdiction(record.get("jurisdiction"), record.get("regime")),
