@@ -1,6 +1,7 @@
 """Disclosure: counted cells become a table that names nobody.
 
-1. Nobody counts in more rows of a group than `max_cells` or adds more than a cap to a number (`cells.py`).
+1. Nobody counts in more rows of a group than `max_cells` or adds more than a cap to a number (`cells.py`),
+   before rows are folded: "(other)" is as many rows as went into it.
 2. A row is about `min_group` people at least. Smaller ones are hidden: folded into one row "(other)" where
    the report says which keys to fold, else left out. Keys are folded from the coarsest to the finest: a
    small country first, then small parts of the countries that remain, so that no total that another report
@@ -186,5 +187,6 @@ def explain(report: Report, settings: Warehouse) -> str:
             words.append(f"nobody counts in more than {settings.max_cells} rows of a group")
         hours = any(name.endswith("_ms") for name in report.sums)
         also = f" ({settings.max_hours} hours to a duration)" if hours else ""
-        words.append(f"nobody adds more than {settings.max_sum:,} to a number{also}")
+        unfolded = " before rows are folded" if report.fold else ""
+        words.append(f"nobody adds more than {settings.max_sum:,} to a number{also}{unfolded}")
     return "; ".join(words)
