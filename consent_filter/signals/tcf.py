@@ -23,7 +23,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from consent_filter.iab.bits import Malformed
+from consent_filter.iab.bits import LONGEST, Malformed
 from consent_filter.iab.permission import Basis, invalid, permits, permits_vendor
 from consent_filter.iab.tcf import Tcf, decode
 from consent_filter.purpose import Purpose
@@ -69,7 +69,8 @@ def to_vendor(said: Said, vendor: int) -> Said:
 
 def _permitted(tcf: Tcf, purpose: int, vendor: int) -> bool:
     if vendor:
-        return any(permits_vendor(tcf, vendor, purpose, basis) for basis in _BASES)
+        # What it declared is in a list that nobody has here, so a restriction to one basis takes the other.
+        return any(permits_vendor(tcf, vendor, purpose, basis, flexible=True) for basis in _BASES)
     return any(permits(tcf, purpose, basis) for basis in _BASES)
 
 
@@ -87,7 +88,10 @@ def hear(string: Any) -> Said:
     """A TC string wherever it came from; absent (None or "") is silence."""
     if string is None or string == "":
         return SILENCE
-    return understand(string) if isinstance(string, str) else UNREADABLE
+    # What is remembered is bounded: in number, and so in length.
+    if not isinstance(string, str) or len(string) > LONGEST:
+        return UNREADABLE
+    return understand(string)
 
 
 def _yes(applies: Any) -> bool:

@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_filter.iab.bits import LONGEST
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.signals import OWN, SIGNALS, members
 from consent_filter.signals.choice import understand
+from consent_filter.signals.said import UNREADABLE, Said
+from consent_filter.signals.tcf import hear, to_vendor
+from consent_filter.signals.tcf import understand as understand_tcf
 from tests.consent_filter import rows as make
+from tests.consent_filter import strings
 from tests.consent_filter.rows import Row, batch
 
 _ANYTHING = st.recursive(
@@ -85,6 +90,28 @@ def test_no_signal_raises_whatever_a_platform_sends(sent: dict[str, object], byt
             for text in (json.dumps(sent).encode(), bytes_):
                 said = signal.read(text)
                 assert not said.grant & said.deny
+
+
+@pytest.mark.parametrize(("kind", "agreed"), [(1, "LegitimateInterests"), (2, "Consents")])
+def test_a_restriction_to_one_basis_takes_the_other_from_a_vendor(kind: int, agreed: str) -> None:
+    """Nobody here knows which one it declared."""
+    only = {"purposeId": 7, "restrictionType": kind, "vendors": [[7, 7]]}
+    said: dict[str, Any] = {"purposeConsents": [1], "vendorConsents": [[7, 7]]}
+    said["vendorLegitimateInterests"] = [[7, 7]]
+    said[f"purpose{agreed}"] = [1, 7]
+    adverts = BY_NAME["ad_measurement"]
+    assert to_vendor(Said(0, 0, tcf=strings.tc(**said)), 7).grant & adverts
+    restricted = strings.tc(**said, publisherRestrictions=[only])
+    assert not to_vendor(Said(0, 0, tcf=restricted), 7).grant & adverts
+
+
+def test_what_is_remembered_of_a_string_has_a_length() -> None:
+    before = understand_tcf.cache_info().misses
+    for text in (strings.EVERYTHING + "A" * LONGEST, "C" * (LONGEST + 1)):
+        assert hear(text) == UNREADABLE
+    assert understand_tcf.cache_info().misses == before
+    assert hear("C" * LONGEST) == UNREADABLE
+    assert understand_tcf.cache_info().misses == before + 1
 
 
 @given(st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.booleans()))
