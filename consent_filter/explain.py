@@ -19,6 +19,8 @@ from consent_filter.purpose import names
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
 from consent_filter.site import Site
 
+#: Later than anything that was said: an event without a time of its own happens now.
+_NOW = (1 << 63) - 1
 #: What an event says about nothing that the decision could depend on.
 _AGENT = Agent(None, None, None, None, "other")
 _PAGE = Page(None, None, None, None, None, None, None, 0)
@@ -111,7 +113,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         value = event.get(name)
         return one(str(value) if isinstance(value, str | int) and value != "" else None)
 
-    consent = event.get("consent")
+    consent, time = event.get("consent"), event.get("time")
     return Raw(
         n=1,
         site=one(site),
@@ -119,7 +121,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         type=one(str(event.get("type") or "page_view")),
         name=one(None),
         received=np.zeros(1, np.int64),
-        time=np.zeros(1, np.int64),
+        time=np.full(1, time if isinstance(time, int) and 0 <= time < _NOW else _NOW, np.int64),
         id=[None],
         address=one(""),
         agent=one(("",)),

@@ -31,8 +31,9 @@ from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
 from consent_filter.pseudonym import Keyring, hashes
 from consent_filter.purpose import names
-from consent_filter.raw import Column, Raw, pair
+from consent_filter.raw import Column, Raw, column, pair
 from consent_filter.signals.choice import understand
+from consent_filter.standing import Standing, after
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS salt (
@@ -80,8 +81,7 @@ class Ledger:
         self._database, self._held_keys, self._read_only = database, keys, read_only
         self._writing, self._noting = threading.Lock(), threading.Lock()
         self._seen: dict[Id, bytes] = {}
-        self._words: dict[bytes, Word] = {}
-        self._since: dict[bytes, int] = {}
+        self._standing = Standing()
         # purpose → key → salt and, behind it, where it stands in the table: 24 bytes a person.
         self._salts: dict[int, dict[bytes, bytes]] = {purpose: {} for purpose in _KEYS}
         # New salts that only memory has: (purpose, key) → the same 24 bytes.
@@ -123,10 +123,7 @@ class Ledger:
         for seq, key, purpose, salt in self._database.execute("SELECT seq, key, purpose, salt FROM salt"):
             self._salts[purpose][key] = salt + seq.to_bytes(8, "big")
             self._last = max(self._last, seq)
-        for key, *word, since in self._database.execute(
-            "SELECT key, granted, denied, erased, since FROM choice"
-        ):
-            self._words[key], self._since[key] = Word(word[0], word[1], bool(word[2])), since
+        self._standing.load(self._database)
 
     @property
     def _keys(self) -> Keyring:
@@ -137,28 +134,40 @@ class Ledger:
     # What is asked for every event.
 
     def words(self, raw: Raw) -> Column[Word]:
-        """What has been said by the person behind each row; a word for either id counts, refusals of both."""
-        if not self._words:
+        """What holds for each row by what its ids have said; a word of either counts, refusals of both."""
+        if not self._standing:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
         user, device = self._said(raw, raw.user_id, "user"), self._said(raw, raw.device_id, "device")
         if user.values == [NO_WORD]:
             return device
         return pair(user, device).few(lambda both: _join(*both))
 
-    def word(self, site: str, user: str | None, device: str | None) -> Word:
-        """The same for one person."""
-        if not self._words:
-            return NO_WORD
-        words = self._word(site, "user", user), self._word(site, "device", device)
-        return words[1] if words[0] == NO_WORD else _join(*words)
+    def word(self, site: str, user: str | None, device: str | None) -> tuple[Word, int]:
+        """What one person has said, and from when on that is so (UTC milliseconds): not of events before."""
+        word, since = NO_WORD, 0
+        for kind, id in (("user", user), ("device", device)) if self._standing else ():
+            key = None if id is None else self._key(site, kind, id)
+            if key is not None and (changed := self._standing.since(key)) is not None:
+                word, since = _join(word, self._standing.now(key)), max(since, changed)
+        return word, since
 
     def _said(self, raw: Raw, ids: Column[str | None], kind: str) -> Column[Word]:
         if ids.values == [None]:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
-        return pair(raw.site, ids).few(lambda id: self._word(id[0], kind, id[1]))
-
-    def _word(self, site: str, kind: str, id: str | None) -> Word:
-        return NO_WORD if id is None else self._words.get(self._key(site, kind, id), NO_WORD)
+        whose, standing = pair(raw.site, ids), self._standing
+        keys = [None if id is None else self._key(site, kind, id) for site, id in whose.values]
+        words = [NO_WORD if key is None else standing.now(key) for key in keys]
+        said = Column(whose.codes, words).few(lambda word: word)
+        since = np.array([0 if key is None else standing.since(key) or 0 for key in keys], np.int64)
+        late = np.flatnonzero(raw.time < since[whose.codes])
+        if not len(late):
+            return said
+        found = said.rows()
+        for row in late.tolist():
+            key = keys[whose.codes[row]]
+            assert key is not None  # it has said something
+            found[row] = standing.at(key, int(raw.time[row]))
+        return column(found)
 
     def persons(self, ids: Sequence[tuple[int, str, str, str]]) -> list[bytes]:
         """The pseudonym, 8 bytes, of each (purpose, site, kind, id); kind is user or device.
@@ -249,8 +258,7 @@ class Ledger:
             raise Refused(400, "consent", "consent is an object of purpose to true or false")
         key = self._key(site, kind, id)
         with self._writing:
-            old = self._words.get(key, NO_WORD)
-            word = Word((old.grant | said.grant) & ~said.deny, (old.deny & ~said.grant) | said.deny)
+            word = after(self._standing.now(key), said.grant, said.deny)
             text: dict[str, Any] = {"site": site, "granted": names(said.grant), "denied": names(said.deny)}
             text |= {"source": source, "at": now} | to_builtins(how)
             link = self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
@@ -268,8 +276,8 @@ class Ledger:
     def get(self, site: str, kind: str, id: str) -> Entry | None:
         """What that id has chosen; None if it has said nothing."""
         key = self._key(site, kind, id)
-        word = self._words.get(key)
-        return None if word is None or word.erased else Entry(word.grant, word.deny, self._since[key])
+        word, since = self._standing.now(key), self._standing.since(key)
+        return None if since is None or word.erased else Entry(word.grant, word.deny, since)
 
     def withdrawn(self) -> NDArray[np.uint64]:
         """Everyone whose rows no report may count any more, in ascending order."""
@@ -304,7 +312,7 @@ class Ledger:
             if word.erased:
                 chain.forget(self._database, key)
             link = chain.add(self._database, key, json.dumps(text))
-        self._words[key], self._since[key] = word, now
+        self._standing.put(key, word, now)
         with self._noting:
             for purpose in gone:
                 del self._salts[purpose][key]

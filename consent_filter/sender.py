@@ -58,7 +58,8 @@ _KEPT = 1800.0
 class Sender(Struct, frozen=True, eq=False, gc=False):
     """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
     number.
-    `open`: bits that leave of WHAT what may be read, b"" leaves all; `measured`: whether numbers may be."""
+    `open`: bits that leave of WHAT what may be read, b"" leaves all; `measured`: whether numbers may be.
+    `since`: events before that (UTC milliseconds) are judged by what had been said by then, not by this."""
 
     key: Key
     kept: bool
@@ -67,6 +68,7 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
     who: bytes
     open: bytes
     measured: bool
+    since: int
 
 
 class Senders:
@@ -118,17 +120,17 @@ class Senders:
     ) -> Sender:
         """Decide for one sender. `said`: what each signal hears, by its column of RAW."""
         law = self._laws.of(site, place.country)
-        word = self._ledger.word(site, user, device)
+        word, since = self._ledger.word(site, user, device)
         heard = [signal.read(said[signal.field]) for signal in SIGNALS.values()]
         verdict = remembered(law, word, needed(type), user is not None or device is not None, *heard)
         where = site, day, protocol, place.country
         why = kind(verdict)
         if why == NOT:
             detail = "" if verdict.treatment == DROP else verdict.because
-            return self._refused(Key(*where, REFUSED, verdict.reason, detail))
+            return self._refused(Key(*where, REFUSED, verdict.reason, detail), since)
         person = pseudonym(why, site, user, device, address, agent, day, self.keys, self._ledger)
         if person is None:
-            return self._refused(Key(*where, REFUSED, "late", "day_closed"))
+            return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         pack, granted = self._packs[site], verdict.granted
         texts = (site, f"{pack.name}/{pack.version}", protocol, *verdict[1:5], *browser[:5], *place)
         may = [bool(granted & BY_NAME[name].purposes) for name in (*_WHO, *WHAT, *_NUMBERS)]
@@ -136,10 +138,10 @@ class Senders:
         readable = may[len(_WHO) : _WIDTH]
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
-        return Sender(key, True, granted, person, who, open_, may[-1])
+        return Sender(key, True, granted, person, who, open_, may[-1], since)
 
-    def _refused(self, key: Key) -> Sender:
-        return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False)
+    def _refused(self, key: Key, since: int = 0) -> Sender:
+        return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False, since)
 
     def _one(self, key: Key) -> Key:
         """The same key as one object, so that a batch is counted without comparing any."""

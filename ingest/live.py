@@ -126,7 +126,7 @@ class Live:
         choice = None if consent is ABSENT else bytes(consent)
         key = id, today, advert, request.address, request.browser, user, device, choice
         sender = self._senders.known.get(key) or self._sender(key, site, type, request)
-        if sender is None:
+        if sender is None or time < sender.since:
             return None
         where, redacted = self._seen.get((id, url, referrer)) or self._where(id, url, referrer)
         names_ = 3 + (title is not None)

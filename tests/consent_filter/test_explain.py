@@ -116,6 +116,16 @@ def test_what_is_on_record_counts(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_what_was_agreed_to_since_is_no_permit_for_what_came_before() -> None:
+    ledger = Ledger.memory(Keyring.memory())
+    ledger.put("shop", "device", "d", {"measurement": True}, "site", NOON)
+    explain = Explainer(ledger, [Site(id="shop")]).explain
+    event = {"site": "shop", "device_id": "d", "country": "DE"}
+    assert explain(event)["because"] == "workallies-2024.opt_in.on_record"
+    assert explain({**event, "time": NOON})["because"] == "workallies-2024.opt_in.on_record"
+    assert explain({**event, "time": NOON - 1})["because"] == "workallies-2024.opt_in.cookieless"
+
+
 def test_explaining_makes_nothing(tmp_path: Path) -> None:
     said = Explainer.open(tmp_path, []).line(b'{"site":"shop","device_id":"d","country":"US"}')
     assert said["decision"] == "identified"

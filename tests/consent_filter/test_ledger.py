@@ -11,6 +11,8 @@ import sys
 import threading
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,8 +40,8 @@ def ledger(keys: Keyring) -> Ledger:
     return Ledger.memory(keys)
 
 
-def word(ledger: Ledger, **row: str) -> Word:
-    return ledger.words(batch([Row(**row)])).rows()[0]  # type: ignore[arg-type]
+def word(ledger: Ledger, **row: Any) -> Word:
+    return ledger.words(batch([Row(**row)])).rows()[0]
 
 
 def numbers(*persons: bytes) -> list[int]:
@@ -63,7 +65,7 @@ def test_the_latest_word_on_each_purpose_stands(said: list[dict[str, bool]]) -> 
     for i, choice in enumerate(said):
         entry = ledger.put(*WHO, choice, "site", NOON + i)
         standing |= choice
-        found = word(ledger, device_id=WHO[2])
+        found = word(ledger, device_id=WHO[2], time=NOON + i)
         assert found == Word(
             sum(BY_NAME[name] for name, yes in standing.items() if yes),
             sum(BY_NAME[name] for name, yes in standing.items() if not yes),
@@ -71,6 +73,53 @@ def test_the_latest_word_on_each_purpose_stands(said: list[dict[str, bool]]) -> 
         assert (entry.grant, entry.deny, entry.since) == (found.grant, found.deny, NOON + i)
         assert ledger.get(*WHO) == entry
     assert ledger.verify()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), choices | st.just("erase")), max_size=8),
+    st.lists(st.integers(-10, 300), min_size=1, max_size=6),
+)
+def test_an_event_is_judged_by_what_was_in_force_and_by_every_refusal_since(
+    said: list[tuple[int, Any]], times: list[int]
+) -> None:
+    """By hand: what had been agreed to by then, less what had been refused by then or is refused now."""
+    with TemporaryDirectory() as folder:
+        keys = Keyring.memory()
+        ledger, now = Ledger.open(Path(folder) / "ledger.sqlite", keys), NOON
+        history: list[tuple[int, dict[str, bool] | None]] = []
+        for later, choice in said:
+            now += later
+            if choice == "erase":
+                ledger.erase(*WHO, "site", now)
+                history.append((now, None))
+            else:
+                ledger.put(*WHO, choice, "site", now)
+                history.append((now, choice))
+        again = Ledger.open(Path(folder) / "ledger.sqlite", keys, read_only=True)
+        rows = [Row(device_id=WHO[2], time=NOON + time) for time in times]
+        expected = [by_hand(history, NOON + time) for time in times]
+        assert ledger.words(batch(rows)).rows() == expected
+        assert again.words(batch(rows)).rows() == expected
+        again.close()
+        ledger.close()
+
+
+def by_hand(history: list[tuple[int, dict[str, bool] | None]], time: int) -> Word:
+    if history and history[-1][1] is None:
+        return Word(0, 0, True)
+    begun = max((i + 1 for i, (_, choice) in enumerate(history) if choice is None), default=0)
+    then: dict[str, bool] = {}
+    now: dict[str, bool] = {}
+    for moment, choice in history[begun:]:
+        assert choice is not None
+        now |= choice
+        if moment <= time:
+            then |= choice
+    refused = {name for name, yes in [*then.items(), *now.items()] if not yes}
+    if not history[begun:] or time >= history[-1][0]:
+        refused = {name for name, yes in now.items() if not yes}
+    granted = {name for name, yes in then.items() if yes} - refused
+    return Word(sum(int(BY_NAME[n]) for n in granted), sum(int(BY_NAME[n]) for n in refused))
 
 
 def test_the_latest_word_is_the_last_that_came_also_where_the_clock_stepped_back(ledger: Ledger) -> None:

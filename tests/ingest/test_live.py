@@ -137,7 +137,10 @@ _USER, _DEVICE, _NOBODY = _of({"user_id": "u1"}), _of({"device_id": "d1"}), _of(
 _STEP = st.one_of(
     st.lists(st.sampled_from([_USER, _DEVICE, _NOBODY]), min_size=1, max_size=2),
     st.builds(
-        lambda who, choice: ("put", who, choice), st.sampled_from([("user", "u1"), ("device", "d1")]), _CHOICE
+        lambda who, choice, late: ("put", who, choice, late),
+        st.sampled_from([("user", "u1"), ("device", "d1")]),
+        _CHOICE,
+        st.sampled_from([-5000, 0, 5000]),
     ),
     st.builds(lambda who: ("erase", who), st.sampled_from([("user", "u1"), ("device", "d1")])),
     st.builds(lambda by: ("clock", by), st.sampled_from([-3 * 86_400, 3600, 86_400, 3 * 86_400])),
@@ -150,7 +153,7 @@ def _take(both: Both, step: Any) -> None:
     elif step[0] == "clock":
         both.now += step[1]
     elif step[0] == "put":
-        both.ledger.put("market", *step[1], step[2], "test", NOW_MS)
+        both.ledger.put("market", *step[1], step[2], "test", NOW_MS + step[3])
     else:
         both.ledger.erase("market", *step[1], "test", NOW_MS)
 
