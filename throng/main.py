@@ -128,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
+    _policy(command("policy", "what a change of policy means, and whom it asks again"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -135,6 +136,22 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--rate", type=float, default=30.0)
     one.add_argument("--seed", type=int, default=1)
     return whole
+
+
+def _policy(one: argparse.ArgumentParser) -> None:
+    """The commands below `policy`."""
+    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
+
+    def command(name: str, says: str) -> argparse.ArgumentParser:
+        """Formats as everywhere; --data may stand at the end, too."""
+        said = below.add_parser(name, help=says, description=says)
+        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+        said.add_argument("--format", choices=("table", "json"), default="table")
+        return said
+
+    two = command("diff", "which changes from one pack to another are significant, and who is asked again")
+    for name in ("old", "new"):
+        two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
 
 
 def _default_data() -> Path:
@@ -156,6 +173,7 @@ _WHERE = {
     "receipt": "throng.receipt",
     "status": "throng.status",
     "check": "throng.check",
+    "policy": "throng.policy",
     "part": "throng.parts",
 }
 

@@ -1,0 +1,72 @@
+"""`throng policy`, as its user runs it."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.throng.conftest import Throng
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A pack of the operator's own: a shipped one, kept for a shorter time."""
+    text = (files("consent_filter") / "packs" / "workallies-2024.toml").read_text()
+    file = tmp_path / "own.toml"
+    file.write_text(text.replace("facts_days = 760", "facts_days = 700"))
+    return file
+
+
+def test_diff_of_the_same_is_nothing(throng: Throng) -> None:
+    said = throng("policy", "diff", "workallies-2024", "workallies-2024")
+    assert (said.code, said.out) == (0, "nothing changes\n")
+
+
+def test_diff_says_what_is_significant_and_who_is_asked_again(throng: Throng) -> None:
+    said = throng("policy", "diff", "worktasker-2014", "workallies-2024")
+    assert said.code == 0
+    assert "significant: 6\n  kept_longer " in said.out
+    assert "facts_days: 395 → 760\n" in said.out
+    assert (
+        "regimes.opt_out.signals.dnt.denies: personalisation, ad_personalisation → nothing (CA, US)"
+        in said.out
+    )
+    assert "\nto be asked again, by regime:\n  opt_in  " in said.out
+
+
+def test_diff_as_json(throng: Throng, own: Path) -> None:
+    said = throng("policy", "diff", str(own), "workallies-2024", "--format", "json")
+    found = json.loads(said.out)
+    assert set(found) == {"old", "new", "version_stands", "changes", "reset"}
+    assert found["new"] == {"name": "workallies-2024", "version": "1"}
+    assert found["changes"] == [
+        {
+            "what": "kept_longer",
+            "where": "facts_days",
+            "before": "700",
+            "after": "760",
+            "significant": True,
+            "regime": "",
+            "countries": [],
+            "purposes": [],
+        }
+    ]
+    assert set(found["reset"]) == {"opt_in", "opt_out", "notice"}
+
+
+def test_a_changed_policy_of_the_same_version_is_wrong(throng: Throng, own: Path) -> None:
+    said = throng("policy", "diff", "workallies-2024", str(own))
+    assert said.code == 1
+    assert "kept_shorter" in said.out
+    assert "to be asked again" not in said.out
+    assert said.out.endswith("workallies-2024 is still version 1: a changed policy needs a new one\n")
+    own.write_text(own.read_text().replace('version = "1"', 'version = "2"'))
+    assert throng("policy", "diff", "workallies-2024", str(own)).code == 0
+
+
+def test_a_pack_that_is_not_there_is_asked_wrongly(throng: Throng) -> None:
+    assert throng("policy", "diff", "workallies-2024", "nowhere").code == 2
+    assert throng("policy").code == 2
