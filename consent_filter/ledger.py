@@ -29,7 +29,7 @@ from consent_filter import chain
 from consent_filter.circumstances import UNKNOWN, Circumstances
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
-from consent_filter.pseudonym import Keyring, hashes
+from consent_filter.pseudonym import Keyring, hashes, subject
 from consent_filter.purpose import names
 from consent_filter.raw import Column, Raw, column, pair
 from consent_filter.signals.choice import understand
@@ -215,11 +215,9 @@ class Ledger:
         """How an id is found here: its keyed hash."""
         found = self._seen.get((site, kind, id))
         if found is None:
-            one = self._keys.state("ledger").copy()
-            one.update(f"{site}\0{kind}\0{id}".encode("utf-8", "surrogatepass"))
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
-            found = self._seen[site, kind, id] = bytes(one.digest())
+            found = self._seen[site, kind, id] = subject(self._keys, site, kind, id)
         return found
 
     # What people say.
@@ -258,10 +256,28 @@ class Ledger:
             raise Refused(400, "consent", "consent is an object of purpose to true or false")
         key = self._key(site, kind, id)
         with self._writing:
-            word = after(self._standing.now(key), said.grant, said.deny)
-            text: dict[str, Any] = {"site": site, "granted": names(said.grant), "denied": names(said.deny)}
-            text |= {"source": source, "at": now} | to_builtins(how)
-            link = self._say(key, word, text, now, forget=[p for p in _KEYS if said.deny & p])
+            return self._record(key, site, said.grant, said.deny, source, now, how)
+
+    def refuse(
+        self, key: bytes, site: str, purposes: int, source: str, now: int, how: Circumstances = UNKNOWN
+    ) -> Recorded | None:
+        """`record` a refusal by whoever that keyed hash stands for, who need not be known here.
+
+        None, and nothing is changed, where it is on record, or they were erased and are to stay so.
+        """
+        with self._writing:
+            word = self._standing.now(key)
+            if word.erased or not purposes & ~word.deny:
+                return None
+            return self._record(key, site, 0, purposes, source, now, how)
+
+    def _record(
+        self, key: bytes, site: str, grant: int, deny: int, source: str, now: int, how: Circumstances
+    ) -> Recorded:
+        word = after(self._standing.now(key), grant, deny)
+        text: dict[str, Any] = {"site": site, "granted": names(grant), "denied": names(deny)}
+        text |= {"source": source, "at": now} | to_builtins(how)
+        link = self._say(key, word, text, now, forget=[p for p in _KEYS if deny & p])
         return Recorded(Entry(word.grant, word.deny, now), text, link)
 
     def erase(self, site: str, kind: str, id: str, source: str, now: int) -> None:

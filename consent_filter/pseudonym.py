@@ -90,6 +90,10 @@ class Keyring:
             found = self._states[purpose, 0] = blake2b(key=key, digest_size=_PURPOSES[purpose])
         return found
 
+    def derived(self, purpose: str, what: bytes) -> bytes:
+        """Another key, of 32 bytes, that lives exactly as long as that purpose's."""
+        return _derive(bytes.fromhex(self._held[purpose]), what)
+
     def day(self, day: int, purpose: str = "measurement") -> Any | None:
         """A keyed BLAKE2b of 8 bytes for the pseudonyms of a day (days since 1970, in the site's own zone).
 
@@ -213,6 +217,13 @@ def hashes(state: Any, texts: Sequence[bytes]) -> NDArray[np.uint64]:
         one.update(text)
         digests.append(one.digest())
     return np.frombuffer(b"".join(digests), "<u8")
+
+
+def subject(keys: Keyring, site: str, kind: str, id: str) -> bytes:
+    """How the ledger finds an id: its keyed hash of 16 bytes."""
+    one = keys.state("ledger").copy()
+    one.update(f"{site}\0{kind}\0{id}".encode("utf-8", "surrogatepass"))
+    return bytes(one.digest())
 
 
 def event_ids(keys: Keyring, site: Column[str], ids: Sequence[str | None]) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""The collector's ordinary pages: the beacon, choices, health, metrics. Events take `fast.py`."""
+"""The collector's ordinary pages: the beacon, choices, unsubscribing, health. Events take `fast.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from ingest.choosing import Choosing
 from ingest.metrics import Metrics
+from ingest.unsubscribe import Unsubscribing
 
+_ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 _LONG = "public, max-age=86400, stale-while-revalidate=604800"
 
 
@@ -53,8 +55,14 @@ class Script:
 
 
 def create(
-    choosing: Choosing, metrics: Metrics, *, version: str, dashboards: str | None, ready: Callable[[], bool],
-) -> Starlette:  # fmt: skip
+    choosing: Choosing,
+    unsubscribing: Unsubscribing,
+    metrics: Metrics,
+    *,
+    version: str,
+    dashboards: str | None,
+    ready: Callable[[], bool],
+) -> Starlette:
     """The ASGI application behind every address that takes no events."""
     script = Script()
 
@@ -87,6 +95,9 @@ def create(
             Route("/metrics", numbers),
             Route("/consent/key", choosing.key),
             Route("/consent", choosing.answer, methods=["GET", "PUT", "OPTIONS"]),
+            # Every path below, so that no slash at the end is answered by a redirection.
+            Route("/unsubscribe", unsubscribing.answer, methods=_ANY),
+            Route("/unsubscribe/{token:path}", unsubscribing.answer, methods=_ANY),
             Route("/.well-known/gpc.json", gpc),
             *[
                 Route(path, _preflight, methods=["OPTIONS"])

@@ -34,6 +34,8 @@ class Metrics:
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
         self.responses: Counter[int] = Counter()
+        #: What became of requests for unsubscribe links.
+        self.links: Counter[str] = Counter()
         self.commits = Histogram()
         #: Requests in the commit that is under way or waiting for the next; secrets redacted from addresses.
         self.waiting = self.redacted = 0
@@ -54,6 +56,8 @@ class Metrics:
                 lines.append(f'throng_events_total{{outcome="refused",reason="{reason}"}} {n}')
         lines.append("# TYPE throng_responses_total counter")
         lines += [f'throng_responses_total{{status="{s}"}} {n}' for s, n in sorted(self.responses.items())]
+        lines.append("# TYPE throng_unsubscribe_total counter")
+        lines += [f'throng_unsubscribe_total{{outcome="{how}"}} {n}' for how, n in sorted(self.links.items())]
         lines += self.commits.lines("throng_commit_seconds")
         lines += ["# TYPE throng_redacted_total counter", f"throng_redacted_total {self.redacted}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]

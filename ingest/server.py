@@ -17,6 +17,7 @@ from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import Signer
 from consent_filter.site import Site
+from consent_filter.unsubscribe import Links
 from ingest import fast
 from ingest.choosing import Choosing
 from ingest.collector import create
@@ -29,6 +30,7 @@ from ingest.metrics import Metrics
 from ingest.path import Path
 from ingest.proxied import ProxiedProtocol
 from ingest.settings import Ingest, Sites
+from ingest.unsubscribe import Unsubscribing
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Seconds between looks at slow clients, keys that have had their time, and segments that may be closed.
@@ -73,6 +75,7 @@ def serve(
             Trust(settings.trusted_proxies),
             places.look,
         ),
+        Unsubscribing(ledger, sites, packs, Links(keys), metrics),
         metrics,
         version=version,
         dashboards=dashboards,

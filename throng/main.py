@@ -32,6 +32,7 @@ Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
   throng balance                   received = stored + refused, by reason
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
+  throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
   throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
@@ -43,6 +44,27 @@ Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
 
 #: What `throng decode` reads: one name a decoder in `throng/decode.py`.
 KINDS = ("tcf",)
+#: As `consent_filter/marketing.py` has them.
+CHANNELS = ("email", "post", "sms", "phone", "account", "adverts")
+UNSUBSCRIBE = """\
+The link, and the two headers of RFC 8058 for the sender's mail system, which must sign both (DKIM):
+
+  throng unsubscribe link --site shop --channel email --at https://collect.shop.example --user-id - < ids.txt
+
+With `-`, an id a line on standard input gives a link a line, in order; a line that is no id gives an empty
+one and the exit code 1. `--format json`: {"link", "headers"} a line. Nothing is stored; a link holds no id.
+"""
+SUPPRESSION = """\
+Reads the sender's own list, an id a line, and prints those that may be written to now: whoever agreed, or
+has said nothing where the site's policy allows that. Nothing is stored and no list of hashes goes out, as
+hashes of e-mail addresses are undone by trying. Ask just before sending:
+
+  throng suppression filter --site shop --channel email < ids.txt > may-be-written-to.txt
+
+`--format json` names everyone: {"id", "send", "why"}; why is agreed, default, silent, refused, erased, or
+unnamed (the policy does not name this channel). A line that is no id is never printed, and gives the exit
+code 1.
+"""
 DECODE = """\
   tcf   TC strings of the IAB's Transparency and Consent Framework, version 2
         (cookie euconsent-v2, parameter gdpr_consent)
@@ -125,6 +147,27 @@ def parser() -> argparse.ArgumentParser:
         help="public key: a file, or its x; may be repeated",
     )
     one.set_defaults(data=None, folder=_default_data())
+    one = command("unsubscribe", "one-click unsubscribe links (RFC 8058) for messages", epilog=UNSUBSCRIBE)
+    one.add_argument("action", choices=("link",))
+    one.add_argument("--site", required=True, metavar="S")
+    one.add_argument(
+        "--channel", required=True, action="append", choices=CHANNELS, help="what it stops; may be repeated"
+    )
+    one.add_argument("--at", required=True, metavar="URL", help="the collector, as readers of mail reach it")
+    whose = one.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
+    whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
+    one.add_argument("--format", choices=("text", "json"), default="text")
+    one = command("suppression", "of a sender's list, who may be written to", epilog=SUPPRESSION)
+    one.add_argument("action", choices=("filter",))
+    one.add_argument("--site", required=True, metavar="S")
+    one.add_argument("--channel", required=True, choices=CHANNELS)
+    one.add_argument("--kind", choices=("user", "device"), default="user", help="what the ids are")
+    one.add_argument(
+        "--country", metavar="CC", help="where they all live (ISO 3166); else the strictest rules hold"
+    )
+    one.add_argument("--refused", action="store_true", help="print the others instead")
+    one.add_argument("--format", choices=("text", "json"), default="text")
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
@@ -171,6 +214,8 @@ _WHERE = {
     "explain": "throng.explain",
     "decode": "throng.decode",
     "receipt": "throng.receipt",
+    "unsubscribe": "throng.unsubscribe",
+    "suppression": "throng.suppression",
     "status": "throng.status",
     "check": "throng.check",
     "policy": "throng.policy",
