@@ -8,12 +8,14 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from consent_filter.iab import tcf
+from consent_filter.iab import gpp, tcf, usp
 from consent_filter.iab.bits import LONGEST, Malformed
 
 #: kind → text → its fields. Raises Malformed, and nothing else.
 DECODERS: dict[str, Callable[[str], dict[str, Any]]] = {
     "tcf": lambda text: tcf.as_json(tcf.decode(text)),
+    "gpp": lambda text: gpp.as_json(gpp.decode(text)),
+    "usp": lambda text: usp.as_json(usp.decode(text)),
 }
 
 

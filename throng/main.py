@@ -43,7 +43,7 @@ Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
 """
 
 #: What `throng decode` reads: one name a decoder in `throng/decode.py`.
-KINDS = ("tcf",)
+KINDS = ("tcf", "gpp", "usp")
 #: As `consent_filter/marketing.py` has them.
 CHANNELS = ("email", "post", "sms", "phone", "account", "adverts")
 UNSUBSCRIBE = """\
@@ -68,6 +68,8 @@ code 1.
 DECODE = """\
   tcf   TC strings of the IAB's Transparency and Consent Framework, version 2
         (cookie euconsent-v2, parameter gdpr_consent)
+  gpp   GPP strings: European (tcfeuv2), usnat and the states' sections, uspv1; others are "unread"
+  usp   US Privacy strings, version 1 (cookie usprivacy, parameter us_privacy)
 
 Fields have the names of the IAB's own library. Vendors are ranges of ids: [[1, 3], [7, 7]] is 1, 2, 3 and 7.
 A line that cannot be read gives {"error": "reason"}: empty, too_long, macro (a template that was not

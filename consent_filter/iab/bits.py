@@ -17,6 +17,8 @@ _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _USUAL = str.maketrans("-_", "+/")
 _FIRST = itemgetter(0)
 _RUN = re.compile("1+")
+#: What each digit of a number in Fibonacci coding stands for. No id that there could be needs more.
+_FIBONACCI = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181)
 #: What a server finds where a page forgot to fill in its template: `${…}`, also percent-encoded, and VAST's.
 _MACRO = re.compile(r"\$\{|%24%7b|\[[A-Z_]+\]", re.IGNORECASE)
 
@@ -59,6 +61,15 @@ class Bits:
         self._text = f"{int.from_bytes(a2b_base64(full)):0{len(full) * 6}b}"[: len(text) * 6]
         self._at = 0
 
+    @property
+    def width(self) -> int:
+        """How many there are."""
+        return len(self._text)
+
+    def zeros(self, width: int) -> bool:
+        """Whether the last digits are zeros, so many of them."""
+        return self._text.find("1", len(self._text) - width) < 0
+
     def again(self) -> Bits:
         """The same, from the beginning."""
         self._at = 0
@@ -75,6 +86,16 @@ class Bits:
     def number(self, width: int) -> int:
         """The next digits as a number."""
         return int(self.take(width), 2)
+
+    def fibonacci(self) -> int:
+        """The next number in Fibonacci coding, which ends with two set digits; never 0."""
+        at = self._at
+        end = self._text.find("11", at, at + len(_FIBONACCI) + 1)
+        if end < 0:
+            raise Malformed("number" if len(self._text) > at + len(_FIBONACCI) else "truncated")
+        self._at = end + 2
+        digits = self._text[at : end + 1]
+        return sum(weight for weight, digit in zip(_FIBONACCI, digits, strict=False) if digit == "1")
 
     def flag(self) -> bool:
         """The next digit."""

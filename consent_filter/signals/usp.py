@@ -7,13 +7,14 @@ is no permit, and `1---` says that the law does not apply. Anything else is malf
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
+from consent_filter.iab.bits import Malformed
+from consent_filter.iab.usp import Usp, decode
 from consent_filter.purpose import Purpose
 from consent_filter.signals.members import members
 from consent_filter.signals.said import SILENCE, UNREADABLE, Said, Signal
 
-_FORM = re.compile(r"1[YN-]([YN-])[YN-]")
 #: What an opt-out of sale, of sharing or of targeting takes back (CCPA §1798.120, 11 CCR 7025).
 OPTED_OUT = Said(
     0,
@@ -21,15 +22,22 @@ OPTED_OUT = Said(
 )
 
 
+def understand(usp: Usp) -> Said:
+    """What a US Privacy string says, once it is read."""
+    return OPTED_OUT if usp.opt_out_sale == "Y" else SILENCE
+
+
 def read(text: bytes | None) -> Said:
     """The US Privacy string in an event's `consent`; silence where none was sent."""
-    string = members(text).get("usp")
+    string: Any = members(text).get("usp")
     if string is None or string == "":
         return SILENCE
-    found = _FORM.fullmatch(string) if isinstance(string, str) else None
-    if found is None:
+    if not isinstance(string, str):
         return UNREADABLE
-    return OPTED_OUT if found[1] == "Y" else SILENCE
+    try:
+        return understand(decode(string))
+    except Malformed:
+        return UNREADABLE
 
 
 #: A consent platform's string for California, from before GPP.

@@ -148,3 +148,62 @@ PUBLISHER: dict[str, Any] = {
 
 def string(said: Mapping[str, Any], *, as_ranges: bool = False, fill: int = 8) -> str:
     return ".".join(text(bits, fill) for bits in segments(said, as_ranges=as_ranges))
+
+
+def fibonacci(value: int) -> str:
+    """The sum of Fibonacci numbers that it is, the smallest first, and a 1 that ends it."""
+    numbers = [1, 2]
+    while numbers[-1] <= value:
+        numbers.append(numbers[-1] + numbers[-2])
+    digits = ""
+    for number_ in reversed(numbers):
+        digits = str(int(value >= number_)) + digits
+        value -= number_ * (value >= number_)
+    return digits.rstrip("0") + "1"
+
+
+def header(ranges: Sequence[Sequence[int]], *, kind: int = 3, version: int = 1) -> str:
+    """The bits of a GPP header; each range is told by its distance from the one before it."""
+    bits, before = number(kind, 6) + number(version, 6) + number(len(ranges), 12), 0
+    for first, last in ranges:
+        bits += str(int(last > first)) + fibonacci(first - before)
+        bits += fibonacci(last - first) if last > first else ""
+        before = last
+    return bits
+
+
+def runs(chosen: Iterable[int]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for one in sorted(chosen):
+        if found and found[-1][1] == one - 1:
+            found[-1][1] = one
+        else:
+            found.append([one, one])
+    return found
+
+
+def pairs(said: Mapping[str, Any]) -> str:
+    """Two bits for each number, in the order in which they stand."""
+    listed = [value if isinstance(value, list) else [value] for value in said.values()]
+    return "".join(number(value, 2) for values in listed for value in values)
+
+
+def united_states(said: Mapping[str, Any], fill: int = 8) -> str:
+    """A section whose first field is its version and whose fields stand in order, sub-sections last.
+
+    What is None is not sent; `Gpc` has its kind before it, `SensitiveDataProcessing` at the end has none.
+    """
+    fields = list(said.items())
+    later = 2 if fields[-1][0] == "Gpc" else 1 if fields[-1][0] == "SensitiveDataProcessing" else 0
+    (_, version), *core = fields[: len(fields) - later]
+    segments = [number(version, 6) + pairs(dict(core))]
+    if later == 2 and said["Gpc"] is not None:
+        segments.append(number(said["GpcSegmentType"], 2) + number(said["Gpc"], 1))
+    if later == 1 and fields[-1][1] is not None:
+        segments.append(pairs(dict(fields[-1:])))
+    return ".".join(text(bits, fill) for bits in segments)
+
+
+def gpp(sections: Mapping[int, str]) -> str:
+    """A GPP string of those sections."""
+    return "~".join([text(header(runs(sections))), *(sections[id] for id in sorted(sections))])

@@ -258,7 +258,7 @@ COSTLY = READ | REFUSED
 ROOMS = [500, 1000, 2000, 4000, 7500]
 
 
-def steps(sent: str) -> int:
+def steps(sent: str, answer: Callable[[str], Any] = answer) -> int:
     """How many lines of code are run for a string."""
     count = 0
 

@@ -12,13 +12,23 @@ from typing import Any
 
 import pytest
 
-from consent_filter.iab import tcf
+from consent_filter.iab import gpp, tcf
+from consent_filter.iab.sections import NAMES
 from tests.conftest import VECTORS
 
 pytestmark = pytest.mark.needs("node")
 
 #: Other strings: another seed.
 SEED = 20261124
+
+#: What each field of a section of the United States takes on, where it is not 0, 1 and 2.
+WANTED: dict[str, set[Any]] = {
+    "Version": {1},
+    "MspaVersion": {1},
+    "MspaCoveredTransaction": {1, 2},
+    "GpcSegmentType": {None, 1},
+    "Gpc": {None, False, True},
+}
 
 
 def made(script: str, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -46,3 +56,23 @@ def test_tc_strings_say_what_the_encoder_was_told() -> None:
     assert kinds == {0, 1, 2}
     assert any(len(text) > 1000 for text, _, _ in seen)
     assert any(fields["vendorConsents"][-1:] == [[65534, 65535]] for fields in told)
+
+
+def test_gpp_strings_say_what_the_encoder_was_told() -> None:
+    seen = [(text, fields, gpp.as_json(gpp.decode(text))) for text, fields in made("gpp.mjs", 3000)]
+    assert len(seen) == 3000
+    for text, fields, read in seen:
+        assert read == fields, text
+    # The dice reach every section, and in each every value of every field; those of TC strings see above.
+    told = [(name, said) for _, fields, _ in seen for name, said in fields["sections"].items()]
+    assert {name for name, _ in told} == set(NAMES.values())
+    found: dict[tuple[str, str], set[Any]] = {}
+    for name, said in told:
+        if name not in ("tcfeuv2", "uspv1"):
+            for field, value in said.items():
+                found.setdefault((name, field), set()).update(value if isinstance(value, list) else [value])
+    for (name, field), values in found.items():
+        if (name, field) != ("usnat", "Version"):
+            assert values >= WANTED.get(field, {0, 1, 2}), (name, field)
+    assert found["usnat", "Version"] == {1, 2}
+    assert any(not fields["sectionIds"] for _, fields, _ in seen)
