@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import random
+import signal
+import sqlite3
+import threading
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from consent_filter.decide import Word
+from consent_filter.ledger import Ledger
+from consent_filter.pseudonym import Keyring
 from tests.ingest.http.test_choosing import choose, records
-from tests.ingest.http.wire import Answer, ask, request
-from tests.whole.running import Up, throng
+from tests.ingest.http.wire import SETTINGS, Answer, ask, request
+from tests.whole.running import Up, throng, up
 
 ID = "canary-member-4711@mail.example"
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -157,3 +167,100 @@ def test_what_is_no_link_is_refused_and_not_repeated(running: Up) -> None:
     assert records(running.data) == before
     numbers = running.get("/metrics")[1].decode()
     assert 'throng_unsubscribe_total{outcome="link_altered"}' in numbers
+
+
+def test_an_erased_person_is_answered_like_anybody_and_stays_erased(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    ledger = Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"))
+    ledger.put("shop", "user", "member-gone", {"marketing_email": True}, "site", 1)
+    ledger.erase("shop", "user", "member-gone", "site", 2)
+    ledger.close()
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        before = records(data)
+        gone, other = (link(running, id) for id in ("member-gone", "member-other"))
+        for head in (FORM, HTML):
+            for body in (ONE_CLICK, b"List-Unsubscribe=All"):
+                answers = [post(running, path, body, FORM, head) for path in (gone, other)]
+                assert answers[0] == answers[1]
+                assert answers[0].status == 200
+        pages = [ask(running, request(method="GET", path=path)) for path in (gone, other)]
+        assert pages[0] == pages[1]
+        kept = [record for record in records(data) if record not in before]
+        assert len(kept) == 2, "only of the other: one channel, then everything"
+    ledger = Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"), read_only=True)
+    assert ledger.word("shop", "member-gone", None) == (Word(0, 0, True), 2)
+    ledger.close()
+
+
+def test_where_nothing_can_be_written_they_are_told_to_come_back(running: Up) -> None:
+    path, id = link(running, "member-locked"), "member-locked"
+    database = sqlite3.connect(running.data / "ledger.sqlite", isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        answer = post(running, path)
+        assert (answer.status, answer.code) == (503, "unavailable")
+        assert answer.head["retry-after"] == "2"
+        assert standing(running, id) is None, "nobody is told that it is done while it is not"
+    finally:
+        database.close()
+    assert post(running, path).status == 200
+    assert standing(running, id) == {"marketing_email": False}
+
+
+def test_what_was_answered_outlives_kill_9(tmp_path: Path) -> None:
+    data, dice = tmp_path / "data", random.Random(4711)
+    with up(data, "part", "collector", settings=SETTINGS):
+        pass  # there are keys now
+    ids = [f"canary-member-{n}" for n in range(400)]
+    said = throng(
+        data, "unsubscribe", "link", "--site", "shop", "--at", AT, "--channel", "email", "--user-id", "-",
+        text="\n".join(ids),
+    )  # fmt: skip
+    left = [(id, one.removeprefix(AT)) for id, one in zip(ids, said.split(), strict=True)]
+    answered: list[str] = []
+    for _ in range(3):
+        with up(data, "part", "collector", settings=SETTINGS) as running:
+            kill = threading.Timer(dice.uniform(0.01, 0.15), running.process.kill)
+            kill.start()
+            try:
+                while True:
+                    id, path = left.pop()
+                    assert post(running, path).status == 200
+                    answered.append(id)
+            except (OSError, AssertionError):  # in the middle of one
+                assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+                left.append((id, path))
+            kill.join()
+    assert answered
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        for id in answered:
+            assert standing(running, id) == {"marketing_email": False}
+        for id, path in left[-3:]:  # one of them may be on record already
+            assert post(running, path).status == 200
+            assert standing(running, id) == {"marketing_email": False}
+        assert len(records(data)) == len(answered) + 3, "each once"
+    ledger = Ledger.open(data / "ledger.sqlite", read_only=True)
+    assert ledger.verify()
+    ledger.close()
+    tokens = [one.rpartition("/")[2].encode() for one in said.split()]
+    for file in (file.read_bytes() for file in data.rglob("*") if file.is_file()):
+        assert b"canary" not in file
+        assert not any(token in file for token in tokens)
+
+
+@settings(deadline=None, max_examples=60)
+@given(body=st.binary(max_size=300), kind=st.sampled_from(["multipart/form-data; boundary=b", "", "text/x"]))
+def test_no_body_makes_it_stumble(running: Up, body: bytes, kind: str) -> None:
+    if not TOKENS:
+        TOKENS.append(link(running, "member-fuzz"))
+    answer = post(running, TOKENS[0], body, f"Content-Type: {kind}")
+    assert (answer.status, answer.code) == (400, "body")
+
+
+def test_too_long_a_body_is_refused(running: Up) -> None:
+    answer = post(running, link(running, "member-long"), b"x" * 9000)
+    assert (answer.status, answer.code) == (413, "too_large")
+
+
+TOKENS: list[str] = []

@@ -1,0 +1,169 @@
+"""Unsubscribe links: nobody makes, reads or changes one; and whom marketing may reach."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_filter.decide import Word
+from consent_filter.errors import Refused
+from consent_filter.ledger import Ledger
+from consent_filter.marketing import CHANNELS, EVERY, channels, mask, may
+from consent_filter.policy import Regime, Use, load
+from consent_filter.pseudonym import Keyring, subject
+from consent_filter.purpose import BY_NAME
+from consent_filter.signals import OWN, SIGNALS
+from consent_filter.unsubscribe import LONGEST, Link, Links
+
+KEYS = Keyring.memory()
+LINKS = Links(KEYS)
+TOKEN = LINKS.make("shop", "user", "anna@mail.example", CHANNELS["email"])
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+some_purposes = st.sets(st.sampled_from(sorted(CHANNELS)), min_size=1).map(mask)
+sites = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+
+
+@given(sites, st.sampled_from(["user", "device"]), st.text(min_size=1, max_size=256), some_purposes)
+def test_a_link_says_whose_and_what_and_holds_no_id(site: str, kind: str, id: str, purposes: int) -> None:
+    token = LINKS.make(site, kind, id, purposes)
+    assert LINKS.read(token) == Link(site, kind, subject(KEYS, site, kind, id), purposes)
+    assert token == LINKS.make(site, kind, id, purposes), "the same message has the same link"
+    assert set(token) <= set(ALPHABET)
+    assert len(token) <= LONGEST
+    data = base64.urlsafe_b64decode(token + "==")
+    assert subject(KEYS, site, kind, id) not in data, "two links of one person would show that they are"
+    assert len(site) < 3 or site.encode() not in data
+
+
+@given(st.data())
+def test_any_changed_byte_is_refused(data: st.DataObject) -> None:
+    raw = bytearray(base64.urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4)))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(Refused) as refused:
+        LINKS.read(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    assert refused.value.code == ("link_version" if at == 0 else "link_key" if at < 4 else "link_altered")
+    assert TOKEN not in str(refused.value)
+
+
+@given(st.data())
+def test_any_changed_letter_is_refused(data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(TOKEN) - 1))
+    letter = data.draw(st.characters().filter(lambda one: one != TOKEN[at]))
+    refuses(TOKEN[:at] + letter + TOKEN[at + 1 :])
+    refuses(TOKEN[:at])
+    refuses(TOKEN[at + 1 :])
+    refuses(TOKEN + letter)
+
+
+@given(st.text() | st.text(ALPHABET, max_size=200))
+def test_nothing_else_is_a_link(text: str) -> None:
+    refuses(text)
+
+
+def refuses(token: str) -> str:
+    with pytest.raises(Refused) as refused:
+        LINKS.read(token)
+    assert refused.value.status == 404
+    return refused.value.code
+
+
+def test_links_of_other_keys_are_no_links_here(tmp_path: Path) -> None:
+    assert refuses(Links(Keyring.memory()).make("shop", "user", "anna@mail.example", EVERY)) == "link_key"
+    # The next process has the same keys.
+    token = Links(Keyring.open(tmp_path / "keys.json")).make("shop", "user", "a", EVERY)
+    assert Links(Keyring.open(tmp_path / "keys.json")).read(token).purposes == EVERY
+
+
+@pytest.mark.parametrize("purposes", [0, int(BY_NAME["measurement"]), EVERY | 1, 1 << 20])
+def test_a_link_refuses_marketing_and_nothing_else(purposes: int) -> None:
+    with pytest.raises(ValueError, match="marketing"):
+        LINKS.make("shop", "user", "anna", purposes)
+
+
+def test_every_channel_of_the_policy_is_one() -> None:
+    assert mask(CHANNELS) == EVERY
+    assert channels(EVERY) == list(CHANNELS)
+    assert all(bit & EVERY for name, bit in BY_NAME.items() if name.startswith("marketing_"))
+
+
+# The ledger, where it is told by keyed hash.
+
+
+def test_the_ledger_hears_by_hash_what_it_hears_by_id() -> None:
+    keys = Keyring.memory()
+    ledger = Ledger.memory(keys)
+    key = subject(keys, "shop", "user", "anna")
+    before = ledger.version
+    recorded = ledger.refuse(key, "shop", CHANNELS["email"], "link", 5)
+    assert recorded is not None
+    assert ledger.get("shop", "user", "anna") == recorded.entry == (0, CHANNELS["email"], 5)
+    assert ledger.version > before, "what was found out before holds no longer"
+    assert ledger.get("shop", "user", "anna2") is None
+    assert ledger.refuse(key, "shop", CHANNELS["email"], "link", 9) is None
+    assert ledger.get("shop", "user", "anna") == recorded.entry
+    assert ledger.refuse(key, "shop", EVERY, "link", 10) is not None
+    assert ledger.verify()
+
+
+def test_who_is_erased_stays_erased() -> None:
+    keys = Keyring.memory()
+    ledger = Ledger.memory(keys)
+    ledger.put("shop", "user", "anna", {"marketing_email": True}, "site", 1)
+    ledger.erase("shop", "user", "anna", "site", 2)
+    version = ledger.version
+    assert ledger.refuse(subject(keys, "shop", "user", "anna"), "shop", EVERY, "link", 3) is None
+    word, since = ledger.word("shop", "anna", None)
+    assert (word, since, ledger.version) == (Word(0, 0, True), 2, version)
+
+
+# Who may be written to.
+
+
+def regime(**uses: bool) -> Regime:
+    pack = load("workallies-2024")
+    signals = {name: pack.regimes["notice"].signals[name] for name in SIGNALS if name not in OWN}
+    return Regime(
+        kind="notice",
+        purposes={name: Use(basis="notice", default=default) for name, default in uses.items()},
+        signals=signals,
+    )
+
+
+EMAIL = CHANNELS["email"]
+FREE = regime(marketing_email=True, ad_personalisation=True, remarketing=True)
+ASKED = regime(marketing_email=False, ad_personalisation=True)
+
+
+@pytest.mark.parametrize(
+    ("word", "rules", "channel", "answer"),
+    [
+        (Word(0, 0), ASKED, "email", (False, "silent")),
+        (Word(0, 0), FREE, "email", (True, "default")),
+        (Word(EMAIL, 0), ASKED, "email", (True, "agreed")),
+        (Word(0, EMAIL), FREE, "email", (False, "refused")),
+        (Word(0, 0, True), FREE, "email", (False, "erased")),
+        (Word(EMAIL, 0, True), ASKED, "email", (False, "erased")),
+        (Word(EVERY, 0), ASKED, "sms", (False, "unnamed")),
+        (Word(CHANNELS["sms"], 0), ASKED, "email", (False, "silent")),
+        (Word(0, CHANNELS["sms"]), FREE, "email", (True, "default")),
+        (Word(0, int(BY_NAME["remarketing"])), FREE, "adverts", (False, "refused")),
+        (Word(0, int(BY_NAME["remarketing"])), ASKED, "adverts", (False, "refused")),
+        (Word(0, 0), ASKED, "adverts", (True, "default")),
+        (Word(int(BY_NAME["remarketing"]), 0), FREE, "adverts", (True, "default")),
+        (Word(CHANNELS["adverts"], 0), FREE, "adverts", (True, "agreed")),
+    ],
+)
+def test_who_may_be_written_to(word: Word, rules: Regime, channel: str, answer: tuple[bool, str]) -> None:
+    assert may(word, rules, channel) == answer
+
+
+@given(st.integers(0, EVERY), st.integers(0, EVERY), st.booleans(), st.sampled_from(sorted(CHANNELS)))
+def test_a_refusal_is_never_weighed(grant: int, deny: int, erased: bool, channel: str) -> None:
+    allowed, _ = may(Word(grant & ~deny, deny, erased), FREE, channel)
+    assert not allowed or not (erased or deny & CHANNELS[channel])

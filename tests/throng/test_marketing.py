@@ -1,0 +1,139 @@
+"""`throng unsubscribe` and `throng suppression` as a bulk sender runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from consent_filter.ledger import Ledger
+from consent_filter.marketing import CHANNELS, EVERY
+from consent_filter.pseudonym import Keyring
+from consent_filter.unsubscribe import Links
+from tests.throng.conftest import Throng
+from throng import main
+
+AT = "https://collect.shop.example"
+LINK = ("unsubscribe", "link", "--site", "shop", "--channel", "email", "--at", AT)
+FILTER = ("suppression", "filter", "--site", "shop", "--channel", "email")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "throng.toml").write_text('[[site]]\nid = "shop"\n')
+    return folder
+
+
+@pytest.fixture
+def ledger(data: Path) -> Iterator[Ledger]:
+    ledger = Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"))
+    for id, choice in (
+        ("canary-yes", {"marketing_email": True}),
+        ("canary-no", {"marketing_email": False}),
+        ("canary-sms", {"marketing_sms": True}),
+        ("canary-gone", {"marketing_email": True}),
+    ):
+        ledger.put("shop", "user", id, choice, "site", 1)
+    ledger.erase("shop", "user", "canary-gone", "site", 2)
+    yield ledger
+    ledger.close()
+
+
+IDS = b"canary-yes\ncanary-no\r\n\ncanary-sms\ncanary-gone\ncanary-new"
+
+
+def test_one_link_comes_with_its_headers(throng: Throng, data: Path, ledger: Ledger) -> None:
+    said = throng(*LINK, "--user-id", "canary-yes")
+    link, *head = said.out.splitlines()
+    assert head == [f"List-Unsubscribe: <{link}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
+    read = Links(Keyring.open(data / "keys.json")).read(link.removeprefix(f"{AT}/unsubscribe/"))
+    assert (read.site, read.kind, read.purposes) == ("shop", "user", CHANNELS["email"])
+    assert ledger.refuse(read.key, read.site, read.purposes, "link", 3) is not None
+    assert ledger.word("shop", "canary-yes", None)[0].deny == CHANNELS["email"]
+    assert (said.code, said.err) == (0, "")
+    assert "canary" not in said.out
+
+
+def test_a_bulk_sender_gets_a_link_a_line(throng: Throng, ledger: Ledger) -> None:
+    ids = [f"canary-{n}" for n in range(50)]
+    said = throng(*LINK, "--user-id", "-", given="\n".join(ids).encode())
+    links = said.out.splitlines()
+    assert len(set(links)) == len(ids)
+    one = throng(*LINK, "--user-id", ids[7]).out.splitlines()[0]
+    assert one == links[7], "in the order of the ids, and the same every time"
+    as_json = [json.loads(line) for line in throng(
+        *LINK, "--user-id", "-", "--format", "json", given="\n".join(ids).encode()
+    ).out.splitlines()]  # fmt: skip
+    assert [one["link"] for one in as_json] == links
+    assert as_json[0]["headers"]["List-Unsubscribe"] == f"<{links[0]}>"
+    other = throng(*LINK[:-2], "--at", AT + "/stats/", "--device-id", ids[7]).out
+    assert other.startswith(AT + "/stats/unsubscribe/")
+    assert one.rpartition("/")[2] not in other
+
+
+def test_lines_that_are_no_ids_keep_their_place(throng: Throng, ledger: Ledger) -> None:
+    given = b"canary-1\n" + b"canary" * 5000 + b"\ncanary-\xff\ncanary-2\n"
+    said = throng(*LINK, "--user-id", "-", given=given)
+    lines = said.out.split("\n")
+    assert [bool(line) for line in lines] == [True, False, False, True, False]
+    assert said.code == 1
+    assert "line 2" in said.err
+    assert "line 3" in said.err
+    assert "canary" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["http://shop.example", "shop.example", "https://", "https://canary@shop.example", "https://a.example/?q=1",
+     "https://a.example/\r\nBcc: x", "ftp://a.example", "https://[canary", "javascript:alert(1)"],
+)  # fmt: skip
+def test_links_are_https(throng: Throng, ledger: Ledger, at: str) -> None:
+    said = throng(*LINK[:-1], at, "--user-id", "canary-1")
+    assert (said.code, said.out) == (2, "")
+    assert "--at" in said.err
+    assert "canary" not in said.err
+
+
+def test_without_keys_there_are_no_links_and_nobody_to_write_to(throng: Throng, data: Path) -> None:
+    for command in ((*LINK, "--user-id", "canary-1"), FILTER):
+        said = throng(*command, given=b"canary-1\n")
+        assert (said.code, said.out) == (1, "")
+        assert "no_keys" in said.err
+    assert not (data / "keys.json").exists()
+    said = throng("suppression", "filter", "--site", "other", "--channel", "email")
+    assert said.code == 2
+
+
+def test_who_may_be_written_to(throng: Throng, data: Path, ledger: Ledger) -> None:
+    before = {file: file.read_bytes() for file in data.iterdir()}
+    assert throng(*FILTER, given=IDS).out.split() == ["canary-yes"]
+    others = ["canary-no", "canary-sms", "canary-gone", "canary-new"]
+    assert throng(*FILTER, "--refused", given=IDS).out.split() == others
+    said = throng(*FILTER, "--format", "json", given=IDS)
+    assert [tuple(json.loads(line).values()) for line in said.out.splitlines()] == [
+        ("canary-yes", True, "agreed"),
+        ("canary-no", False, "refused"),
+        ("canary-sms", False, "silent"),
+        ("canary-gone", False, "erased"),
+        ("canary-new", False, "silent"),
+    ]
+    ids = set(IDS.split())
+    for file in data.iterdir():
+        assert not any(id in file.read_bytes() for id in ids), file
+        assert before.get(file) == file.read_bytes() or file.name.endswith("-shm")
+
+
+def test_what_is_no_id_is_nobody_to_write_to(throng: Throng, ledger: Ledger) -> None:
+    said = throng(*FILTER, given=b"canary-\xff\ncanary-yes\n" + b"canary-yes" * 1000)
+    assert (said.code, said.out) == (1, "canary-yes\n")
+    assert "canary" not in said.err
+    assert throng(*FILTER, "--country", "de", given=b"").code == 2
+
+
+def test_the_help_names_the_channels_that_there_are() -> None:
+    assert set(main.CHANNELS) == set(CHANNELS)
+    assert EVERY
