@@ -6,6 +6,7 @@ from consent_filter.signals.choice import choice
 from consent_filter.signals.consent_mode import consent_mode
 from consent_filter.signals.dnt import dnt
 from consent_filter.signals.gpc import gpc
+from consent_filter.signals.gpp import gpp
 from consent_filter.signals.said import Said, Signal
 from consent_filter.signals.tcf import tcf
 from consent_filter.signals.usp import usp
@@ -13,6 +14,7 @@ from consent_filter.signals.usp import usp
 SIGNALS: dict[str, Signal] = {
     "choice": choice,
     "tcf": tcf,
+    "gpp": gpp,
     "usp": usp,
     "consent_mode": consent_mode,
     "gpc": gpc,

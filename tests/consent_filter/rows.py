@@ -105,6 +105,13 @@ platforms = st.fixed_dictionaries(
             [strings.EVERYTHING, strings.VISITS, strings.NOTHING, strings.OLD, "", "CP", None, 7]
         )
         | st.just("${GDPR_CONSENT_7}"),
+        "gpp": st.sampled_from(
+            [strings.FREE, strings.OPTED_OUT, strings.BOTH, strings.CHILD, strings.EMPTY, "", "DB", None, 7]
+        )
+        | st.just("${GPP_STRING_7}"),
+        "gpp_sid": st.sampled_from(
+            [2, 7, 8, "2", "7,8", [2, 7], 0, -1, "-1", "", "${GPP_SID}", None, True, [5]]
+        ),
         "usp": st.sampled_from(["1YNN", "1YYN", "1---", "1yyn", "", None]),
         "gcs": st.sampled_from(["G111", "G101", "G110", "G100", "G1--", "G2", "", None, 1]),
         "gcd": st.sampled_from(["11t1t1t1t5", "11p1t1q1t5", "13l3l3l3l1l1", "11z1t1t1t5", "1", "", None]),

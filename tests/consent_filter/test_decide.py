@@ -100,7 +100,7 @@ def spoken(rows: list[Row], said: list[Word]) -> Column[Word]:
 def platforms(pack: Pack, consent: bytes | None) -> dict[str, book.Heard]:
     """What the consent platforms' strings say; that they say so is what the cases of each signal prove."""
     found = {}
-    for name in ("tcf", "usp", "consent_mode"):
+    for name in ("tcf", "gpp", "usp", "consent_mode"):
         said = SIGNALS[name].read(consent)
         if pack.tcf_vendor and said.tcf:
             said = to_vendor(said, pack.tcf_vendor)
@@ -187,6 +187,7 @@ def severe() -> Pack:
             "gpc": Meaning(denies=("measurement", "ad_measurement"), ends=True),
             "dnt": Meaning(denies=("ad_measurement",)),
             "tcf": Meaning(denies=()),
+            "gpp": Meaning(denies=("ad_measurement",), ends=True),
             "usp": Meaning(denies=()),
             "consent_mode": Meaning(denies=("measurement",), grants=("ad_measurement",), leaves="count"),
         },
@@ -196,7 +197,7 @@ def severe() -> Pack:
         version="1",
         policy="none",
         otherwise="all",
-        order=("dnt", "gpc", "choice", "ledger", "tcf", "usp", "consent_mode"),
+        order=("dnt", "gpc", "choice", "ledger", "tcf", "gpp", "usp", "consent_mode"),
         facts_days=1,
         recipients=(),
         regimes={"all": regime},

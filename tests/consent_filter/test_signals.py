@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_filter.iab.bits import LONGEST
+from consent_filter.iab.sections import SECTIONS, SENSITIVE
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.signals import OWN, SIGNALS, members
 from consent_filter.signals.choice import understand
-from consent_filter.signals.said import UNREADABLE, Said
+from consent_filter.signals.gpp import read as gpp_read
+from consent_filter.signals.gpp import understand as gpp_understand
+from consent_filter.signals.said import CHILD, SILENCE, UNREADABLE, Said
 from consent_filter.signals.tcf import hear, to_vendor
 from consent_filter.signals.tcf import understand as understand_tcf
+from consent_filter.signals.usp import OPTED_OUT
 from tests.consent_filter import rows as make
 from tests.consent_filter import strings
 from tests.consent_filter.rows import Row, batch
@@ -105,8 +109,62 @@ def test_a_restriction_to_one_basis_takes_the_other_from_a_vendor(kind: int, agr
     assert not to_vendor(Said(0, 0, tcf=restricted), 7).grant & adverts
 
 
+def alone(id: int, name: str, value: int | list[int]) -> Said:
+    """What a section says of which one field is set."""
+    return gpp_understand(strings.gpp({id: strings.us(id, **{name: value})}))
+
+
+@pytest.mark.parametrize("id", sorted(SECTIONS))
+def test_each_section_denies_what_it_says_and_nothing_more(id: int) -> None:
+    """One field after another, and each kind of sensitive data."""
+    counts = dict(SECTIONS[id].fields)
+    for name, count in counts.items():
+        for value in (1, 2):
+            said = alone(id, name, [value] * count if count else value)
+            if name == "KnownChildSensitiveDataConsents":
+                assert said == CHILD
+            elif name in ("SaleOptOut", "SharingOptOut", "TargetedAdvertisingOptOut") and value == 1:
+                assert said == OPTED_OUT
+            elif name != "SensitiveDataProcessing":
+                assert said == SILENCE
+    name = "SensitiveDataProcessing"
+    kinds = 8 if SECTIONS[id].later == SENSITIVE else counts.get(name, 0)
+    withheld = [alone(id, name, [int(i == at) for i in range(kinds)]) for at in range(kinds)]
+    assert {said.deny for said in withheld} <= {0, int(BY_NAME["precise_geo"])}
+    places = {at for at, said in enumerate(withheld, 1) if said.deny}
+    # Read off the IAB's specifications: seven kinds in Colorado, none in Maryland.
+    assert places == {8: {3}, 10: set(), 15: {11}, 17: {9}, 24: set()}.get(id, {8})
+
+
+def test_what_a_vendor_may_is_not_what_a_state_has_taken_back() -> None:
+    said = gpp_read(json.dumps({"gpp": strings.BOTH, "gpp_sid": "2,7"}).encode())
+    alone = to_vendor(Said(0, 0, tcf=strings.EVERYTHING), 7)
+    assert said.tcf == strings.EVERYTHING
+    assert said.besides == OPTED_OUT.deny
+    heard = to_vendor(said, 7)
+    assert heard.grant == alone.grant & ~OPTED_OUT.deny
+    assert heard.deny == alone.deny | OPTED_OUT.deny
+    assert heard.regulated
+    assert to_vendor(said, 8).grant == 0
+
+
+#: What may stand in `gpp_sid`, and what not.
+_SIDS = st.one_of(_ANYTHING, st.text("0123456789,_- "), st.lists(st.integers(-2, 60), max_size=60))
+
+
+@given(_SIDS, st.sampled_from([strings.FREE, strings.OPTED_OUT, strings.CHILD]))
+def test_nothing_that_is_said_to_apply_makes_a_state_permit(named: object, text: str) -> None:
+    said = gpp_read(json.dumps({"gpp": text, "gpp_sid": named}).encode())
+    assert said.grant == 0
+    if not said.unreadable:
+        assert said.deny in (0, gpp_understand(text).deny)
+    assert not said.regulated or "2" in str(named)
+
+
 def test_what_is_remembered_of_a_string_has_a_length() -> None:
-    before = understand_tcf.cache_info().misses
+    before, before_gpp = understand_tcf.cache_info().misses, gpp_understand.cache_info().misses
+    assert gpp_read(json.dumps({"gpp": "D" * (LONGEST + 1)}).encode()) == UNREADABLE
+    assert gpp_understand.cache_info().misses == before_gpp
     for text in (strings.EVERYTHING + "A" * LONGEST, "C" * (LONGEST + 1)):
         assert hear(text) == UNREADABLE
     assert understand_tcf.cache_info().misses == before
