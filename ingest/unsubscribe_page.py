@@ -20,7 +20,7 @@ WORDS = {
 }
 _STYLE = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
-body { margin: 0; padding: 1.5rem }
+body { margin: 0; padding: 1.5rem; background: Canvas; color: CanvasText }
 main { max-width: 34rem; margin: 0 auto }
 button { font: inherit; padding: .75rem 1.25rem; min-height: 3rem; max-width: 100%; border-radius: .4rem;
   border: 2px solid CanvasText; background: Canvas; color: CanvasText; cursor: pointer }
