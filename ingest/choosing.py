@@ -21,7 +21,6 @@ from consent_filter.purpose import BY_NAME, names
 from consent_filter.raw import Place
 from consent_filter.receipt import draw
 from consent_filter.signing import Signer
-from consent_filter.site import Site
 from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.redaction import plain
@@ -87,17 +86,17 @@ class Choosing:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
         answer = _said(site, recorded.entry, pack)
         if request.query_params.get("receipt") == "1":
-            answer["receipt"] = await run_in_threadpool(self._receipt, recorded, self._sites[site], pack)
+            answer["receipt"] = await run_in_threadpool(self.receipt, recorded, site)
         return JSONResponse(answer)
 
-    def _receipt(self, recorded: Recorded, site: Site, pack: Pack) -> Any:
-        """None where it can't be signed: the choice is made all the same."""
+    def receipt(self, recorded: Recorded, site: str) -> Any:
+        """As it goes into an answer. None where it can't be signed: the choice is made all the same."""
         try:
             key = self._signer.key()
         except (OSError, Broken):
             return None
         # Starlette writes it letter by letter as it was signed.
-        return json.loads(draw(recorded.said, recorded.link, site, pack, key))
+        return json.loads(draw(recorded.said, recorded.link, self._sites[site], self._packs[site], key))
 
     async def key(self, request: Request) -> Response:
         """`/consent/key`: what receipts are checked with."""

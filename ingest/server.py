@@ -66,16 +66,17 @@ def serve(
     )
     log = SegmentLog(data / "log", "collector")
     server: _Server
+    choosing = Choosing(
+        ledger,
+        sites,
+        packs,
+        Signer(data / signing.FILE),
+        Trust(settings.trusted_proxies),
+        places.look,
+    )
     app = create(
-        Choosing(
-            ledger,
-            sites,
-            packs,
-            Signer(data / signing.FILE),
-            Trust(settings.trusted_proxies),
-            places.look,
-        ),
-        Unsubscribing(ledger, sites, packs, Links(keys), metrics),
+        choosing,
+        Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         metrics,
         version=version,
         dashboards=dashboards,

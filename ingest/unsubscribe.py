@@ -7,8 +7,10 @@ answer is the same whether somebody unsubscribes for the first time, again, or a
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from email import message_from_bytes
 from email.message import Message
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from consent_filter.circumstances import Circumstances
 from consent_filter.errors import Refused
-from consent_filter.ledger import Ledger
+from consent_filter.ledger import Ledger, Recorded
 from consent_filter.marketing import EVERY, channels
 from consent_filter.policy import Packs
 from consent_filter.unsubscribe import Link, Links
@@ -33,11 +35,19 @@ _METHODS = "GET, HEAD, POST, OPTIONS"
 
 
 class Unsubscribing:
-    """Answers `/unsubscribe/{token}`."""
+    """Answers `/unsubscribe/{token}`. `receipt`: what is given to who asks for one."""
 
-    def __init__(self, ledger: Ledger, sites: Sites, packs: Packs, links: Links, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        sites: Sites,
+        packs: Packs,
+        links: Links,
+        receipt: Callable[[Recorded, str], Any],
+        metrics: Metrics,
+    ) -> None:
         self._ledger, self._sites, self._packs = ledger, sites, packs
-        self._links, self._metrics = links, metrics
+        self._links, self._receipt, self._metrics = links, receipt, metrics
 
     async def answer(self, request: Request) -> Response:
         page = "text/html" in request.headers.get("accept", "")
@@ -69,16 +79,20 @@ class Unsubscribing:
         if said == _ALL:
             link = link._replace(purposes=EVERY)
         try:
-            changed = await run_in_threadpool(self._refuse, link)
+            recorded = await run_in_threadpool(self._refuse, link)
         except OSError:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
-        self._metrics.links["unsubscribed" if changed else "unchanged"] += 1
+        self._metrics.links["unsubscribed" if recorded else "unchanged"] += 1
         stopped = channels(link.purposes)
         if page:
             return Response(done(link.site, stopped), headers=HEAD, media_type="text/html")
-        return JSONResponse({"site": link.site, "unsubscribed": stopped}, headers=HEAD)
+        answer: dict[str, Any] = {"site": link.site, "unsubscribed": stopped}
+        if request.query_params.get("receipt") == "1":
+            made = recorded and await run_in_threadpool(self._receipt, recorded, link.site)
+            answer["receipt"] = made
+        return JSONResponse(answer, headers=HEAD)
 
-    def _refuse(self, link: Link) -> bool:
+    def _refuse(self, link: Link) -> Recorded | None:
         pack = self._packs[link.site]
         how = Circumstances(
             surface="unsubscribe",
@@ -87,7 +101,7 @@ class Unsubscribing:
             regime=pack.regime(NOWHERE.country),
         )
         now = time.time_ns() // 1_000_000
-        return self._ledger.refuse(link.key, link.site, link.purposes, "link", now, how) is not None
+        return self._ledger.refuse(link.key, link.site, link.purposes, "link", now, how)
 
 
 async def _body(request: Request) -> bytes:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from consent_filter.decide import Word
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
-from tests.ingest.http.test_choosing import choose, records
+from consent_filter.receipt import read
+from tests.ingest.http.test_choosing import choose, published, receipt, records
 from tests.ingest.http.wire import SETTINGS, Answer, ask, request
 from tests.whole.running import Up, throng, up
 
@@ -191,6 +192,17 @@ def test_an_erased_person_is_answered_like_anybody_and_stays_erased(tmp_path: Pa
     ledger = Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"), read_only=True)
     assert ledger.word("shop", "member-gone", None) == (Word(0, 0, True), 2)
     ledger.close()
+
+
+def test_a_receipt_is_given_to_who_asks(running: Up) -> None:
+    path = link(running, "canary-member-receipt") + "?receipt=1"
+    answer = post(running, path)
+    found = read(receipt(answer), [published(running)])
+    assert [(one.purpose, one.decision) for one in found.purposes] == [("marketing_email", "denied")]
+    assert (found.method.surface, found.method.source) == ("unsubscribe", "link")
+    assert b"canary" not in answer.body
+    again = post(running, path)
+    assert (again.status, json.loads(again.body)["receipt"]) == (200, None), "nothing was recorded"
 
 
 def test_where_nothing_can_be_written_they_are_told_to_come_back(running: Up) -> None:
