@@ -6,7 +6,7 @@ BIN := .venv/bin
 TOOL_LOCK := requirements/uv.txt
 LOCK := requirements/lock.txt
 
-.PHONY: setup demo test check lint types bench beacon lock clean
+.PHONY: setup demo test check lint types promises bench beacon lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -32,6 +32,10 @@ lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: setup
 	@$(BIN)/mypy
+
+# docs/promises.md: sentence, rule, test. Commit it with what has changed it; a test compares.
+promises: setup
+	@$(BIN)/throng policy promises --out docs/promises.md
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)

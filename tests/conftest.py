@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,34 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("THRONG_NOTHING_SKIPPED") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Proofs:
+    """Where THRONG_PROMISES names a file: when each test of a requirement passed last, at which commit."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._of: set[str] = set()
+        self._said: dict[str, set[str]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._of = {item.nodeid for item in session.items if item.get_closest_marker("requirement")}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.nodeid in self._of and (report.when == "call" or report.outcome != "passed"):
+            self._said.setdefault(report.nodeid.partition("[")[0], set()).add(report.outcome)
+
+    def pytest_sessionfinish(self) -> None:
+        known = json.loads(self._file.read_text()) if self._file.exists() else {}
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+        passed = [node for node, said in self._said.items() if said == {"passed"}]
+        known |= {node: [now, commit] for node in passed}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(dict(sorted(known.items())), indent=0) + "\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if file := os.environ.get("THRONG_PROMISES"):
+        config.pluginmanager.register(Proofs(Path(file)))

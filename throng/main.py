@@ -173,7 +173,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
-    _policy(command("policy", "what a change of policy means, and whom it asks again"))
+    _policy(command("policy", "what keeps its sentences, and what a change of it means"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -197,6 +197,12 @@ def _policy(one: argparse.ArgumentParser) -> None:
     two = command("diff", "which changes from one pack to another are significant, and who is asked again")
     for name in ("old", "new"):
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
+    one = command("promises", "each sentence of the policies: its rules, its tests, whether it is kept")
+    one.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="a checkout (default: here)")
+    one.add_argument(
+        "--run", type=Path, metavar="FILE", help="with when each passed last, from THRONG_PROMISES"
+    )
+    one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
 
 
 def _default_data() -> Path:

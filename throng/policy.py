@@ -1,12 +1,18 @@
-"""`throng policy`: what a change of policy means, and whom it asks again."""
+"""`throng policy`: what keeps its sentences, and what a change of it means."""
 
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
+from importlib.resources import files
+from pathlib import Path
 
+from consent_filter.errors import Misconfigured
 from consent_filter.policy import load
 from consent_filter.policy_change import Change, changes, reset
+from consent_filter.promises import bind, broken, marked, requirements
+from consent_filter.promises_page import Run, page
 
 
 def diff(arguments: Namespace) -> int:
@@ -41,6 +47,39 @@ def diff(arguments: Namespace) -> int:
     return int(same)
 
 
+def shipped() -> list[str]:
+    """The packs that ship, by name."""
+    names = (file.name for file in (files("consent_filter") / "packs").iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def promises(arguments: Namespace) -> int:
+    """The page of promises. 1 where what is said to be kept has lost its rule or its test."""
+    if not (arguments.root / "tests").is_dir():
+        raise Misconfigured("--root", str(arguments.root), "a folder with tests/: a checkout of the project")
+    found = bind(requirements(), [load(name) for name in shipped()], marked(arguments.root))
+    wrong = broken(found)
+    if arguments.format == "json":
+        print(json.dumps([one._asdict() | {"requirement": one.requirement.says} for one in found]))
+    else:
+        text = page(found, _runs(arguments.run) if arguments.run else None)
+        if arguments.out:
+            arguments.out.write_text(text)
+        else:
+            print(text, end="")
+    for sentence in wrong:
+        print(f"throng: {sentence}", file=sys.stderr)
+    return int(bool(wrong))
+
+
+def _runs(file: Path) -> dict[str, Run]:
+    """What runs of the tests have left: node id → when it passed last, and at which commit."""
+    try:
+        return {node: Run(*said) for node, said in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise Misconfigured("--run", str(file), "what `THRONG_PROMISES=FILE make test` writes") from None
+
+
 def _line(change: Change) -> str:
     names = ", ".join(change.countries[:3])
     more = f" and {len(change.countries) - 3} more" if len(change.countries) > 3 else ""
@@ -50,4 +89,4 @@ def _line(change: Change) -> str:
 
 
 def main(arguments: Namespace) -> int:
-    return {"diff": diff}[arguments.what](arguments)
+    return {"diff": diff, "promises": promises}[arguments.what](arguments)

@@ -64,6 +64,7 @@ def new(packs: Any = PACKS) -> Filter:
 some_rows = st.lists(make.rows, min_size=1, max_size=10)
 
 
+@pytest.mark.requirement("S15")
 @given(some_rows)
 def test_every_row_is_stored_or_counted_once(rows: list[Row]) -> None:
     found = new().run(rows)
@@ -120,6 +121,7 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
     return {f.name: whole.get(f.name) if verdict.granted & f.purposes else None for f in stored}
 
 
+@pytest.mark.requirement("M2", "M27", "M41", "M66", "M106")
 @pytest.mark.parametrize("large", [False, True])
 @given(rows=some_rows)
 def test_columns_agree_with_the_catalogue_and_a_column_outside_its_purposes_is_null(
@@ -163,6 +165,7 @@ def test_a_value_behind_a_null_is_not_in_the_buffer_either() -> None:
     assert np.int32(1234).tobytes() in data
 
 
+@pytest.mark.requirement("M21", "M128")
 def test_nothing_of_a_visitor_is_in_the_bytes() -> None:
     here = new()
     rows = [
@@ -215,6 +218,7 @@ def test_a_pseudonym_that_lasts_is_of_the_id_alone() -> None:
     assert person(here, consent=YES, device_id="d", user_id="u") == person(here, consent=YES, user_id="u")
 
 
+@pytest.mark.requirement("M22")
 def test_a_pseudonym_of_the_day_is_of_site_address_and_agent_and_of_no_id() -> None:
     here = new()
     first = person(here)
@@ -240,6 +244,7 @@ def test_the_day_is_the_sites_own() -> None:
     assert found.column("offset_min").to_pylist() == [60, 60, 840]
 
 
+@pytest.mark.requirement("M31", "M65")
 def test_pseudonyms_do_not_join_across_purposes() -> None:
     here = new()
     for row in ({"consent": YES, "device_id": "d"}, {"country": "US"}):
@@ -258,6 +263,7 @@ def test_a_day_whose_key_is_gone_is_late_unless_the_person_is_known() -> None:
     assert found.refused == {Key("eu", DAY - 2, "beacon", "DE", REFUSED, "late", "day_closed"): 1}
 
 
+@pytest.mark.requirement("M68")
 def test_the_next_event_is_bound_by_a_choice() -> None:
     here = new()
     row = Row(country="US", device_id="d", id="1")

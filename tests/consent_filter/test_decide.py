@@ -225,6 +225,7 @@ def test_a_signal_that_ends_leaves_a_number_where_another_leaves_the_exempt_coun
     ]
 
 
+@pytest.mark.requirement("M73")
 @given(packs(), two)
 def test_a_refusal_binds(pack: Pack, both: list[tuple[Row, Word]]) -> None:
     """Whatever was refused by the event or on record is not granted; refused measurement leaves no visit."""
@@ -242,6 +243,7 @@ def test_a_refusal_binds(pack: Pack, both: list[tuple[Row, Word]]) -> None:
             assert verdict.treatment != "identified"
 
 
+@pytest.mark.requirement("M1", "M64")
 @given(packs(), two)
 def test_nothing_is_granted_that_nobody_granted(pack: Pack, both: list[tuple[Row, Word]]) -> None:
     """What is granted was agreed to, or is the regime's default, or is exempt; and the regime names it."""

@@ -58,6 +58,7 @@ def test_nobody_has_said_anything_at_first(ledger: Ledger) -> None:
 choices = st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.booleans(), max_size=4)
 
 
+@pytest.mark.requirement("M72")
 @given(st.lists(choices, max_size=6))
 def test_the_latest_word_on_each_purpose_stands(said: list[dict[str, bool]]) -> None:
     ledger = Ledger.memory(Keyring.memory())
@@ -210,6 +211,7 @@ def test_what_is_no_choice_is_refused_and_changes_nothing(ledger: Ledger) -> Non
     assert ledger.get(*WHO) is None
 
 
+@pytest.mark.requirement("M23")
 def test_a_pseudonym_lasts_and_differs_by_purpose_kind_and_site(ledger: Ledger) -> None:
     others = [ADVERT, (MEASUREMENT, "eu", "user", WHO[2]), (MEASUREMENT, "us", "device", WHO[2])]
     found = ledger.persons([VISIT, *others, VISIT])

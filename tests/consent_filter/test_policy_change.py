@@ -65,6 +65,7 @@ def ids(cases: list[Any]) -> list[str]:
     return [f"{what} {path}" for path, _, what, *_ in cases]
 
 
+@pytest.mark.requirement("M123")
 @pytest.mark.parametrize(("path", "value", "what", "again"), SIGNIFICANT, ids=ids(SIGNIFICANT))
 def test_what_may_do_more_is_significant(path: str, value: Any, what: str, again: Any) -> None:
     new = changed(path, value)
@@ -78,6 +79,7 @@ def test_what_may_do_more_is_significant(path: str, value: Any, what: str, again
     assert reset(OLD, new) == again
 
 
+@pytest.mark.requirement("M123")
 @pytest.mark.parametrize(("path", "value", "what"), MINOR, ids=ids(MINOR))
 def test_all_else_is_minor_and_resets_nothing(path: str, value: Any, what: str) -> None:
     new = changed(path, value)
@@ -176,6 +178,7 @@ def test_what_is_stricter_is_not_called_significant(old: Pack, new: Pack) -> Non
     assert not any(change.significant for change in changes(old, without_the_significant(old, new)))
 
 
+@pytest.mark.requirement("M123")
 @settings(max_examples=150)
 @given(packs(), packs(), st.sampled_from([NO_WORD, Word(9, 0), Word(8, 1), Word(0, 8)]), st.data())
 def test_what_is_minor_allows_nothing_that_was_not_allowed(

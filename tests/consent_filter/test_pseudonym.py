@@ -98,6 +98,7 @@ def test_a_day_has_a_key_from_the_day_before_it_until_48_hours_after_it_began(fi
     assert of_day(keys, DAY + 1) == tomorrow
 
 
+@pytest.mark.requirement("M79")
 def test_a_destroyed_key_is_nowhere(file: Path) -> None:
     clock = Clock()
     keys = Keyring.open(file, clock)

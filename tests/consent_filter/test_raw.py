@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_pairs_and_combinations_are_those_of_the_rows(rows: list[tuple[str, str,
     assert combine([left, middle, right]).rows() == rows
 
 
+@pytest.mark.requirement("M41")
 def test_raw_has_every_column_of_its_catalogue() -> None:
     held = set(Raw.__struct_fields__)
     assert {field.name for field in FIELDS if field.raw} - held == {"ad_slot", "ad_creative", "ad_campaign"}

@@ -169,6 +169,7 @@ def test_the_page_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     assert "throng import" in text
 
 
+@pytest.mark.requirement("M98")
 def test_too_few_people_are_not_shown_and_that_is_said(tmp_path: Path) -> None:
     """Release has left every row of people out; requests are counted all the same."""
     store = Store.open(tmp_path)

@@ -38,6 +38,7 @@ def test_it_asks_for_nothing_that_a_strict_policy_refuses() -> None:
         assert word not in text, f"{word} would help to tell visitors apart"
 
 
+@pytest.mark.requirement("M75")
 def test_it_names_no_host() -> None:
     assert not re.search(rb"https?://", SHIPPED)
 

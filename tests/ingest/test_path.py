@@ -82,6 +82,7 @@ def test_a_page_view_is_stored_and_counted() -> None:
     assert outcomes(record) == {("received", "", ""): 1, ("stored", "", ""): 1}
 
 
+@pytest.mark.requirement("M3")
 def test_a_refusal_is_counted_and_its_sender_not_told() -> None:
     record, answers = make().run([sent({"consent": {"measurement": False}})])
     assert answers[0].status == 202
@@ -172,6 +173,7 @@ def test_old_events_are_late_live_and_welcome_in_an_import() -> None:
     assert path.run(waiting)[0].batch.num_rows == 1
 
 
+@pytest.mark.requirement("S15")
 @given(gathered)
 def test_received_is_stored_and_refused(waiting: list[Request]) -> None:
     record, answers = PATH.run(waiting)
@@ -188,6 +190,7 @@ def test_received_is_stored_and_refused(waiting: list[Request]) -> None:
     assert decode(encode(record)).batch.equals(record.batch)
 
 
+@pytest.mark.requirement("M21", "M24", "M128")
 @given(st.text(min_size=1, max_size=12), st.ip_addresses(v=6).map(str))
 def test_no_address_agent_or_id_is_in_a_record(name: str, address: str) -> None:
     mark = f"zq{name.encode().hex()}qz"

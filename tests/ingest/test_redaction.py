@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ingest.redaction import controls, luhn, redact, token
 
 
+@pytest.mark.requirement("M5", "M12")
 @pytest.mark.parametrize(
     ("text", "instead"),
     [
@@ -69,6 +70,7 @@ def test_twice_is_once(text: str) -> None:
     assert redact(once) == (once, 0) or redact(redact(once)[0])[0] == redact(once)[0]
 
 
+@pytest.mark.requirement("M5")
 @given(
     st.text(),
     st.from_regex(r"[a-z]{1,10}(\.[a-z]{1,10})?@[a-z]{1,10}\.(com|org|de)", fullmatch=True),
@@ -78,6 +80,7 @@ def test_an_address_goes_whatever_stands_around_it(before: str, address: str, af
     assert address not in redact(f"{before} {address} {after}")[0]
 
 
+@pytest.mark.requirement("M9")
 @given(st.integers(10**11, 10**18 - 1), st.sampled_from("3456"), st.sampled_from(["", " ", "-"]))
 def test_a_card_number_goes_however_it_is_grouped(number: int, issuer: str, between: str) -> None:
     digits = issuer + str(number)[:14]

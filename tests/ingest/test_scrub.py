@@ -46,6 +46,7 @@ anything = st.one_of(
 )
 
 
+@pytest.mark.requirement("M25")
 @pytest.mark.parametrize(
     ("url", "path"),
     [
@@ -137,6 +138,7 @@ def test_a_scrubbed_path_is_scrubbed(url: str) -> None:
         assert scrub(path).path == path
 
 
+@pytest.mark.requirement("M12")
 @given(words, st.integers(0, 3), st.sampled_from(["", "/reviews", "/a/b?x=1", "#x", "/"]))
 def test_a_user_never_passes_however_often_encoded(user: str, times: int, after: str) -> None:
     said = "".join(f"%{byte:02X}" for byte in f"qq{user}qq".encode()) if times else f"qq{user}qq"
@@ -145,6 +147,7 @@ def test_a_user_never_passes_however_often_encoded(user: str, times: int, after:
     assert f"qq{user}qq" not in str(scrub(f"https://m.example/u/{said}{after}"))
 
 
+@pytest.mark.requirement("M5")
 @given(
     words,
     words,

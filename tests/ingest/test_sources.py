@@ -64,6 +64,7 @@ def test_any_referrer_has_a_group(referrer: str | None) -> None:
     assert found.host is None or len(found.host.encode()) <= 1024
 
 
+@pytest.mark.requirement("M25")
 @given(st.from_regex(r"[a-z]{3,12}", fullmatch=True), st.text(max_size=40))
 def test_nothing_behind_the_host_passes(name: str, behind: str) -> None:
     assert "zz" + name not in str(origin(f"https://blog.example/zz{name}?{behind}"))

@@ -86,6 +86,7 @@ def first(tmp_path: Path) -> Path:
     return data
 
 
+@pytest.mark.requirement("M26")
 def test_each_line_is_received_and_stored_or_refused(first: Path) -> None:
     events, counts = content(first)
     log = lines(3000)
@@ -374,6 +375,7 @@ def everything(data: Path) -> bytes:
     return b"\0".join(file.read_bytes() for file in sorted(data.rglob("*")) if file.is_file())
 
 
+@pytest.mark.requirement("M21", "M26")
 @pytest.mark.needs("data")
 def test_a_real_log_leaves_no_address_behind(
     data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
@@ -403,6 +405,7 @@ def test_a_real_log_leaves_no_address_behind(
     assert once(folder, tmp_path / "renamed").received == 0
 
 
+@pytest.mark.requirement("M12", "M26")
 def test_nobody_signed_in_is_known_by_name(tmp_path: Path) -> None:
     """Wherever a log may name a user or a browser, and visitors may be known: nothing of it is read."""
     text, data = "8 - - [01/Jan/2024:00:00:00 +0000]", tmp_path / "data"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from consent_filter.events import Events
 from consent_filter.fields import EVENT, RETRY
@@ -82,6 +83,7 @@ def test_ids_end_with_the_time_of_retries(tmp_path: Path) -> None:
     assert expire.run(tmp_path, FEW, late + 3 * 3600) == expire.Expired(), "once is enough"
 
 
+@pytest.mark.requirement("M79")
 def test_what_is_over_is_gone_from_the_disk(tmp_path: Path) -> None:
     """760 days after receipt, whatever the day of the event; of a shorter policy after its own days."""
     append(tmp_path, [Event(1, 1, path="/planted-old"), Event(2, 2, 40 * 86_400, path="/younger")])

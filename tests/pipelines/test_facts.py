@@ -116,6 +116,7 @@ def test_a_clock_that_steps_back_does_no_harm(tmp_path: Path) -> None:
     assert found(tmp_path) == expected(said + back + back)
 
 
+@pytest.mark.requirement("S15")
 def test_the_balance_holds_before_and_after_folding(tmp_path: Path) -> None:
     """Also to the last event that is not folded yet, retries of folded ones among them."""
     import time

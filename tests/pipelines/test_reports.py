@@ -79,6 +79,7 @@ def test_commits_in_any_order_of_days_make_the_same(rows: list[Row], once: Table
     assert job.run(tmp_path, HOW).days == 0
 
 
+@pytest.mark.requirement("M113")
 def test_who_withdraws_leaves_all_tables_as_if_never_there(
     rows: list[Row], once: Tables, tmp_path: Path
 ) -> None:

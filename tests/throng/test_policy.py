@@ -10,6 +10,8 @@ import pytest
 
 from tests.throng.conftest import Throng
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
@@ -70,3 +72,35 @@ def test_a_changed_policy_of_the_same_version_is_wrong(throng: Throng, own: Path
 def test_a_pack_that_is_not_there_is_asked_wrongly(throng: Throng) -> None:
     assert throng("policy", "diff", "workallies-2024", "nowhere").code == 2
     assert throng("policy").code == 2
+
+
+def test_promises_is_the_page_of_the_docs(throng: Throng) -> None:
+    said = throng("policy", "promises", "--root", str(ROOT))
+    assert (said.code, said.err) == (0, "")
+    assert said.out == (ROOT / "docs/promises.md").read_text()
+
+
+def test_promises_with_when_they_were_proved(throng: Throng, tmp_path: Path) -> None:
+    run, out = tmp_path / "run.json", tmp_path / "page.md"
+    run.write_text(
+        '{"tests/test_promises.py::test_the_page_is_what_would_be_made": ["2026-11-24 03:00", "abc"]}'
+    )
+    said = throng("policy", "promises", "--root", str(ROOT), "--run", str(run), "--out", str(out))
+    assert (said.code, said.out) == (0, "")
+    assert "| tests | last passing run |\n" in out.read_text()
+    run.write_text("[]")
+    assert throng("policy", "promises", "--root", str(ROOT), "--run", str(run)).code == 2
+
+
+def test_promises_as_json(throng: Throng) -> None:
+    said = json.loads(throng("policy", "promises", "--root", str(ROOT), "--format", "json").out)
+    assert len(said) == 155
+    assert {one["status"] for one in said} == {"kept", "in part", "open", "elsewhere"}
+
+
+def test_promises_needs_a_checkout_and_says_what_is_broken(throng: Throng, tmp_path: Path) -> None:
+    assert "--root" in throng("policy", "promises", "--root", str(tmp_path)).err
+    (tmp_path / "tests").mkdir()
+    said = throng("policy", "promises", "--root", str(tmp_path))
+    assert said.code == 1
+    assert "throng: M2 is said to be kept and lacks a test: Every event carries" in said.err

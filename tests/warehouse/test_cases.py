@@ -69,6 +69,7 @@ def table(store: Store, case: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.requirement("M47", "M52")
 @pytest.mark.parametrize("case", CASES)
 def test_a_report_of_few_facts(case: str, released: dict[str, str]) -> None:
     assert released[case] == (HERE / case / "expect.csv").read_text()

@@ -170,6 +170,7 @@ def test_a_page_is_copied_without_what_runs_or_fetches() -> None:
     assert '<p class="a">1 &lt; 2</p><a>out</a><a href="#in">in</a>' in plainly
 
 
+@pytest.mark.requirement("M75", "M89")
 def test_nothing_connects_anywhere(data: Path) -> None:
     script = f"""
 import sys

@@ -124,6 +124,7 @@ def by_hand(rows: Iterable[Row], settings: Warehouse, withdrawn: Iterable[int] =
     return plain.release(facts, received, settings)
 
 
+@pytest.mark.requirement("M58", "M63")
 @few(12)
 @given(
     CROWDS,
@@ -179,6 +180,7 @@ def test_the_order_of_events_never_shows(said: Said, k: int, chance: random.Rand
     assert bytes_of(released(rows, how)) == first
 
 
+@pytest.mark.requirement("M54")
 @few(8)
 @given(CROWDS, LEAST, st.sampled_from([1, 200]))
 def test_no_row_is_of_fewer_than_a_group(said: Said, k: int, cells: int) -> None:
@@ -257,6 +259,7 @@ def test_of_groups_of_one_nothing_is_hidden(said: Said) -> None:
         assert given <= {row[columns(name).index(key)] for row in found[name]}
 
 
+@pytest.mark.requirement("M113")
 @few(5)
 @given(CROWDS, st.integers(1, 10), st.sets(st.integers(0, 20), min_size=1, max_size=8))
 def test_who_has_withdrawn_was_never_there(said: Said, k: int, gone: set[int]) -> None:
@@ -270,6 +273,7 @@ def test_who_has_withdrawn_was_never_there(said: Said, k: int, gone: set[int]) -
             assert with_them[name].equals(without[name]), name
 
 
+@pytest.mark.requirement("M36")
 @few(4)
 @given(CROWDS, st.integers(1, 10))
 def test_what_was_not_granted_is_not_counted(said: Said, k: int) -> None:

@@ -57,6 +57,7 @@ def refusal(data: Path, sql: str, settings: Warehouse | None = None) -> Refused:
     return caught.value
 
 
+@pytest.mark.requirement("M89", "M98")
 @pytest.mark.parametrize("file", ATTACKS, ids=lambda file: file.stem)
 def test_an_attack_is_refused_and_told_what_to_do(file: Path, market: Path) -> None:
     head, sql = file.read_text().split("\n", 1)
@@ -69,6 +70,7 @@ def test_an_attack_is_refused_and_told_what_to_do(file: Path, market: Path) -> N
     assert sorted(path.name for path in market.rglob("*")) == before
 
 
+@pytest.mark.requirement("M89", "M98")
 @pytest.mark.parametrize(
     "file", [f for f in ATTACKS if "outside:" in f.read_text()], ids=lambda file: file.stem
 )

@@ -303,6 +303,7 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
     return market(request.param)
 
 
+@pytest.mark.requirement("M54")
 def test_no_difference_of_released_tables_is_of_a_few(rows: list[Row]) -> None:
     of = seen(rows)
     assert all(len(of.tables[name]) > 5 for name in reports.load()), "nothing to attack"

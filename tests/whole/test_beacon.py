@@ -70,6 +70,7 @@ def test_routes_behind_a_hash_are_pages_where_the_site_says_so(record: Recorder,
     assert record.views() == ["/app/inbox", "/app/sent"]
 
 
+@pytest.mark.requirement("M105")
 def test_an_id_exists_only_while_it_is_allowed(record: Recorder, visitor: Any) -> None:
     at = record.page("/a")
     page = visitor.new_page()
@@ -110,6 +111,7 @@ def test_an_id_exists_only_while_it_is_allowed(record: Recorder, visitor: Any) -
     assert record.choices[2]["device_id"] != device
 
 
+@pytest.mark.requirement("M105")
 def test_who_refuses_at_once_never_has_an_id(record: Recorder, visitor: Any) -> None:
     page = visitor.new_page()
     page.goto(record.page("/a"))

@@ -12,6 +12,7 @@ from tests.whole.running import until
 pytestmark = pytest.mark.needs("chromium")
 
 
+@pytest.mark.requirement("M95")
 def test_clicks_and_forms_say_where_and_which_and_nothing_else(record: Recorder, visitor: Any) -> None:
     page = visitor.new_page()
     page.goto(record.page("/a", """
@@ -67,6 +68,7 @@ def test_what_the_page_says_before_the_script_is_there_counts(record: Recorder, 
     assert record.of("event")[2]["props"] == {"n": 2}
 
 
+@pytest.mark.requirement("M35")
 def test_an_advert_is_seen_when_it_was_seen(record: Recorder, visitor: Any) -> None:
     def ad(slot: str, style: str) -> str:
         return (
@@ -109,6 +111,7 @@ def test_an_advert_is_seen_when_it_was_seen(record: Recorder, visitor: Any) -> N
     assert len(record.of("ad_impression")) == 5
 
 
+@pytest.mark.requirement("M35")
 def test_an_advert_in_a_tab_behind_is_not_seen(record: Recorder, visitor: Any) -> None:
     """The tab goes behind in the middle of the second; what counts is a whole second after it came back."""
     page = visitor.new_page()
@@ -148,6 +151,7 @@ def test_vitals_where_asked_for(record: Recorder, visitor: Any) -> None:
     assert len(record.of("vital")) == len(found)
 
 
+@pytest.mark.requirement("M22", "M104")
 def test_it_works_where_nothing_may_be_stored(record: Recorder, visitor: Any) -> None:
     inner = record.page(
         "/inner", "<script>onload = () => { throng.consent({measurement: true}); throng('in') }</script>"

@@ -44,6 +44,7 @@ def _event(number: int = 0, **more: object) -> dict[str, object]:
     return {"site": "shop", "type": "page_view", "url": "https://shop.example/a", "id": f"e{number}", **more}
 
 
+@pytest.mark.requirement("M5", "M9", "M12", "M21", "M128")
 def test_nothing_that_was_planted_is_in_any_byte(tmp_path: Path) -> None:
     data, c = tmp_path / "data", CANARIES
     with up(data, *PART, settings=SETTINGS) as running:
@@ -147,6 +148,7 @@ def test_a_retry_adds_nothing(tmp_path: Path) -> None:
     assert found == {"received": 6, "stored": 2, "refused": {"duplicate": 4}}
 
 
+@pytest.mark.requirement("M68")
 def test_a_refusal_binds_the_very_next_event(tmp_path: Path) -> None:
     data = tmp_path / "data"
     import http.client

@@ -54,6 +54,7 @@ def agents() -> Agents:
     return Agents()
 
 
+@pytest.mark.requirement("M24")
 @pytest.mark.parametrize(("agent", "understood"), PEOPLE, ids=[f"{u.browser} {u.device}" for _, u in PEOPLE])
 def test_people(agents: Agents, agent: str, understood: Agent) -> None:
     assert agents.look((agent, NONE, None)) == understood

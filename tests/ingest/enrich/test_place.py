@@ -39,6 +39,7 @@ def test_the_reference_data_is_whole(data: Path) -> None:
         assert sum(1 for _ in lines) == 11_849
 
 
+@pytest.mark.requirement("M27")
 @pytest.mark.needs("data")
 @pytest.mark.parametrize(
     "database",

@@ -37,6 +37,7 @@ def records(data: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for (text,) in rows]
 
 
+@pytest.mark.requirement("M67")
 def test_the_ledger_says_what_when_where_and_over_which_text(running: Up) -> None:
     answer = choose(running, MINE | TOLD, GERMAN)
     assert answer.status == 200

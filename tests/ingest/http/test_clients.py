@@ -149,6 +149,7 @@ def _choice(running: Up, query: str) -> Any:
     return ask(running, request(b"", method="GET", path=f"/consent?{query}"))
 
 
+@pytest.mark.requirement("M68", "M113")
 def test_a_refusal_binds_the_very_next_event(running: Up) -> None:
     mine = {"site": "shop", "device_id": "device-4711"}
     assert json.loads(_choice(running, "site=shop&device_id=device-4711").body)["consent"] is None

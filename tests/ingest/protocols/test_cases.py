@@ -9,6 +9,7 @@ import pytest
 from tests.ingest.protocols import cases
 
 
+@pytest.mark.requirement("M15", "M32")
 @pytest.mark.parametrize("file", cases.files(), ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_case(file: Path) -> None:
     assert cases.run(file) == file.with_suffix(".jsonl").read_text(), (
