@@ -1,4 +1,4 @@
-"""Every sentence bound: to lose a sentence, a rule or a test breaks the build; nothing becomes open unseen."""
+"""Every sentence bound: to lose a sentence, a rule or a test breaks the build, and nothing slips open."""
 
 from __future__ import annotations
 
