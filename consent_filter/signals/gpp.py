@@ -24,9 +24,11 @@ from consent_filter.iab.bits import LONGEST, Malformed
 from consent_filter.iab.gpp import Gpp, decode
 from consent_filter.iab.sections import SECTIONS, TCF_EU, USP, Section
 from consent_filter.purpose import Purpose
-from consent_filter.signals import tcf, usp
 from consent_filter.signals.members import members
 from consent_filter.signals.said import CHILD, SILENCE, UNREADABLE, Said, Signal
+from consent_filter.signals.tcf import hear as tc_string
+from consent_filter.signals.usp import OPTED_OUT
+from consent_filter.signals.usp import understand as us_privacy
 
 _OPT_OUTS = ("SaleOptOut", "SharingOptOut", "TargetedAdvertisingOptOut")
 #: Opted out, and no consent given: the same number.
@@ -99,9 +101,9 @@ def understand(text: str, applying: frozenset[int] | None = None) -> Said:
 def _word(gpp: Gpp, id: int, applying: frozenset[int] | None) -> Said:
     """What one section says."""
     if id == TCF_EU:
-        return tcf.hear(gpp.texts[id])
+        return tc_string(gpp.texts[id])
     if id == USP:
-        return usp.understand(gpp.sections[id])
+        return us_privacy(gpp.sections[id])
     if id in SECTIONS:
         return _united_states(SECTIONS[id], gpp.sections[id])
     return SILENCE if applying is None else UNREADABLE
@@ -112,7 +114,7 @@ def _united_states(section: Section, said: dict[str, Any]) -> Said:
         return CHILD
     deny = 0
     if said.get("Gpc") or any(said.get(name) == _OUT for name in _OPT_OUTS):
-        deny |= usp.OPTED_OUT.deny
+        deny |= OPTED_OUT.deny
     sensitive = said.get("SensitiveDataProcessing")
     if sensitive and section.place and sensitive[section.place - 1] == _OUT:
         deny |= _PLACES
