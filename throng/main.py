@@ -56,14 +56,18 @@ one and the exit code 1. `--format json`: {"link", "headers"} a line. Nothing is
 """
 SUPPRESSION = """\
 Reads the sender's own list, an id a line, and prints those that may be written to now: whoever agreed, or
-has said nothing where the site's policy allows that. Nothing is stored and no list of hashes goes out, as
-hashes of e-mail addresses are undone by trying. Ask just before sending:
+has said nothing where the site's policy allows that. Nothing is stored. Ask just before sending:
 
   throng suppression filter --site shop --channel email < ids.txt > may-be-written-to.txt
 
 `--format json` names everyone: {"id", "send", "why"}; why is agreed, default, silent, refused, erased, or
 unnamed (the policy does not name this channel). A line that is no id is never printed, and gives the exit
 code 1.
+
+For a sender elsewhere: HMAC-SHA-256 of each id under that sender's own key, sorted, instead of ids.
+
+  throng suppression key --site shop --sender mailer          once; whoever has it can try ids
+  throng suppression filter --site shop --channel email --sender mailer < ids.txt > may-be-written-to.txt
 """
 DECODE = """\
   tcf   TC strings of the IAB's Transparency and Consent Framework, version 2
@@ -161,9 +165,10 @@ def parser() -> argparse.ArgumentParser:
     whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
     one.add_argument("--format", choices=("text", "json"), default="text")
     one = command("suppression", "of a sender's list, who may be written to", epilog=SUPPRESSION)
-    one.add_argument("action", choices=("filter",))
+    one.add_argument("action", choices=("filter", "key"))
     one.add_argument("--site", required=True, metavar="S")
-    one.add_argument("--channel", required=True, choices=CHANNELS)
+    one.add_argument("--channel", choices=CHANNELS)
+    one.add_argument("--sender", metavar="NAME", help="who gets keyed hashes instead of ids")
     one.add_argument("--kind", choices=("user", "device"), default="user", help="what the ids are")
     one.add_argument(
         "--country", metavar="CC", help="where they all live (ISO 3166); else the strictest rules hold"

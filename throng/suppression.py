@@ -1,21 +1,27 @@
-"""`throng suppression filter`: of a sender's own list, whom it may write to. Nothing is stored."""
+"""`throng suppression`: of a sender's own list, whom it may write to. Nothing is stored."""
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.marketing import may
-from consent_filter.policy import Packs
+from consent_filter.policy import Packs, Regime
 from consent_filter.pseudonym import Keyring
 from ingest.enrich.place import NOWHERE
 from ingest.settings import Sites
 from throng.ids import ids
 from throng.settings import load
+
+_SENDER = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 def main(arguments: Namespace) -> int:
@@ -23,26 +29,73 @@ def main(arguments: Namespace) -> int:
     sites = Sites(load(arguments.data).site)
     if arguments.site not in sites:
         raise Misconfigured("--site", arguments.site, "a site of throng.toml")
-    country = arguments.country or NOWHERE.country
-    if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
-        raise Misconfigured("--country", "…", "two capital letters, as ISO 3166 has them")
-    pack = Packs(sites)[arguments.site]
-    regime = pack.regimes[pack.regime(country)]
+    if arguments.sender is not None and not _SENDER.fullmatch(arguments.sender):
+        raise Misconfigured("--sender", "…", "1 to 64 letters, digits, dots, hyphens, underscores")
     file = arguments.data / "keys.json"
     if not file.exists():
         raise Refused(404, "no_keys", "no keys here: without them nobody's word is found, so nobody is named")
-    wrong = 0
-    with closing(Ledger.open(arguments.data / "ledger.sqlite", Keyring.open(file), read_only=True)) as ledger:
+    keys = Keyring.open(file)
+    key = None
+    if arguments.sender is not None:
+        key = keys.derived("ledger", f"suppression list\0{arguments.site}\0{arguments.sender}".encode())
+    if arguments.action == "key":
+        if key is None:
+            raise Misconfigured("--sender", None, "a name for the one who gets the lists")
+        print(key.hex())
+        return 0
+    if arguments.channel is None:
+        raise Misconfigured("--channel", None, "the channel that they are written to by")
+    regime = _regime(sites, arguments.site, arguments.country or NOWHERE.country)
+    with closing(Ledger.open(_there(arguments.data / "ledger.sqlite"), keys, read_only=True)) as ledger:
+        judged = _Judged(ledger, regime, arguments)
+        if key is None:
+            judged.print("id", judged.lines())
+        else:
+            # In no order of the sender's, and each once.
+            hashes = {hmac.digest(key, _bytes(id), "sha256").hex(): said for id, said in judged.lines()}
+            judged.print("hash", iter(sorted(hashes.items())))
+    return judged.wrong
+
+
+class _Judged:
+    """The ids on standard input, each with whether it may be written to, and why."""
+
+    def __init__(self, ledger: Ledger, regime: Regime, arguments: Namespace) -> None:
+        self._ledger, self._regime, self._arguments = ledger, regime, arguments
+        self.wrong = 0
+
+    def lines(self) -> Iterator[tuple[str, tuple[bool, str]]]:
+        asked = self._arguments
         for id in ids("-"):
             if isinstance(id, Refused):
-                wrong = 1
+                self.wrong = 1
                 print(f"throng: {id.message} ({id.code})", file=sys.stderr)
                 continue
-            user, device = (None, id) if arguments.kind == "device" else (id, None)
-            word, _ = ledger.word(arguments.site, user, device)
-            allowed, why = may(word, regime, arguments.channel)
-            if arguments.format == "json":
-                print(json.dumps({"id": id, "send": allowed, "why": why}))
-            elif allowed != arguments.refused:
-                print(id)
-    return wrong
+            user, device = (None, id) if asked.kind == "device" else (id, None)
+            word, _ = self._ledger.word(asked.site, user, device)
+            yield id, may(word, self._regime, asked.channel)
+
+    def print(self, name: str, lines: Iterator[tuple[str, tuple[bool, str]]]) -> None:
+        for one, (allowed, why) in lines:
+            if self._arguments.format == "json":
+                print(json.dumps({name: one, "send": allowed, "why": why}))
+            elif allowed != self._arguments.refused:
+                print(one)
+
+
+def _regime(sites: Sites, site: str, country: str) -> Regime:
+    if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+        raise Misconfigured("--country", "…", "two capital letters, as ISO 3166 has them")
+    pack = Packs(sites)[site]
+    return pack.regimes[pack.regime(country)]
+
+
+def _there(ledger: Path) -> Path:
+    if not ledger.exists():
+        # An empty ledger would say that nobody has refused.
+        raise Refused(404, "no_ledger", "no ledger here: who has refused is not known, so nobody is named")
+    return ledger
+
+
+def _bytes(id: str) -> bytes:
+    return id.encode("utf-8", "surrogatepass")

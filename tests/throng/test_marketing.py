@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,45 @@ def test_who_may_be_written_to(throng: Throng, data: Path, ledger: Ledger) -> No
     for file in data.iterdir():
         assert not any(id in file.read_bytes() for id in ids), file
         assert before.get(file) == file.read_bytes() or file.name.endswith("-shm")
+
+
+def test_a_sender_elsewhere_gets_hashes_under_a_key_of_its_own(throng: Throng, ledger: Ledger) -> None:
+    key = throng("suppression", "key", "--site", "shop", "--sender", "mailer").out.strip()
+    assert key == throng("suppression", "key", "--site", "shop", "--sender", "mailer").out.strip()
+
+    def of(*ids: str) -> list[str]:  # as the sender makes them
+        return sorted(hmac.new(bytes.fromhex(key), id.encode(), "sha256").hexdigest() for id in ids)
+
+    mailer = ("--sender", "mailer")
+    assert throng(*FILTER, *mailer, given=IDS).out.split() == of("canary-yes")
+    refused = throng(*FILTER, *mailer, "--refused", given=IDS + b"\n" + IDS)
+    assert refused.out.split() == of("canary-no", "canary-sms", "canary-gone", "canary-new")
+    told = throng(*FILTER, *mailer, "--format", "json", given=IDS)
+    said = [json.loads(line) for line in told.out.splitlines()]
+    assert [one["hash"] for one in said] == sorted(of("canary-yes") + refused.out.split())
+    assert all(set(one) == {"hash", "send", "why"} for one in said)
+    assert "canary" not in refused.out + json.dumps(said)
+    for other in (("other", "mailer"), ("shop", "postman")):
+        theirs = throng("suppression", "key", "--site", other[0], "--sender", other[1])
+        assert theirs.out.strip() != key
+    hashed = throng(*FILTER, "--sender", "postman", "--refused", given=IDS).out.split()
+    assert not set(hashed) & set(refused.out.split()), "two senders' lists do not join"
+
+
+@pytest.mark.parametrize(
+    "more", [("key",), ("filter",), ("key", "--sender", "can ary"), ("key", "--sender", "")]
+)
+def test_what_is_missing_is_said(throng: Throng, ledger: Ledger, more: tuple[str, ...]) -> None:
+    said = throng("suppression", *more, "--site", "shop")
+    assert (said.code, said.out) == (2, "")
+    assert "--sender" in said.err or "--channel" in said.err
+
+
+def test_no_ledger_is_not_an_empty_one(throng: Throng, data: Path) -> None:
+    Keyring.open(data / "keys.json")
+    said = throng(*FILTER, given=IDS)
+    assert (said.code, said.out) == (1, "")
+    assert "no_ledger" in said.err
 
 
 def test_what_is_no_id_is_nobody_to_write_to(throng: Throng, ledger: Ledger) -> None:
