@@ -1,9 +1,10 @@
-// GPP strings of the IAB's own encoder: `node gpp.mjs COUNT SEED` prints as many lines, each a string, a tab and
-// its sections in JSON: what was set, by the encoder's own names. Those of TC strings are named as by the IAB's
-// other library; what stands in a sub-section that is left out is null.
-import {GppModel, Sections} from '@iabgpp/cmpapi';
-
-const [count, seed] = process.argv.slice(2).map(Number);
+// GPP strings of the IAB's own encoder: `node gpp.mjs COUNT SEED ENCODER` prints as many lines, each a string, a
+// tab and its sections in JSON: what was set, by the encoder's own names. Those of TC strings are named as by the
+// IAB's other library; what stands in a sub-section that is left out is null.
+// ENCODER is a package: @iabgpp/cmpapi, or cmpapi-before, as pages still have it that were not brought up to date.
+const [count, seed] = process.argv.slice(2, 4).map(Number);
+const now = process.argv[4] === '@iabgpp/cmpapi';
+const {GppModel, Sections} = await import(process.argv[4]);
 
 // Dice that fall alike everywhere (mulberry32).
 let state = seed;
@@ -18,7 +19,8 @@ const oneOf = (list) => list[below(list.length)];
 const chance = (p) => roll() < p;
 const some = (n) => Array.from({length: n}, (_, i) => i + 1).filter(() => chance(0.3));
 
-const NAMES = Sections.SECTION_ORDER.filter((name) => name !== 'tcfcav1');
+// Sub-sections of TC strings are the business of tcf.mjs: here only as they are sent now.
+const NAMES = Sections.SECTION_ORDER.filter((name) => name !== 'tcfcav1' && (now || name !== 'tcfeuv2'));
 const IDS = Object.fromEntries([...Sections.SECTION_ID_NAME_MAP].map(([id, name]) => [name, id]));
 // Sub-sections that may be left out, and their fields.
 const LATER = {
@@ -40,10 +42,6 @@ function unitedStates(model, name) {
     else model.setFieldValue(name, field, oneOf(values));
   }
   const said = model.toObject()[name];
-  if (said.Version === 1 && name === 'usnat') {
-    said.SensitiveDataProcessing = said.SensitiveDataProcessing.slice(0, 12);
-    said.KnownChildSensitiveDataConsents = said.KnownChildSensitiveDataConsents.slice(0, 2);
-  }
   for (const [included, inside] of Object.entries(LATER)) {
     if (!model.hasField(name, inside[0]) || !hasSegment(model, name, included)) continue;
     const there = chance(0.5);
