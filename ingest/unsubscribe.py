@@ -6,10 +6,9 @@ answer is the same whether somebody unsubscribes for the first time, again, or a
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
-from email import message_from_bytes
-from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -113,15 +112,23 @@ async def _body(request: Request) -> bytes:
     return body
 
 
+_BOUNDARY = re.compile(r'multipart/form-data\s*;.*?\bboundary="?([^";,\s]{1,70})', re.IGNORECASE)
+_FIELD = re.compile(
+    rb"^content-disposition:[^\r\n]*;[ \t]*name=(\"?)%s\1[ \t]*(?:;|\r?$)" % _NAME.encode(),
+    re.IGNORECASE | re.MULTILINE,
+)
+_BLANK = re.compile(rb"\r?\n\r?\n")
+
+
 def _said(kind: str, body: bytes) -> str | None:
     """What a form says of `List-Unsubscribe`; None where it says nothing, or two things."""
-    if kind.lower().startswith("multipart/form-data"):
-        form = message_from_bytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
-        parts = form.get_payload() if form.is_multipart() else []
+    if kind.lower().startswith("multipart/"):
+        # By hand: this one field is all there is to it, and a whole parser of mail stumbles over what is not.
+        found = _BOUNDARY.match(kind)
+        parts = body.split(b"--" + found[1].encode("latin-1")) if found else []
+        heads = [_BLANK.split(part, maxsplit=1) for part in parts]
         values = [
-            str(part.get_payload()).strip()
-            for part in parts
-            if isinstance(part, Message) and part.get_param("name", header="content-disposition") == _NAME
+            part[1].decode("latin-1").strip() for part in heads if len(part) == 2 and _FIELD.search(part[0])
         ]
     else:
         pairs = parse_qsl(body.decode("latin-1").strip(), keep_blank_values=True)
