@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_filter.decide import Word
+from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
 from consent_filter.marketing import CHANNELS, EVERY, channels, mask, may
@@ -99,6 +99,7 @@ def test_the_ledger_hears_by_hash_what_it_hears_by_id() -> None:
     keys = Keyring.memory()
     ledger = Ledger.memory(keys)
     key = subject(keys, "shop", "user", "anna")
+    [person] = ledger.persons([(MEASUREMENT, "shop", "user", "anna")])
     before = ledger.version
     recorded = ledger.refuse(key, "shop", CHANNELS["email"], "link", 5)
     assert recorded is not None
@@ -109,6 +110,8 @@ def test_the_ledger_hears_by_hash_what_it_hears_by_id() -> None:
     assert ledger.get("shop", "user", "anna") == recorded.entry
     assert ledger.refuse(key, "shop", EVERY, "link", 10) is not None
     assert ledger.verify()
+    assert ledger.persons([(MEASUREMENT, "shop", "user", "anna")]) == [person]
+    assert not len(ledger.withdrawn()), "who stops letters is measured as before"
 
 
 def test_who_is_erased_stays_erased() -> None:
