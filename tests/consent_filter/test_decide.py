@@ -20,6 +20,7 @@ from consent_filter.signals.choice import read
 from consent_filter.signals.said import SILENCE
 from consent_filter.signals.tcf import to_vendor
 from tests.consent_filter import rows as make
+from tests.consent_filter import strings
 from tests.consent_filter.rows import PACKS, Row, batch
 
 PURPOSES = sorted(BY_NAME)
@@ -226,6 +227,33 @@ def test_a_signal_that_ends_leaves_a_number_where_another_leaves_the_exempt_coun
 
 
 @pytest.mark.requirement("M73")
+@pytest.mark.parametrize(
+    ("country", "gpp", "sid", "treatment", "because"),
+    [
+        ("DE", strings.CHILD, 7, "count", "opt_in.gpp_child"),
+        ("US", strings.CHILD, 7, "count", "opt_out.gpp_child"),
+        ("NG", strings.CHILD, 0, "count", "notice.gpp_child"),
+        ("US", strings.CHILD, -1, "identified", "opt_out.default"),
+        ("US", strings.OPTED_OUT, 8, "identified", "opt_out.default"),
+        ("DE", strings.OPTED_OUT, 8, "cookieless", "opt_in.cookieless"),
+        ("US", "", 2, "cookieless", "opt_in.cookieless"),
+        ("US", strings.BOTH, "2,7", "identified", "opt_in.agreed"),
+        ("US", strings.BOTH, 7, "identified", "opt_out.default"),
+        ("US", strings.BOTH[:-1], 7, "count", "opt_out.gpp_unreadable"),
+        ("DE", strings.BOTH[:-1], 7, "cookieless", "opt_in.cookieless"),
+    ],
+)
+def test_a_gpp_string_is_heard_wherever_its_visitor_is(
+    country: str, gpp: str, sid: object, treatment: str, because: str
+) -> None:
+    """A known child leaves a number, even where a count without an identifier is exempt."""
+    consent = json.dumps({"gpp": gpp, "gpp_sid": sid}).encode()
+    rows = [Row(country=country, device_id="a", consent=consent)]
+    (verdict,) = verdicts(batch(rows), spoken(rows, [NO_WORD]))
+    assert (verdict.treatment, verdict.because) == (treatment, f"workallies-2024.{because}")
+    assert not verdict.granted & BY_NAME["ad_personalisation"] or sid == -1
+
+
 @given(packs(), two)
 def test_a_refusal_binds(pack: Pack, both: list[tuple[Row, Word]]) -> None:
     """Whatever was refused by the event or on record is not granted; refused measurement leaves no visit."""

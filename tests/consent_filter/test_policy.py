@@ -90,6 +90,13 @@ def test_what_a_shipped_pack_must_say(name: str) -> None:
 
 
 @pytest.mark.requirement("M51", "M106")
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_tc_string_means_the_same_in_whatever_it_comes(name: str) -> None:
+    for regime in load(name).regimes.values():
+        assert regime.signals["gpp"] == regime.signals["tcf"]
+        assert set(regime.signals["usp"].denies) <= set(regime.signals["gpp"].denies)
+
+
 def test_the_packs_differ_where_the_texts_do() -> None:
     new, old = (load(name) for name in SHIPPED)
     # "We do not honor" Do Not Track, says one; the other leaves it to the browser.
