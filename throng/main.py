@@ -178,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
-    _policy(command("policy", "what keeps its sentences, and what a change of it means"))
+    _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -199,6 +199,8 @@ def _policy(one: argparse.ArgumentParser) -> None:
         said.add_argument("--format", choices=("table", "json"), default="table")
         return said
 
+    some = command("lint", "what a policy says or leaves out against the law, in packs and in texts")
+    some.add_argument("file", nargs="*", metavar="FILE", help="packs or texts (default: the packs in use)")
     two = command("diff", "which changes from one pack to another are significant, and who is asked again")
     for name in ("old", "new"):
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")

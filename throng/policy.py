@@ -1,4 +1,4 @@
-"""`throng policy`: what keeps its sentences, and what a change of it means."""
+"""`throng policy`: what is wrong with it, what keeps its sentences, and what a change of it means."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from argparse import Namespace
 from importlib.resources import files
 from pathlib import Path
 
+from consent_filter import policy_faults, policy_text
 from consent_filter.errors import Misconfigured
 from consent_filter.policy import load
 from consent_filter.policy_change import Change, changes, reset
 from consent_filter.promises import bind, broken, marked, requirements
 from consent_filter.promises_page import Run, page
+from throng import settings
 
 
 def diff(arguments: Namespace) -> int:
@@ -72,6 +74,38 @@ def promises(arguments: Namespace) -> int:
     return int(bool(wrong))
 
 
+def lint(arguments: Namespace) -> int:
+    """Packs, by name or path, and texts, by path. 1 where one of the findings is an error."""
+    names = arguments.file or sorted({site.pack for site in settings.load(arguments.data).site}) or shipped()
+    found = {name: _faults(name) for name in names}
+    if arguments.format == "json":
+        print(json.dumps({name: [one._asdict() for one in some] for name, some in found.items()}))
+    else:
+        for name, some in found.items():
+            print(f"{name}: {len(some) or 'nothing'} found")
+            for one in some:
+                print(
+                    f"  {one.severity:<8}{one.code:<25}{one.where}\n          {one.says}\n          {one.why}"
+                )
+    return int(any(one.severity == policy_faults.ERROR for some in found.values() for one in some))
+
+
+def _faults(name: str) -> list[policy_faults.Finding]:
+    if name.endswith(".toml") or "." not in Path(name).name:
+        if name.endswith(".toml") and Path(name).is_file():
+            try:
+                return policy_faults.faults(load(name))
+            except Misconfigured as error:  # what no pack may say is a finding, not a mistyped command
+                return [policy_faults.refused(error)]
+        return policy_faults.faults(load(name))
+    try:
+        return policy_text.faults(Path(name).read_text())
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(
+            "FILE", name, "a pack that ships, a .toml file, or the text of a policy"
+        ) from None
+
+
 def _runs(file: Path) -> dict[str, Run]:
     """What runs of the tests have left: node id → when it passed last, and at which commit."""
     try:
@@ -89,4 +123,4 @@ def _line(change: Change) -> str:
 
 
 def main(arguments: Namespace) -> int:
-    return {"diff": diff, "promises": promises}[arguments.what](arguments)
+    return {"diff": diff, "lint": lint, "promises": promises}[arguments.what](arguments)

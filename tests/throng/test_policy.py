@@ -104,3 +104,47 @@ def test_promises_needs_a_checkout_and_says_what_is_broken(throng: Throng, tmp_p
     said = throng("policy", "promises", "--root", str(tmp_path))
     assert said.code == 1
     assert "throng: M2 is said to be kept and lacks a test: Every event carries" in said.err
+
+
+def test_lint_looks_at_the_packs_that_ship_or_are_in_use(throng: Throng, tmp_path: Path) -> None:
+    said = throng("policy", "lint")
+    assert said.code == 0
+    assert said.out.startswith("workallies-2024: 4 found\n  warning of_the_text ")
+    assert "\nworktasker-2014: 3 found\n" in said.out
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "throng.toml").write_text('[[site]]\nid = "shop"\npack = "worktasker-2014"\n')
+    said = throng("policy", "lint")
+    assert said.out.startswith("worktasker-2014: 3 found\n")
+    assert "workallies" not in said.out
+
+
+def test_lint_of_a_text_and_of_a_pack(throng: Throng, tmp_path: Path, own: Path) -> None:
+    text = tmp_path / "policy.txt"
+    text.write_text("Welcome.\n\nBy continuing, you consent.\n")
+    said = throng("policy", "lint", str(text), str(own), "--format", "json")
+    assert said.code == 1
+    found = json.loads(said.out)
+    assert found[str(text)][0] | {"why": ""} == {
+        "code": "consent_by_use",
+        "severity": "error",
+        "where": "line 3",
+        "says": "by continuing, you consent.",
+        "why": "",
+    }
+    assert {one["code"] for one in found[str(own)]} == {"of_the_text"}
+    assert "  error   consent_by_use" in throng("policy", "lint", str(text)).out
+
+
+def test_lint_of_a_pack_that_does_not_load_is_a_finding(throng: Throng, own: Path) -> None:
+    own.write_text(
+        own.read_text().replace(
+            'marketing_email = { basis = "consent" }',
+            'marketing_email = { basis = "consent", default = true }',
+            1,
+        )
+    )
+    said = throng("policy", "lint", str(own))
+    assert said.code == 1
+    assert "  error   refused                  regime.purposes.marketing_email\n" in said.out
+    assert throng("policy", "lint", "nowhere").code == 2
+    assert throng("policy", "lint", "nowhere.txt").code == 2
