@@ -158,6 +158,9 @@ def test_decide_is_what_the_book_says_whatever_the_pack(pack: Pack, both: list[t
 def everything_at_once() -> list[Row]:
     """Each combination of what shipped packs can tell apart, once: small enough to be complete."""
     consents = [None, b'{"measurement":true}', b'{"measurement":false}', b'{"ad_measurement":true}', b"{"]
+    # A known child, and with it an agreement: no pack need say what it takes back.
+    child = {"gpp": strings.CHILD, "gpp_sid": 7}
+    consents += [json.dumps(said).encode() for said in (child, {"measurement": True, **child})]
     countries, kinds = ["DE", "US", "NG"], ["page_view", "ad_click"]
     return [
         Row(site=site, country=country, type=kind, device_id=device, consent=consent, gpc=gpc, dnt=dnt)
