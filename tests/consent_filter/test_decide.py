@@ -229,7 +229,6 @@ def test_a_signal_that_ends_leaves_a_number_where_another_leaves_the_exempt_coun
     ]
 
 
-@pytest.mark.requirement("M73")
 @pytest.mark.parametrize(
     ("country", "gpp", "sid", "treatment", "because"),
     [
@@ -257,6 +256,7 @@ def test_a_gpp_string_is_heard_wherever_its_visitor_is(
     assert not verdict.granted & BY_NAME["ad_personalisation"] or sid == -1
 
 
+@pytest.mark.requirement("M73")
 @given(packs(), two)
 def test_a_refusal_binds(pack: Pack, both: list[tuple[Row, Word]]) -> None:
     """Whatever was refused by the event or on record is not granted; refused measurement leaves no visit."""

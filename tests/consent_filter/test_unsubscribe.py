@@ -166,6 +166,7 @@ def test_who_may_be_written_to(word: Word, rules: Regime, channel: str, answer: 
     assert may(word, rules, channel) == answer
 
 
+@pytest.mark.requirement("M73")
 @given(st.integers(0, EVERY), st.integers(0, EVERY), st.booleans(), st.sampled_from(sorted(CHANNELS)))
 def test_a_refusal_is_never_weighed(grant: int, deny: int, erased: bool, channel: str) -> None:
     allowed, _ = may(Word(grant & ~deny, deny, erased), FREE, channel)

@@ -109,6 +109,7 @@ def test_without_keys_there_are_no_links_and_nobody_to_write_to(throng: Throng, 
     assert said.code == 2
 
 
+@pytest.mark.requirement("M72", "M73")
 def test_who_may_be_written_to(throng: Throng, data: Path, ledger: Ledger) -> None:
     before = {file: file.read_bytes() for file in data.iterdir()}
     assert throng(*FILTER, given=IDS).out.split() == ["canary-yes"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from consent_filter import policy_text
+from tests.consent_filter.test_policy_faults import WORSE
 from tests.throng.conftest import Throng
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,3 +151,12 @@ def test_lint_of_a_pack_that_does_not_load_is_a_finding(throng: Throng, own: Pat
     assert "  error   refused                  regime.purposes.marketing_email\n" in said.out
     assert throng("policy", "lint", "nowhere").code == 2
     assert throng("policy", "lint", "nowhere.txt").code == 2
+
+
+def test_every_fault_is_in_the_docs() -> None:
+    page = (ROOT / "docs/policy.md").read_text()
+    text = {one.code for one in (*policy_text.SAID, *policy_text.UNSAID)} | {"card_contradiction"}
+    packs = {code for _, _, code, _ in WORSE} | {"refused", "of_the_text"}
+    of_a_text, of_a_pack = (set(re.findall(r"`(\w+)`", part)) for part in page.split("| of a ")[1:])
+    assert of_a_text == text
+    assert of_a_pack & (packs | text) == packs

@@ -71,6 +71,7 @@ def standing(running: Up, id: str = ID) -> dict[str, bool] | None:
     return found
 
 
+@pytest.mark.requirement("M69")
 def test_one_click_refuses_at_once_and_again_changes_nothing(running: Up) -> None:
     path = link(running)
     first = post(running, path)
@@ -144,6 +145,7 @@ def test_a_link_may_be_for_several_channels_and_everything_is_a_button_away(runn
     )  # fmt: skip
 
 
+@pytest.mark.requirement("M69")
 def test_it_takes_back_what_was_agreed_to_and_leaves_the_rest(running: Up) -> None:
     mine = {"site": "shop", "user_id": "member-agreed"}
     choose(running, mine | {"consent": {"measurement": True, "marketing_email": True, "marketing_sms": True}})
