@@ -20,6 +20,7 @@ from msgspec import Struct
 from consent_filter.errors import Misconfigured
 from consent_filter.policy import Pack
 
+_MARK = "pytest.mark.requirement"
 SCOPES = ("in", "edge", "out")
 
 
@@ -67,21 +68,29 @@ def requirements() -> dict[str, Requirement]:
 def marked(root: Path) -> dict[str, tuple[str, ...]]:
     """Requirement → the node ids of the tests under `root/tests` that are marked with it, by their source."""
     found: dict[str, list[str]] = {}
-    for file in sorted((root / "tests").rglob("test_*.py")):
-        for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for id in _marks(node, file):
-                    found.setdefault(id, []).append(f"{file.relative_to(root).as_posix()}::{node.name}")
+    for file in sorted((root / "tests").rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        tests = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        calls = [(test, call) for test in tests for call in test.decorator_list if _marks(call)]
+        if len(calls) != sum(ast.unparse(node) == _MARK for node in ast.walk(tree)):
+            raise Misconfigured(
+                file.name, _MARK, "the decorator of a test at the top of its file, and nowhere else"
+            )
+        for test, call in calls:
+            for id in _ids(call, f"{file.name}::{test.name}"):
+                found.setdefault(id, []).append(f"{file.relative_to(root).as_posix()}::{test.name}")
     return {id: tuple(nodes) for id, nodes in found.items()}
 
 
-def _marks(test: ast.FunctionDef | ast.AsyncFunctionDef, file: Path) -> Iterator[str]:
-    for decorator in test.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.requirement":
-            for word in decorator.args:
-                if not isinstance(word, ast.Constant) or not isinstance(word.value, str):
-                    raise Misconfigured(f"{file.name}::{test.name}", ast.unparse(word), "an id, written out")
-                yield word.value
+def _marks(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == _MARK
+
+
+def _ids(call: ast.expr, where: str) -> Iterator[str]:
+    for word in call.args if isinstance(call, ast.Call) else ():
+        if not isinstance(word, ast.Constant) or not isinstance(word.value, str):
+            raise Misconfigured(where, ast.unparse(word), "an id, written out")
+        yield word.value
 
 
 def bind(

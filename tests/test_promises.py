@@ -138,6 +138,16 @@ def test_marks_are_read_from_the_source(tmp_path: Path) -> None:
     (folder / "test_it.py").write_text("@pytest.mark.requirement(ID)\ndef test_a(): ...\n")
     with pytest.raises(Misconfigured, match="written out"):
         marked(tmp_path)
+    mark = "pytest.mark.requirement"
+    for elsewhere in (
+        f'pytestmark = {mark}("M1")\n',
+        f'class TestIt:\n    @{mark}("M1")\n    def test_a(self): ...\n',
+        f'@pytest.mark.parametrize("x", [pytest.param(1, marks={mark}("M1"))])\ndef test_a(x): ...\n',
+        f"@{mark}\ndef test_a(): ...\n",
+    ):
+        (folder / "test_it.py").write_text(elsewhere)
+        with pytest.raises(Misconfigured, match="nowhere else"):
+            marked(tmp_path)
 
 
 def test_a_promise_is_as_old_as_its_oldest_proof() -> None:
