@@ -157,7 +157,17 @@ def test_decide_is_what_the_book_says_whatever_the_pack(pack: Pack, both: list[t
 
 def everything_at_once() -> list[Row]:
     """Each combination of what shipped packs can tell apart, once: small enough to be complete."""
-    consents = [None, b'{"measurement":true}', b'{"measurement":false}', b'{"ad_measurement":true}', b"{"]
+    consents = [
+        None,
+        b'{"measurement":true}',
+        b'{"measurement":false}',
+        b'{"ad_measurement":true}',
+        b"{",
+        b'{"gcs":"G100"}',
+        b'{"gcs":"G111","gdpr":1}',
+        b'{"measurement":true,"gcs":"G1"}',
+        b'{"measurement":false,"ad_measurement":true,"gcd":"11t1t1t1t5"}',
+    ]
     # A known child, and with it an agreement: no pack need say what it takes back.
     child = {"gpp": strings.CHILD, "gpp_sid": 7}
     consents += [json.dumps(said).encode() for said in (child, {"measurement": True, **child})]
@@ -178,14 +188,18 @@ def test_decide_is_what_the_book_says_for_every_combination(word: Word) -> None:
         assert as_ruling(verdict) == ruling(PACKS[row.site], row, one)
 
 
-def severe() -> Pack:
-    """A pack unlike those that ship: GPC ends everything, DNT what is exempt, and adverts are exempt too."""
+def severe(conflict: str = "restrictive") -> Pack:
+    """A pack unlike those that ship: GPC ends everything, DNT what is exempt, and adverts are exempt too.
+
+    Google's consent mode ends visits, and leaves their number with the rule.
+    """
     regime = Regime(
         kind="notice",
         refusal="drop",
         purposes={
             "measurement": Use(basis="notice", default=True, cookieless="legitimate_interest"),
             "ad_measurement": Use(basis="consent", cookieless="notice"),
+            "ad_personalisation": Use(basis="consent"),
         },
         signals={
             "gpc": Meaning(denies=("measurement", "ad_measurement"), ends=True),
@@ -193,7 +207,12 @@ def severe() -> Pack:
             "tcf": Meaning(denies=()),
             "gpp": Meaning(denies=("ad_measurement",), ends=True),
             "usp": Meaning(denies=()),
-            "consent_mode": Meaning(denies=("measurement",), grants=("ad_measurement",), leaves="count"),
+            "consent_mode": Meaning(
+                denies=("measurement",),
+                grants=("ad_measurement", "ad_personalisation"),
+                ends=True,
+                leaves="count",
+            ),
         },
     )
     return Pack(
@@ -201,6 +220,7 @@ def severe() -> Pack:
         version="1",
         policy="none",
         otherwise="all",
+        conflict=conflict,
         order=("dnt", "gpc", "choice", "ledger", "tcf", "gpp", "usp", "consent_mode"),
         facts_days=1,
         recipients=(),
@@ -209,8 +229,11 @@ def severe() -> Pack:
 
 
 @pytest.mark.parametrize("word", [NO_WORD, Word(9, 0), Word(0, 1), Word(8, 1), Word(0, 8)])
-def test_decide_is_what_the_book_says_for_every_combination_of_a_severe_pack(word: Word) -> None:
-    rows, pack = everything_at_once(), severe()
+@pytest.mark.parametrize("conflict", ["restrictive", "specific"])
+def test_decide_is_what_the_book_says_for_every_combination_of_a_severe_pack(
+    word: Word, conflict: str
+) -> None:
+    rows, pack = everything_at_once(), severe(conflict)
     said = spoken(rows, [word] * len(rows))
     found = verdicts(batch(rows), said, Laws({"eu": pack, "us": pack}))
     for row, one, verdict in zip(rows, said.rows(), found, strict=True):

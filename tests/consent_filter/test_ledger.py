@@ -77,7 +77,13 @@ def test_the_latest_word_on_each_purpose_stands(said: list[dict[str, bool]]) -> 
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 50), choices | st.just("erase")), max_size=8),
+    st.lists(
+        st.tuples(
+            st.integers(1, 50),
+            st.dictionaries(st.sampled_from(["measurement", "research"]), st.booleans()) | st.just("erase"),
+        ),
+        max_size=8,
+    ),
     st.lists(st.integers(-10, 300), min_size=1, max_size=6),
 )
 def test_an_event_is_judged_by_what_was_in_force_and_by_every_refusal_since(
