@@ -111,6 +111,16 @@ def test_an_event_is_judged_by_what_was_in_force_and_by_every_refusal_since(
         ledger.close()
 
 
+def test_what_was_refused_when_it_happened_stays_refused_though_it_was_agreed_to_since(
+    ledger: Ledger,
+) -> None:
+    ledger.put(*WHO, {"measurement": False}, "site", NOON)
+    ledger.put(*WHO, {"measurement": True}, "site", NOON + 100)
+    assert word(ledger, device_id=WHO[2], time=NOON - 1) == NO_WORD
+    assert word(ledger, device_id=WHO[2], time=NOON + 50) == Word(0, 1)
+    assert word(ledger, device_id=WHO[2], time=NOON + 100) == Word(1, 0)
+
+
 def by_hand(history: list[tuple[int, dict[str, bool] | None]], time: int) -> Word:
     if history and history[-1][1] is None:
         return Word(0, 0, True)
