@@ -8,7 +8,7 @@ from typing import NamedTuple
 #: Every reason an event may be refused for, and what it means. Closed: a new one is a line here.
 REASONS: dict[str, str] = {
     "consent": "the visitor refused, or did not agree where the law asks for agreement",
-    "signal": "a browser signal (GPC, DNT) objected where that binds",
+    "signal": "a signal (GPC, DNT, a consent platform) objected where that binds",
     "robot": "sent by a program, not a person",
     "duplicate": "a retry of an event that is already stored",
     "invalid": "malformed, too large, too many or from elsewhere; `detail` says which",
