@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter import keyfile
 from consent_filter.errors import Broken
 from consent_filter.raw import Column
 
@@ -182,30 +183,14 @@ class Keyring:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write the file anew in one step, then overwrite the old keys where they stood: gone is gone."""
-    draft = path.with_suffix(".new")
-    _write(draft, data)
     old = os.open(path, os.O_WRONLY) if path.exists() else None
-    os.replace(draft, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    keyfile.write(path, data)
     if old is not None:
         try:
             os.pwrite(old, b"\0" * os.fstat(old).st_size, 0)
             os.fsync(old)
         finally:
             os.close(old)
-
-
-def _write(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(file, data)
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def hashes(state: Any, texts: Sequence[bytes]) -> NDArray[np.uint64]:

@@ -57,9 +57,8 @@ _KEPT = 1800.0
 
 class Sender(Struct, frozen=True, eq=False, gc=False):
     """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
-    number.
-    `open`: bits that leave of WHAT what may be read, b"" leaves all; `measured`: whether numbers may be.
-    `since`: events before that (UTC milliseconds) are judged by what had been said by then, not by this."""
+    number. `open`: bits that leave of WHAT what may be read, b"" leaves all. `measured`: whether numbers may
+    be. `since`: events before that (UTC ms) are judged by what had been said by then, not by this."""
 
     key: Key
     kept: bool

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 import threading
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from consent_filter import keyfile
 from consent_filter.errors import Broken
 
 #: Its name in the data folder.
@@ -110,20 +110,7 @@ class SigningKey:
     def write(self, path: Path) -> None:
         """Into that file (mode 0600), in one step, durable on return."""
         data = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(file, data)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.replace(draft, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        keyfile.write(path, data)
 
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data)
