@@ -8,7 +8,7 @@ together. Nothing here depends on another row, so that order and the splitting i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from consent_filter.policy import LEDGER, Pack
-from consent_filter.purpose import ALL, BY_NAME, Purpose
+from consent_filter.purpose import ALL, BY_NAME, Purpose, mask
 from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.signals import OWN, SIGNALS, Said
 from consent_filter.signals.tcf import to_vendor
@@ -97,7 +97,7 @@ class Law(Struct, frozen=True, eq=False):
         regime = pack.regimes[name]
         uses = {int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items()}
         means = regime.signals.items()
-        denies = {signal: _mask(meaning.denies) for signal, meaning in means}
+        denies = {signal: mask(meaning.denies) for signal, meaning in means}
         stricter = pack.regulated and pack.regulated != name
         return cls(
             name=f"{pack.name}.{name}",
@@ -105,7 +105,7 @@ class Law(Struct, frozen=True, eq=False):
             named=sum(uses),
             default=sum(bit for bit, use in uses.items() if use.default),
             cookieless=sum(bit for bit, use in uses.items() if use.cookieless),
-            grants={signal: _mask(meaning.grants) for signal, meaning in means},
+            grants={signal: mask(meaning.grants) for signal, meaning in means},
             denies=denies,
             ends={signal: meaning.ends for signal, meaning in means},
             leaves={signal: meaning.leaves or regime.refusal for signal, meaning in means},
@@ -117,10 +117,6 @@ class Law(Struct, frozen=True, eq=False):
             cookieless_basis={bit: use.cookieless for bit, use in uses.items()},
             judged={},
         )
-
-
-def _mask(purposes: Iterable[str]) -> int:
-    return sum(int(BY_NAME[purpose]) for purpose in set(purposes))
 
 
 _COUNTRY = attrgetter("country")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntFlag
 
 
@@ -28,6 +29,11 @@ class Purpose(IntFlag):
 BY_NAME: dict[str, Purpose] = {str(p.name).lower(): p for p in Purpose}
 
 ALL = Purpose(sum(BY_NAME.values()))
+
+
+def mask(purposes: Iterable[str]) -> int:
+    """The bits of purposes by name, each of them once. Raises KeyError for what is none."""
+    return sum(int(BY_NAME[purpose]) for purpose in set(purposes))
 
 
 def names(mask: int) -> list[str]:

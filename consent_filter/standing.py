@@ -2,19 +2,19 @@
 
 An event that comes late is judged by what was in force when it happened: what was agreed to since permits
 nothing before. A refusal also binds what happened before it was said (issue of consent lost, GDPR Art. 7(3)).
-Most ids have said one thing, so that only who has said more has a history: some 90 bytes a person in all.
+Most ids have said one thing, and only who has said more has a history. A word takes 281 bytes (measured on
+200,000), most of them Python's.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
 from consent_filter.decide import NO_WORD, Word
-from consent_filter.purpose import BY_NAME
+from consent_filter.purpose import BY_NAME, mask
 
 
 class _Stood(NamedTuple):
@@ -55,7 +55,8 @@ class Standing:
                 past.clear()
                 continue
             last = past[-1][1] if past else NO_WORD
-            past.append((record["at"], after(last, _mask(record["granted"]), _mask(record["denied"]))))
+            grant, deny = (mask(BY_NAME.keys() & record[word]) for word in ("granted", "denied"))
+            past.append((record["at"], after(last, grant, deny)))
         for key, past in said.items():
             now = self._stood.get(key)
             if now is not None and not now.word.erased:
@@ -97,7 +98,3 @@ class Standing:
 def after(word: Word, grant: int, deny: int) -> Word:
     """The latest word on each purpose stands; a purpose not spoken of stays as it was."""
     return Word((word.grant | grant) & ~deny, (word.deny & ~grant) | deny)
-
-
-def _mask(purposes: Sequence[str]) -> int:
-    return sum(int(BY_NAME[name]) for name in purposes if name in BY_NAME)

@@ -168,9 +168,7 @@ class EventProtocol(HttpToolsProtocol):
             return False
         if self.slots and self.slots[-1].close:
             return False
-        address = self.client[0] if self.client else ""
-        if collecting.settings.trusted_proxies:
-            address = collecting.trust.client(address, found.forwarded.decode("latin-1"), "")
+        address = self._client(found.forwarded, b"")
         if not collecting.rate.allows(address):
             return False
         slot = Slot(self, False)
@@ -298,13 +296,19 @@ class EventProtocol(HttpToolsProtocol):
                 self.refused = "too_large"
             except Unreadable:
                 self.refused = "malformed"
-        address = self.client[0] if self.client else ""
-        if collecting.settings.trusted_proxies:
-            said = head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b"")
-            address = collecting.trust.client(address, *[one.decode("latin-1") for one in said])
+        address = self._client(head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b""))
         if not self.refused and not collecting.rate.allows(address):
             self.refused = "rate"
         return address
+
+    def _client(self, x_forwarded_for: bytes, forwarded: bytes) -> str:
+        """The visitor's address: the connection's, or what a trusted proxy says of it."""
+        address = self.client[0] if self.client else ""
+        if not self.collecting.settings.trusted_proxies:
+            return address
+        return self.collecting.trust.client(
+            address, x_forwarded_for.decode("latin-1"), forwarded.decode("latin-1")
+        )
 
     def answered(self) -> None:
         """Write every answer whose turn has come, in one go."""
