@@ -111,9 +111,11 @@ def _persons(
     if len(rows) < raw.n:
         columns = [column.take(rows) for column in columns]
     senders = combine([column(days[rows].tolist()), *columns])
+    # Of each of them the first event: when it is that an account and a browser are met together.
+    first = raw.time[rows[np.unique(senders.codes, return_index=True)[1]]].tolist()
     made = [
-        pseudonym(why, site, user, device, address, agent, day, keys, ledger)
-        for day, why, site, user, device, address, agent in senders.values
+        pseudonym(why, site, user, device, address, agent, day, time, keys, ledger)
+        for (day, why, site, user, device, address, agent), time in zip(senders.values, first, strict=True)
     ]
     digests = [_NOBODY if digest is None else digest for digest in made]
     person[rows] = np.frombuffer(b"".join(digests), "<u8")[senders.codes]
@@ -132,15 +134,19 @@ def pseudonym(
     address: str,
     agent: str,
     day: int,
+    time: int,
     keys: Keyring,
     ledger: Ledger,
 ) -> bytes | None:
     """Eight bytes that stand for a person; None where the key of their day is gone.
 
     One that lasts is made of the account's id where there is one, else of the browser's. One that does not
-    is made of (site, address, agent) under the site's own day.
+    is made of (site, address, agent) under the site's own day. Where both ids come with an event that may be
+    measured, at `time`, the ledger notes that they have met (M42); adverts never join anything.
     """
     if kind > 0:
+        if kind == MEASUREMENT and user is not None and device is not None:
+            ledger.link(site, user, device, time)
         who = ("device", device) if user is None else ("user", user)
         return ledger.persons([(kind, site, *who)])[0]  # type: ignore[list-item]
     state = keys.day(day, _KEYS[kind])

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS chain (
 CREATE TABLE IF NOT EXISTS content (
   seq INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce BLOB NOT NULL, text TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS content_key ON content (key);
 """
 _FIRST = b"\0" * 32
 
@@ -63,6 +64,23 @@ def add(database: sqlite3.Connection, key: bytes, text: str) -> Link:
 def forget(database: sqlite3.Connection, key: bytes) -> None:
     """Delete the contents about one person; their commitments stay. Part of the caller's transaction."""
     database.execute("DELETE FROM content WHERE key = ?", (key,))
+
+
+def length(database: sqlite3.Connection) -> int:
+    """How many records there are. Other processes add to them."""
+    (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM chain").fetchone()
+    return int(last)
+
+
+def subjects(database: sqlite3.Connection, after: int) -> list[bytes]:
+    """About whom the records behind a position are."""
+    return [key for (key,) in database.execute("SELECT DISTINCT key FROM content WHERE seq > ?", (after,))]
+
+
+def records(database: sqlite3.Connection, key: bytes) -> list[tuple[int, str]]:
+    """Where the records about one person stand, and what they say; the oldest first."""
+    rows = database.execute("SELECT seq, text FROM content WHERE key = ? ORDER BY seq", (key,))
+    return rows.fetchall()
 
 
 def find(database: sqlite3.Connection, position: int) -> Found | None:

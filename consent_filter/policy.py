@@ -24,6 +24,7 @@ from consent_filter.site import Site
 KINDS = ("opt_in", "opt_out", "notice")
 BASES = ("consent", "legitimate_interest", "exempt", "notice")
 REFUSALS = ("count", "drop")
+WITHDRAWALS = ("stop", "remove")
 CONFLICTS = ("restrictive", "specific")
 #: The visitor's word in the ledger: heard like a signal, and like a choice it cannot be weakened.
 LEDGER = "ledger"
@@ -120,10 +121,11 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     order decides only whose it is said to be. "specific": what was granted by one that is heard earlier is
     not taken back by a signal that is heard later; the visitor's own refusal binds all the same. tcf_vendor:
     the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
-    facts are kept (M79); `pipelines/expire.py` deletes. rules: which requirement stands where. Words for
-    people, which `throng check` shows and nothing acts on: recipients, to whom the text says released tables
-    go (that nothing else goes out is the walls' doing); warnings, where the text contradicts itself or the
-    law.
+    facts are kept (M79); `pipelines/expire.py` deletes. withdrawal: what becomes of the past of who takes
+    measurement back (M113): no report counts it ("stop"), or it leaves the disk, too ("remove"). rules: which
+    requirement stands where. Words for people, which `throng check` shows and nothing acts on: recipients, to
+    whom the text says released tables go (that nothing else goes out is the walls' doing); warnings, where
+    the text contradicts itself or the law.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     conflict: str = "restrictive"
     tcf_vendor: int = 0
     facts_days: int
+    withdrawal: str = "stop"
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
@@ -145,6 +148,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         _one_of("otherwise", self.otherwise, self.regimes)
         _one_of("regulated", self.regulated, (*self.regimes, ""))
         _one_of("conflict", self.conflict, CONFLICTS)
+        _one_of("withdrawal", self.withdrawal, WITHDRAWALS)
         if sorted(self.order) != sorted([LEDGER, *SIGNALS]):
             raise Misconfigured("order", list(self.order), f"{LEDGER}, {', '.join(SIGNALS)}: each once")
         if not 1 <= self.facts_days <= 760:

@@ -91,6 +91,7 @@ class Senders:
     def fresh(self) -> None:
         """Forget everybody when anybody has said anything, a key has changed, or it is time."""
         self.keys.roll()
+        self._ledger.refresh()
         versions, now = (self._ledger.version, self.keys.version), self._now()
         stale = versions != self._versions or now - self._since > _KEPT
         if stale or len(self.known) >= _REMEMBERED or self.words.full:
@@ -116,8 +117,9 @@ class Senders:
         browser: Agent,
         place: Place,
         said: Mapping[str, Any],
+        time: int,
     ) -> Sender:
-        """Decide for one sender. `said`: what each signal hears, by its column of RAW."""
+        """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
         law = self._laws.of(site, place.country)
         word, since = self._ledger.word(site, user, device)
         heard = [signal.read(said[signal.field]) for signal in SIGNALS.values()]
@@ -127,7 +129,7 @@ class Senders:
         if why == NOT:
             detail = "" if verdict.treatment == DROP else verdict.because
             return self._refused(Key(*where, REFUSED, verdict.reason, detail), since)
-        person = pseudonym(why, site, user, device, address, agent, day, self.keys, self._ledger)
+        person = pseudonym(why, site, user, device, address, agent, day, time, self.keys, self._ledger)
         if person is None:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         pack, granted = self._packs[site], verdict.granted

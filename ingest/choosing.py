@@ -80,8 +80,9 @@ class Choosing:
         now = time.time_ns() // 1_000_000
         try:
             recorded = await run_in_threadpool(
-                self._ledger.record, site, kind, id, said.consent, "site", now, how
-            )
+                self._ledger.record, site, kind, id, said.consent, "site", now, how,
+                removes=pack.withdrawal == "remove",
+            )  # fmt: skip
         except OSError:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
         answer = _said(site, recorded.entry, pack)

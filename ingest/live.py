@@ -125,7 +125,7 @@ class Live:
         today, offset = day(site.timezone, time)
         choice = None if consent is ABSENT else bytes(consent)
         key = id, today, advert, request.address, request.browser, user, device, choice
-        sender = self._senders.known.get(key) or self._sender(key, site, type, request)
+        sender = self._senders.known.get(key) or self._sender(key, site, type, request, time)
         if sender is None or time < sender.since:
             return None
         where, redacted = self._seen.get((id, url, referrer)) or self._where(id, url, referrer)
@@ -210,7 +210,9 @@ class Live:
             self._known[found.id] = found
         return found
 
-    def _sender(self, key: tuple[Any, ...], site: Site, type: str, request: Request) -> Sender | None:
+    def _sender(
+        self, key: tuple[Any, ...], site: Site, type: str, request: Request, time: int
+    ) -> Sender | None:
         """Who that is, found out and remembered; None for one that must not send here, or says too much."""
         _, today, _, address, browser, user, device, choice = key
         if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
@@ -233,6 +235,7 @@ class Live:
                 agent,
                 where,
                 heard,
+                time,
             )
         self._senders.known[key] = sender
         return sender

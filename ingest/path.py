@@ -76,6 +76,7 @@ class Path:
 
     def keep(self, parsed: Parsed) -> Record:
         """What may be stored of events already parsed, and the counts of all of them."""
+        self.ledger.refresh()
         raw = parsed.raw
         if raw.n == 0:
             return Record(NOTHING, balance({}, parsed.rejects, [], 0))

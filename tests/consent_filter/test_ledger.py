@@ -477,12 +477,12 @@ def test_threads_may_speak_at_once(tmp_path: Path, keys: Keyring) -> None:
 
 def test_two_threads_that_meet_the_same_person_agree(ledger: Ledger) -> None:
     """Both have seen that there is no salt yet; the second must not make another."""
-    key = ledger._key(*WHO)
+    key = ledger.key(*WHO)
     assert ledger._salt(MEASUREMENT, key) == ledger._salt(MEASUREMENT, key)
 
 
 def test_what_is_remembered_of_ids_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consent_filter.ledger._REMEMBERED", 3)
+    monkeypatch.setattr("consent_filter.known._REMEMBERED", 3)
     ids = [(MEASUREMENT, "eu", "device", str(i)) for i in range(10)]
     assert ledger.persons(ids) == ledger.persons(ids)
     assert len(ledger._seen) <= 3

@@ -1,0 +1,126 @@
+"""What the ledger knows, in memory: the words and pseudonyms of ids, without touching the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
+from consent_filter.errors import Broken
+from consent_filter.links import Links
+from consent_filter.pseudonym import Keyring, hashes, subject
+from consent_filter.raw import Column, Raw, column, pair
+from consent_filter.salts import Salts
+from consent_filter.standing import Standing
+
+#: Keyed hashes of ids seen lately; a visitor sends several events.
+_REMEMBERED = 50_000
+#: Which key makes the pseudonym for which purpose: they do not join.
+KEYS = {MEASUREMENT: "identity", AD_MEASUREMENT: "advertising"}
+
+
+class Known:
+    """By id. Any thread may ask; what is written is for `Ledger`, which is one of these.
+
+    `gives`: this process makes salts for ids that have none; only the collector's does.
+    """
+
+    def __init__(self, keys: Keyring | None, *, gives: bool) -> None:
+        self._held_keys, self._gives = keys, gives
+        self._noting = threading.Lock()
+        self._seen: dict[tuple[str, str, str], bytes] = {}
+        self._standing, self._salts, self._links = Standing(), Salts(KEYS), Links()
+        self._restricted: set[bytes] = set()
+
+    @property
+    def _keys(self) -> Keyring:
+        if self._held_keys is None:
+            raise Broken("this ledger was opened without keys: ids cannot be looked up")
+        return self._held_keys
+
+    def key(self, site: str, kind: str, id: str) -> bytes:
+        """How an id is found here: its keyed hash, 16 bytes. kind is user or device."""
+        found = self._seen.get((site, kind, id))
+        if found is None:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            found = self._seen[site, kind, id] = subject(self._keys, site, kind, id)
+        return found
+
+    def words(self, raw: Raw) -> Column[Word]:
+        """What holds for each row by what its ids have said; a word of either counts, refusals of both."""
+        if not self._standing:
+            return Column(np.zeros(raw.n, np.int32), [NO_WORD])
+        user, device = self._said(raw, raw.user_id, "user"), self._said(raw, raw.device_id, "device")
+        if user.values == [NO_WORD]:
+            return device
+        return pair(user, device).few(lambda both: _join(*both))
+
+    def word(self, site: str, user: str | None, device: str | None) -> tuple[Word, int]:
+        """What one person has said, and from when on that is so (UTC milliseconds): not of events before."""
+        word, since = NO_WORD, 0
+        for kind, id in (("user", user), ("device", device)) if self._standing else ():
+            found = None if id is None else self._standing.found(self.key(site, kind, id))
+            if found is not None:
+                word, since = _join(word, found[0]), max(since, found[1])
+        return word, since
+
+    def _said(self, raw: Raw, ids: Column[str | None], kind: str) -> Column[Word]:
+        if ids.values == [None]:
+            return Column(np.zeros(raw.n, np.int32), [NO_WORD])
+        whose, standing = pair(raw.site, ids), self._standing
+        keys = [None if id is None else self.key(site, kind, id) for site, id in whose.values]
+        last = [None if key is None else standing.found(key) for key in keys]
+        said = Column(whose.codes, [NO_WORD if one is None else one[0] for one in last]).few(
+            lambda word: word
+        )
+        since = np.array([0 if one is None else one[1] for one in last], np.int64)
+        late = np.flatnonzero(raw.time < since[whose.codes])
+        if not len(late):
+            return said
+        found = said.rows()
+        for row in late.tolist():
+            key = keys[whose.codes[row]]
+            assert key is not None  # it has said something
+            found[row] = standing.at(key, int(raw.time[row]))
+        return column(found)
+
+    def persons(self, ids: Sequence[tuple[int, str, str, str]]) -> list[bytes]:
+        """The pseudonym, 8 bytes, of each (purpose, site, kind, id); kind is user or device.
+
+        An id that has none yet is given a salt, which `Ledger.flush` makes durable before the event is.
+        """
+        copies = {purpose: self._keys.state(name).copy for purpose, name in KEYS.items()}
+        salts, digests = self._salts, []
+        for purpose, site, kind, id in ids:
+            key = self.key(site, kind, id)
+            one = copies[purpose]()
+            one.update((salts.get(purpose, key) or self._salt(purpose, key)) + key)
+            digests.append(one.digest())
+        return digests
+
+    def _salt(self, purpose: int, key: bytes) -> bytes:
+        if not self._gives:
+            raise Broken("only the collector gives ids a pseudonym; this process reads the ledger")
+        with self._noting:
+            return self._salts.get(purpose, key) or self._salts.new(purpose, key)
+
+    def person(self, purpose: int, key: bytes) -> int | None:
+        """The pseudonym that an id has now, as a number; None where it has none."""
+        salt = self._salts.get(purpose, key)
+        return None if salt is None else int(hashes(self._keys.state(KEYS[purpose]), [salt + key])[0])
+
+    def link(self, site: str, user: str, device: str, at: int) -> None:
+        """Both ids came with one event that may be measured (M42); `Ledger.flush` makes it durable."""
+        key = self.key(site, "device", device)
+        if self._salts.get(MEASUREMENT, key) is not None:  # else there is nothing to join
+            with self._noting:
+                self._links.note(key, self.key(site, "user", user), at)
+
+
+def _join(user: Word, device: Word) -> Word:
+    """The word of two ids of one event: what either refuses is refused."""
+    deny = user.deny | device.deny
+    return Word((user.grant | device.grant) & ~deny, deny, user.erased or device.erased)

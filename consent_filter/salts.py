@@ -1,0 +1,83 @@
+"""Salts of lasting pseudonyms: in memory, and in the ledger's table, which only ever grows at its end.
+
+A commit so writes one or two pages, whatever the number of people (a table ordered by hash writes one page
+for each new person), and a salt is found without touching the disk: 44 bytes a person and purpose in memory.
+Forgetting somebody is deleting the salt: nobody can make that pseudonym again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from consent_filter.packed import Packed
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS salt (
+  seq INTEGER PRIMARY KEY, key BLOB NOT NULL, purpose INTEGER NOT NULL, salt BLOB NOT NULL
+);
+"""
+SALT = 16
+#: The salt, and behind it where it stands in the table.
+_PLACE = 6
+
+
+class Salts:
+    """By purpose and key. One process makes them; others know those that it has written."""
+
+    def __init__(self, purposes: Iterable[int]) -> None:
+        self._held = {purpose: Packed(SALT + _PLACE) for purpose in purposes}
+        #: New ones that only memory has.
+        self._pending: dict[tuple[int, bytes], bytes] = {}
+        self._last = 0
+
+    def load(self, database: sqlite3.Connection) -> None:
+        """Those that were written since the last look."""
+        rows = database.execute("SELECT seq, key, purpose, salt FROM salt WHERE seq > ?", (self._last,))
+        for seq, key, purpose, salt in rows:
+            self._held[purpose].put(key, salt + seq.to_bytes(_PLACE, "big"))
+            self._last = max(self._last, seq)
+
+    def get(self, purpose: int, key: bytes) -> bytes | None:
+        """The salt, 16 bytes; None where there is none."""
+        found = self._held[purpose].get(key)
+        return None if found is None else found[:SALT]
+
+    def new(self, purpose: int, key: bytes) -> bytes:
+        """A salt for who has none yet; `write` makes it durable."""
+        self._last += 1
+        found = secrets.token_bytes(SALT) + self._last.to_bytes(_PLACE, "big")
+        self._pending[purpose, key] = found
+        self._held[purpose].put(key, found)
+        return found[:SALT]
+
+    @property
+    def pending(self) -> Mapping[tuple[int, bytes], bytes]:
+        """What is not written yet: (purpose, key) → salt and place."""
+        return self._pending
+
+    def write(self, database: sqlite3.Connection, pending: Mapping[tuple[int, bytes], bytes]) -> None:
+        """Part of the caller's transaction; `written` says that it has held."""
+        rows: list[tuple[Any, ...]] = [
+            (int.from_bytes(salt[SALT:], "big"), key, purpose, salt[:SALT])
+            for (purpose, key), salt in pending.items()
+        ]
+        database.executemany("INSERT INTO salt VALUES (?, ?, ?, ?)", rows)
+
+    def written(self, pending: Mapping[tuple[int, bytes], bytes]) -> None:
+        """These are durable."""
+        for one in pending:
+            self._pending.pop(one, None)
+
+    def delete(self, database: sqlite3.Connection, purpose: int, key: bytes) -> None:
+        """From the disk. Part of the caller's transaction; `drop` follows when it has held."""
+        found = self._held[purpose].get(key)
+        if found is not None:
+            database.execute("DELETE FROM salt WHERE seq = ?", (int.from_bytes(found[SALT:], "big"),))
+
+    def drop(self, purpose: int, key: bytes) -> None:
+        """From memory."""
+        self._held[purpose].pop(key)
+        self._pending.pop((purpose, key), None)
