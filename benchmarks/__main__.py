@@ -11,9 +11,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("path", "consent", "collector", "kills", "facts", "reports", "sizes")
+ALL = ("path", "consent", "ledger", "collector", "kills", "facts", "reports", "sizes")
 #: What `--small` gives instead of the full size, as arguments of the module.
-SMALL = {"kills": ["5"], "facts": ["200000"], "reports": ["500000"]}
+SMALL = {"ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "reports": ["500000"]}
 
 
 def main(arguments: list[str]) -> int:

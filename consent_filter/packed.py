@@ -8,6 +8,9 @@ so that no insertion has to lay everything out anew. Nothing but hashes may be a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
 
 KEY = 16
 #: Records of a run, on average: 16 take 4 bytes each besides themselves; 64 take 1, and twice the time.
@@ -23,6 +26,23 @@ class Packed:
         # (bits that say which run, as a mask; runs of this round that are split): replaced as one.
         self._state = (0, 0)
         self._n = 0
+
+    def load(self, records: bytes | bytearray) -> None:
+        """Lay out many at once, in an empty mapping: keys and values, one after another, no key twice."""
+        row = self._row
+        rows = np.frombuffer(records, np.uint8).reshape(-1, row)
+        n = len(rows)
+        runs = max(1, -(-n // _RUN))
+        mask = (1 << runs.bit_length() - 1) - 1
+        split = runs - mask - 1
+        hashes = np.ascontiguousarray(rows[:, :8]).view("<u8").ravel()
+        place = hashes & np.uint64(mask)
+        place = np.where(place >= split, place, hashes & np.uint64(mask << 1 | 1))
+        order = np.argsort(place, kind="stable")
+        ends = (np.searchsorted(place[order], np.arange(runs), side="right") * row).tolist()
+        laid = rows[order].tobytes()
+        self._runs = [laid[start:end] for start, end in pairwise([0, *ends])]
+        self._state, self._n = (mask, split), n
 
     def __len__(self) -> int:
         return self._n

@@ -35,10 +35,17 @@ class Salts:
 
     def load(self, database: sqlite3.Connection) -> None:
         """Those that were written since the last look."""
-        rows = database.execute("SELECT seq, key, purpose, salt FROM salt WHERE seq > ?", (self._last,))
-        for seq, key, purpose, salt in rows:
-            self._held[purpose].put(key, salt + seq.to_bytes(_PLACE, "big"))
-            self._last = max(self._last, seq)
+        rows = "SELECT seq, key, purpose, salt FROM salt WHERE seq > ? ORDER BY seq"
+        first, found = self._last == 0, {purpose: bytearray() for purpose in self._held}
+        for seq, key, purpose, salt in database.execute(rows, (self._last,)):
+            self._last = seq
+            if first:
+                found[purpose] += key + salt + seq.to_bytes(_PLACE, "big")
+            else:
+                self._held[purpose].put(key, salt + seq.to_bytes(_PLACE, "big"))
+        for purpose, records in found.items():
+            if records:
+                self._held[purpose].load(records)
 
     def get(self, purpose: int, key: bytes) -> bytes | None:
         """The salt, 16 bytes; None where there is none."""

@@ -47,22 +47,22 @@ class Standing:
         """
         choices = "SELECT key, granted, denied, erased, since FROM choice"
         if keys is None:
+            found = bytearray()
+            for key, grant, deny, erased, since in database.execute(choices):
+                found += key + _STOOD.pack(grant | (_ERASED if erased else 0), deny, since)
+            self._stood.load(found)
             several = "SELECT key FROM content GROUP BY key HAVING count(*) > 1"
             said = f"SELECT key, text FROM content WHERE key IN ({several}) ORDER BY seq"
-            self._take(database.execute(choices), database.execute(said))
+            self._remember(database.execute(said))
             return
         for key in keys:
             self._before.pop(key, None)
-            one = database.execute(f"{choices} WHERE key = ?", (key,))
-            self._take(
-                one, database.execute("SELECT key, text FROM content WHERE key = ? ORDER BY seq", (key,))
-            )
+            for _, grant, deny, erased, since in database.execute(f"{choices} WHERE key = ?", (key,)):
+                self._set(key, Word(grant, deny, bool(erased)), since)
+            said = "SELECT key, text FROM content WHERE key = ? ORDER BY seq"
+            self._remember(database.execute(said, (key,)))
 
-    def _take(
-        self, choices: Iterable[tuple[bytes, int, int, int, int]], records: Iterable[tuple[bytes, str]]
-    ) -> None:
-        for key, grant, deny, erased, since in choices:
-            self._set(key, Word(grant, deny, bool(erased)), since)
+    def _remember(self, records: Iterable[tuple[bytes, str]]) -> None:
         said: dict[bytes, list[tuple[int, Word]]] = {}
         for key, text in records:
             record, past = json.loads(text), said.setdefault(key, [])

@@ -31,6 +31,17 @@ def test_it_is_a_dictionary(steps: list[tuple[str, int, int]]) -> None:
     assert all(packed.get(one) == value for one, value in plain.items())
 
 
+@given(st.sets(st.integers(0, 400)), st.sets(st.integers(0, 400)))
+def test_what_is_laid_out_at_once_goes_on_like_the_rest(first: set[int], more: set[int]) -> None:
+    packed = Packed(2)
+    packed.load(b"".join(key(n) + n.to_bytes(2, "big") for n in first))
+    assert len(packed) == len(first)
+    for n in more:
+        packed.put(key(n), n.to_bytes(2, "big"))
+    for n in range(401):
+        assert packed.get(key(n)) == (n.to_bytes(2, "big") if n in first | more else None)
+
+
 def test_a_key_inside_of_a_value_or_across_two_records_is_none() -> None:
     packed = Packed(16)
     packed.put(key(1), key(2))
