@@ -22,7 +22,11 @@ MAY = {
 #: library → where it may be imported
 ONLY_IN = {
     "apache_beam": ("pipelines/",),
-    "cryptography": ("consent_filter/signing.py", "consent_filter/unsubscribe.py"),
+    "cryptography": (
+        "consent_filter/signing.py",
+        "consent_filter/unsubscribe.py",
+        "consent_filter/rights/vault.py",
+    ),
     "duckdb": ("warehouse/",),
     "great_expectations": ("warehouse/checks.py",),
     "uvicorn": ("ingest/server.py", "ingest/fast.py", "dashboards/server.py", "throng/demo/"),

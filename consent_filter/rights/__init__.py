@@ -1,0 +1,1 @@
+"""Requests of people about their own data: received, proved, counted down, carried out, answered, emptied."""
