@@ -14,9 +14,9 @@ class Rights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     at: the collector's address as readers of mail reach it, for links; without it a mail has a code only.
     prove_days: how long a request waits for proof of who asks. limit, limit_days: how many proved requests
-    for the same right one person may make in that many days; 0 is no limit. answer_days: how long an answer can
-    be fetched; then everything that the person handed over is emptied. keep_days: how long the record without
-    it is kept. holidays: public holidays, "2026-12-25", on which no period ends.
+    for the same right one person may make in that many days; 0 is no limit. answer_days: how long an answer
+    can be fetched; then everything that the person handed over is emptied. keep_days: how long the record
+    without it is kept. holidays: public holidays, 2026-12-25, on which no period ends.
     rate, burst: requests a second that one address may make on average, and at once.
     mail_host, mail_port, mail_from: the server that takes codes for people; "" sends none. mail_tls: none,
     starttls or tls. mail_user, mail_password_file: where it asks for them.

@@ -189,7 +189,6 @@ def test_nothing_that_a_person_hands_over_is_on_the_disk_in_clear(tmp_path: Path
         case = one.receive(right, email=EMAIL, text=f"I am {NAME}", detail={"field": USER})
         if case.state == "unproved":
             one.register.prove(case.id, SEEN)
-        one.register.code
         for canary in (NAME, EMAIL, USER):
             found = [f.name for f in tmp_path.rglob("*") if f.is_file() and canary.encode() in f.read_bytes()]
             assert found == []
