@@ -1,4 +1,4 @@
-"""The collector's ordinary pages: the beacon, choices, unsubscribing, health. Events take `fast.py`."""
+"""The collector's ordinary pages: beacon, choices, unsubscribing, rights, health. Events take `fast.py`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from ingest.choosing import Choosing
 from ingest.metrics import Metrics
+from ingest.rights import Requesting
 from ingest.unsubscribe import Unsubscribing
 
 _ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
@@ -57,6 +58,7 @@ class Script:
 def create(
     choosing: Choosing,
     unsubscribing: Unsubscribing,
+    requesting: Requesting,
     metrics: Metrics,
     *,
     version: str,
@@ -98,6 +100,12 @@ def create(
             # Every path below, so that no slash at the end is answered by a redirection.
             Route("/unsubscribe", unsubscribing.answer, methods=_ANY),
             Route("/unsubscribe/{token:path}", unsubscribing.answer, methods=_ANY),
+            Route("/rights", requesting.receive, methods=["POST", "OPTIONS"]),
+            Route("/rights/{request}", requesting.state, methods=["GET", "OPTIONS"]),
+            Route("/rights/{request}/answer", requesting.answer, methods=["GET", "OPTIONS"]),
+            Route("/rights/{request}/proof", requesting.proof, methods=["POST", "OPTIONS"]),
+            Route("/rights/{request}/code", requesting.code, methods=["POST", "OPTIONS"]),
+            Route("/rights/{request}/confirm", requesting.confirm, methods=["GET", "POST"]),
             Route("/.well-known/gpc.json", gpc),
             *[
                 Route(path, _preflight, methods=["OPTIONS"])
@@ -126,7 +134,7 @@ class _Cors:
                 message["headers"] += [
                     (b"access-control-allow-origin", b"*"),
                     (b"access-control-allow-methods", b"GET, POST, PUT, OPTIONS"),
-                    (b"access-control-allow-headers", b"content-type"),
+                    (b"access-control-allow-headers", b"content-type, authorization"),
                     (b"access-control-max-age", b"86400"),
                     (b"cache-control", b"no-store"),
                 ]

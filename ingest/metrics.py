@@ -36,6 +36,9 @@ class Metrics:
         self.responses: Counter[int] = Counter()
         #: What became of requests for unsubscribe links.
         self.links: Counter[str] = Counter()
+        #: Requests about one's own data: refused ones by code, and how many are open, unproved, overdue.
+        self.requests: Counter[str] = Counter()
+        self.rights: dict[str, int] = {}
         self.commits = Histogram()
         #: Requests in the commit that is under way or waiting for the next; secrets redacted from addresses.
         self.waiting = self.redacted = 0
@@ -58,6 +61,10 @@ class Metrics:
         lines += [f'throng_responses_total{{status="{s}"}} {n}' for s, n in sorted(self.responses.items())]
         lines.append("# TYPE throng_unsubscribe_total counter")
         lines += [f'throng_unsubscribe_total{{outcome="{how}"}} {n}' for how, n in sorted(self.links.items())]
+        lines.append("# TYPE throng_rights_refused_total counter")
+        lines += [f'throng_rights_refused_total{{code="{c}"}} {n}' for c, n in sorted(self.requests.items())]
+        lines.append("# TYPE throng_rights gauge")
+        lines += [f'throng_rights{{state="{state}"}} {n}' for state, n in self.rights.items()]
         lines += self.commits.lines("throng_commit_seconds")
         lines += ["# TYPE throng_redacted_total counter", f"throng_redacted_total {self.redacted}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path as File
 
 import uvicorn
 
 from consent_filter import signing
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
+from consent_filter.rights.settings import Rights
 from consent_filter.signing import Signer
 from consent_filter.site import Site
 from consent_filter.unsubscribe import Links
@@ -29,6 +31,7 @@ from ingest.log.segment import SegmentLog
 from ingest.metrics import Metrics
 from ingest.path import Path
 from ingest.proxied import ProxiedProtocol
+from ingest.rights import Requesting
 from ingest.settings import Ingest, Sites
 from ingest.unsubscribe import Unsubscribing
 
@@ -46,6 +49,7 @@ def serve(
     port: int,
     version: str = "",
     dashboards: str | None = None,
+    rights: Rights | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`."""
     sites = Sites(declared)
@@ -66,17 +70,15 @@ def serve(
     )
     log = SegmentLog(data / "log", "collector")
     server: _Server
-    choosing = Choosing(
-        ledger,
-        sites,
-        packs,
-        Signer(data / signing.FILE),
-        Trust(settings.trusted_proxies),
-        places.look,
+    signer, trust = Signer(data / signing.FILE), Trust(settings.trusted_proxies)
+    choosing = Choosing(ledger, sites, packs, signer, trust, places.look)
+    requesting = Requesting(
+        data, rights or Rights(), ledger, keys, sites, packs, signer, trust, places.look, metrics
     )
     app = create(
         choosing,
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
+        requesting,
         metrics,
         version=version,
         dashboards=dashboards,
@@ -98,11 +100,12 @@ def serve(
         backlog=4096,
         timeout_graceful_shutdown=10,
     )
-    server = _Server(config, path, log, ledger, keys, metrics, settings)
+    server = _Server(config, path, log, ledger, keys, metrics, settings, requesting.tidy)
     try:
         server.run()
     finally:
         log.close()
+        requesting.close()
         ledger.close()
     return 1 if server.failed else 0
 
@@ -119,8 +122,10 @@ class _Server(uvicorn.Server):
         keys: Keyring,
         metrics: Metrics,
         settings: Ingest,
+        rights: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._rights = rights
         self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
         self._metrics, self._settings = metrics, settings
         self.failed = False
@@ -164,3 +169,5 @@ class _Server(uvicorn.Server):
             self._log.turn(300.0)
         except OSError:
             pass  # the disk says so to the next commit, which answers for it
+        with suppress(OSError, Broken):  # whoever asks next is told
+            self._rights()

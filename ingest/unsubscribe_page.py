@@ -44,7 +44,7 @@ HEAD = {
 def asks(site: str, channels: Sequence[str]) -> str:
     """Whether to stop, with a button for what the link is for and one for everything."""
     how = _listed(channels)
-    return _page(
+    return page(
         "Unsubscribe",
         f"<h1>Unsubscribe</h1><p>Nothing has been changed yet. Press a button, and {_name(site)} stops.</p>"
         + _button("One-Click", f"Stop marketing {how}", "first")
@@ -54,7 +54,7 @@ def asks(site: str, channels: Sequence[str]) -> str:
 
 def done(site: str, channels: Sequence[str]) -> str:
     """That it is so from now on."""
-    return _page(
+    return page(
         "Unsubscribed",
         f"<h1>Unsubscribed</h1><p>{_name(site)} stops marketing {_listed(channels)}. This holds from now on;"
         " what is on its way may still arrive. Messages that are no marketing may come as before.</p>"
@@ -64,7 +64,7 @@ def done(site: str, channels: Sequence[str]) -> str:
 
 def wrong(message: str) -> str:
     """Why nothing was changed."""
-    return _page(
+    return page(
         "Not unsubscribed",
         f"<h1>Not unsubscribed</h1><p>Nothing was changed: {escape(message)}.</p>"
         "<p>Open the whole link of the message again, or write to its sender.</p>",
@@ -95,7 +95,8 @@ def _listed(channels: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _page(title: str, main: str) -> str:
+def page(title: str, main: str) -> str:
+    """A page of this kind: title and what stands on it, both as HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

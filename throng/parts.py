@@ -22,6 +22,7 @@ def collector(arguments: Namespace) -> int:
         port=arguments.port,
         version=__version__,
         dashboards=f"http://127.0.0.1:{arguments.port + 1}/",
+        rights=settings.rights,
     )
 
 

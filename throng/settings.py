@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
@@ -32,6 +33,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
     dashboards: Dashboards = Dashboards()
+    rights: Rights = Rights()
     demo: Demo = Demo()
 
 

@@ -54,6 +54,11 @@ class Docket:
         )[0]
         return {name: int(row[name]) for name in ("open", "unproved", "overdue")}
 
+    def note(self, id: str, what: str, code: str = "") -> None:
+        """Write down something that happened; nothing of the request changes."""
+        with self.store.transaction():
+            self.store.step(id, self.now(), "throng", what, code)
+
     def _open(self, id: str, state: str | None = None, version: int | None = None) -> sqlite3.Row:
         """Its row. Raises Refused where it is closed, elsewhere in its way, or changed since that version."""
         row = self.store.row(id)
