@@ -55,6 +55,7 @@ class Asked(Struct, forbid_unknown_fields=True, kw_only=True):
     channels: list[str] | None = None
     changes: dict[str, str] | None = None
     minor: bool | None = None
+    past: bool | None = None
     about: list[str] = []
     token: str | None = None
 
@@ -140,7 +141,7 @@ class Requesting:
         proof: Proof | None = Token(said.token) if said.token is not None else None
         if proof is None and kind == "device" and len(id) >= UNGUESSABLE and said.right != "guardian":
             proof = Device(id)  # who sends it, holds it
-        detail = {name: getattr(said, name) for name in ("purposes", "channels", "changes", "minor")}
+        detail = {name: getattr(said, name) for name in ("purposes", "channels", "changes", "minor", "past")}
         if said.right == "object":
             detail["country"] = self._country(request) if origin else None
 

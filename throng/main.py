@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from throng import __version__
+from throng import __version__, rights_options
 from throng.failure import describe
 
 MANUAL = """\
@@ -32,6 +32,7 @@ Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
   throng balance                   received = stored + refused, by reason
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
+  throng rights list               requests of people about their own data; what is due
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
@@ -178,6 +179,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
+    rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
@@ -234,6 +236,7 @@ _WHERE = {
     "status": "throng.status",
     "check": "throng.check",
     "policy": "throng.policy",
+    "rights": "throng.rights",
     "part": "throng.parts",
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from consent_filter.rights.register import Register
+from consent_filter.rights.store import FILE
 from pipelines.balance import lag
 from throng import __version__, balance, lock
 from warehouse import snapshot
@@ -29,11 +32,20 @@ def gather(data: Path) -> dict[str, Any]:
         "held": snapshot.held(data),
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
+        "rights": rights(data),
         "versions": {
             "throng": __version__,
             **{name: version(name) for name in ("apache-beam", "duckdb", "pyarrow", "msgspec")},
         },
     }
+
+
+def rights(data: Path) -> dict[str, int] | None:
+    """How many requests of people are open, unproved and overdue; None where nobody ever asked."""
+    if not (data / FILE).exists():
+        return None
+    with closing(Register.open(data)) as register:
+        return register.counts()
 
 
 def table(found: dict[str, Any]) -> str:
@@ -53,6 +65,10 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"           the whole validation: {held['docs']}")
     if last.get("failure"):
         lines.append(f"FAILING    {last['failure']}; what is published stays")
+    if (asked := found["rights"]) is not None:
+        lines.append(f"rights     {asked['open']} open, {asked['unproved']} of them not yet proved")
+        if asked["overdue"]:
+            lines.append(f"OVERDUE    {asked['overdue']} of them: see `throng rights list` (GDPR Art. 12(3))")
     lines.append(balance.table(found["balance"]))
     lines.append("versions   " + ", ".join(f"{name} {v}" for name, v in found["versions"].items()))
     return "\n".join(lines)
@@ -61,7 +77,8 @@ def table(found: dict[str, Any]) -> str:
 def main(arguments: Namespace) -> int:
     found = gather(arguments.data)
     print(json.dumps(found, default=str) if arguments.format == "json" else table(found))
-    return 1 if found["last_pass"].get("failure") or found["held"] else 0
+    late = (found["rights"] or {}).get("overdue")
+    return 1 if found["last_pass"].get("failure") or found["held"] or late else 0
 
 
 def _clock(seconds: float) -> str:

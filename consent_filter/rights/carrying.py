@@ -110,13 +110,17 @@ class Carrying:
         )
         recorded = None
         if found.stops:
-            recorded = self._ledger.refuse(case.key, case.site, found.stops, "rights", now, how)
+            removes = case.detail.get("past") is True
+            recorded = self._ledger.refuse(
+                case.key, case.site, found.stops, "rights", now, how, removes=removes
+            )
         outcome = {
             "stopped": names(found.stops),
             "goes_on": [
                 {"purpose": name, "basis": basis, "because": because}
                 for name, (basis, because) in found.goes_on.items()
             ],
+            "past": "removed" if case.detail.get("past") is True else "kept out of every report",
             "at": now,
         }
         answer = {"request": case.id, "right": case.right, "site": case.site, **outcome}

@@ -15,6 +15,8 @@ from consent_filter.rights.settings import Rights
 from consent_filter.rights.store import Store
 
 DAY = 86_400_000
+#: A step that changes nothing.
+LOOKED = "looked"
 
 
 class Docket:
@@ -63,7 +65,7 @@ class Docket:
         """Its row. Raises Refused where it is closed, elsewhere in its way, or changed since that version."""
         row = self.store.row(id)
         if version is not None and row["version"] != version:
-            last = self.store.steps(id)[-1]
+            last = [step for step in self.store.steps(id) if step.what != LOOKED][-1]
             when = datetime.fromtimestamp(last.at // 1000, UTC).strftime("%-d %b %H:%M UTC")
             said = f"{last.who} was here at {when}, since you looked ({last.what}): look again"
             raise Refused(409, "changed", said)

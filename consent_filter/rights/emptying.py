@@ -10,14 +10,14 @@ _DAY = 86_400_000
 
 
 def tidy(store: Store, settings: Rights, now: int) -> dict[str, int]:
-    """Close, empty, forget; how many of each.
+    """Close, empty, forget; how many of each. Closed is only what was asked to be proved: whose clock stands.
 
     Emptied: what a person wrote, who they are, evidence and answer; the number, right, dates, outcome and
     ground stay, and what officers did. Who it was is kept as a keyed hash while it counts for the limit.
     """
     with store.transaction() as database:
         late = now - settings.prove_days * _DAY
-        unproved = store.rows("SELECT id FROM request WHERE state = 'unproved' AND entered < ?", late)
+        unproved = store.rows("SELECT id FROM request WHERE state = 'unproved' AND paused < ?", late)
         for row in unproved:
             store.change(row["id"], state="refused", ground="identity", closed=now, paused=None)
             store.step(row["id"], now, "throng", "refused", "identity")

@@ -15,7 +15,7 @@ from typing import Any
 
 from consent_filter.errors import Refused
 from consent_filter.rights.case import CARRIED, CHANNELS, GROUNDS, KINDS, OPEN, RIGHTS, Case
-from consent_filter.rights.docket import one_of, who
+from consent_filter.rights.docket import LOOKED, one_of, who
 from consent_filter.rights.emptying import tidy
 from consent_filter.rights.proof import Proof
 from consent_filter.rights.proving import Proving, letters
@@ -96,6 +96,8 @@ class Register(Proving):
                 if (officer or known) and (same := self._same(person, scope, states)):
                     self.store.change(same)
                     self.store.step(same, now, who(officer) if officer else "person", "came again", channel)
+                    if known and self.store.row(same)["state"] == "unproved":
+                        return self._proved(same, known)
                     return self.get(same)
                 # Whoever asks over the network is asked to prove it in the answer (EDPB 01/2022, 157).
                 paused = now if state == "unproved" and not officer else None
@@ -116,6 +118,13 @@ class Register(Proving):
             if proof is not None and error.status in (400, 403):
                 self._record_bad(error.code, None, proof)
             raise
+
+    def look(self, id: str, officer: str) -> Case:
+        """As `get`, with what the person handed over: who saw it is recorded (Art. 5(2))."""
+        with self.store.transaction():
+            case = self.get(id)
+            self.store.step(case.id, self.now(), who(officer), LOOKED)
+        return case
 
     # What officers do. `version`: the one that they have seen; another is a change by somebody else.
 
@@ -218,6 +227,16 @@ class Register(Proving):
             self.store.change(id, state="done", closed=now, paused=None)
             self.store.step(id, now, by, "done")
         return self.get(id)
+
+    def close_by_hand(
+        self, id: str, officer: str, note: str, answer: bytes | None = None, *, version: int | None = None
+    ) -> Case:
+        """An officer has answered it: a complaint, or what no job does. note: for the person."""
+        if not note.strip():
+            raise Refused(400, "note", "say what was done: the person is told")
+        with self.store.transaction():
+            self._open(id, "verified", version)
+            return self.finish(id, {"note": note}, answer, by=who(officer))
 
     def answer(self, id: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the answer; None where there is none, or it has been emptied."""

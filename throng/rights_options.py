@@ -1,0 +1,133 @@
+"""The options and the manual of `throng rights`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+#: As `consent_filter/rights/case.py` has them; a test compares.
+RIGHTS = ("access", "rectify", "restrict", "lift", "object", "withdraw", "erase", "guardian", "complaint")
+CHANNELS = ("letter", "telephone", "email", "ticket", "form")
+MARKETING = ("email", "post", "sms", "phone", "account", "adverts")
+ASSURANCE = ("low", "substantial", "high")
+GROUNDS = (
+    "identity", "repetitive", "unfounded", "disproportionate", "impractical", "others", "law", "claims",
+    "compelling", "basis", "withdrawn",
+)  # fmt: skip
+MANUAL = """\
+Requests of people about their own data (GDPR Art. 7(3), 12-22, 77), however they come: over HTTP
+(POST /rights), at the console, or entered here. docs/rights.md says it for each reader.
+
+A request goes: received, proved (who asks), carried out, answered, emptied. It has one number, R-…
+
+  throng rights list                            what is open, most urgent first
+  throng rights show R-…                        one request with its history; who looks is recorded
+  throng rights enter --site shop --right withdraw --marketing email \\
+      --channel letter --received 2026-11-20 --note "letter, folder 12" --user-id -
+                                                what came by letter, telephone, mail, ticket or form
+  throng rights verify R-… --method passport --assurance high --note "seen by me"
+  throng rights code R-…                        a code for your own mailer, to the address on file
+  throng rights pause | resume | extend | refuse | close R-…
+  throng rights statistics --month 2026-11      what came, what became of it, how long it took
+  throng rights key --site shop                 a key for the site's server, to say who is signed in
+  throng rights console                         a token for the officer's console of the dashboards
+
+Withdrawing and objecting are done at once when it is known who asks. Erasing, restricting, lifting,
+correcting, copies and guardians' requests are carried out by the next pass of the pipeline.
+
+Where an id or a note is -, it is read from standard input (the id is its first line), so that it stands in
+no history of a shell. --version refuses where somebody else has changed the request meanwhile.
+"""
+KEY = """\
+  throng rights key --site shop                 a new shared secret (HS256), printed once
+  throng rights key --site shop --public FILE   takes a public key (Ed25519, JWK or its x) instead
+  throng rights key --site shop --list          names of keys, never the keys
+  throng rights key --site shop --end NAME      no token of that key is believed any more
+
+The site's server signs a JWT with it: {"site", "user_id" or "device_id", "right", "exp", "jti"}, header
+{"alg": "HS256" or "EdDSA", "kid": NAME}. It is good once, for at most 24 hours.
+"""
+
+
+def add(one: argparse.ArgumentParser) -> None:
+    """Everything below `rights`."""
+    one.description = MANUAL
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
+
+    def command(name: str, says: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        said = below.add_parser(
+            name, help=says, description=says, epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+        said.add_argument("--format", choices=("table", "json"), default="table")
+        return said
+
+    def change(name: str, says: str) -> argparse.ArgumentParser:
+        said = command(name, says)
+        said.add_argument("request", metavar="R-…")
+        said.add_argument("--officer", metavar="NAME", help="who does it (default: who is logged in here)")
+        said.add_argument("--version", type=int, metavar="N", help="as you have seen it")
+        return said
+
+    command("list", "open requests, most urgent first").add_argument(
+        "--closed", action="store_true", help="those that are closed instead"
+    )
+    change("show", "one request, with its history")
+    _enter(command)
+    said = change("verify", "it is known who asks")
+    said.add_argument("--method", metavar="HOW", help="passport, call back, in person, …")
+    said.add_argument("--assurance", choices=ASSURANCE, default="substantial")
+    said.add_argument("--note", metavar="TEXT", help="the evidence; kept sealed, emptied after the answer")
+    said.add_argument("--days", type=int, default=60, help="how long that holds")
+    said.add_argument("--code", metavar="CODE", help="the code that they were sent, instead")
+    said = change("code", "a new code, for your own mailer to send to the address on file")
+    said.add_argument("--send", action="store_true", help="by [rights] mail_host, to the address on file")
+    said = change("secret", "the secret that opens the answer, for who has proved who they are")
+    said = change("refuse", "close it without doing it")
+    said.add_argument("--ground", required=True, choices=GROUNDS)
+    said.add_argument("--note", metavar="TEXT", help="for the person")
+    said = change("pause", "the clock stands while it is asked who asks (Art. 12(6))")
+    said.add_argument("--why", required=True, metavar="TEXT")
+    change("resume", "the clock runs again")
+    said = change("extend", "two months more, once (Art. 12(3))")
+    said.add_argument("--why", required=True, metavar="TEXT", help="the person is told this")
+    said = change("close", "it was answered by hand: a complaint, or what no job does")
+    said.add_argument("--note", required=True, metavar="TEXT", help="for the person")
+    said.add_argument("--answer", type=Path, metavar="FILE", help="what they may fetch; sealed")
+    command("statistics", "one month in numbers").add_argument("--month", metavar="2026-11")
+    said = command("key", "keys by which a site's server says who asks", KEY)
+    said.add_argument("--site", required=True, metavar="S")
+    what = said.add_mutually_exclusive_group()
+    what.add_argument("--public", metavar="FILE", help="a public key of the site's own")
+    what.add_argument("--list", action="store_true")
+    what.add_argument("--end", metavar="NAME")
+    said = command("console", "a token that signs an officer in at the console, once")
+    said.add_argument("--officer", metavar="NAME", help="who (default: who is logged in here)")
+
+
+def _enter(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    said = command("enter", "a request that came off-line")
+    said.add_argument("--site", required=True, metavar="S")
+    said.add_argument("--right", required=True, choices=RIGHTS)
+    said.add_argument("--channel", required=True, choices=CHANNELS, help="how it came")
+    said.add_argument("--received", required=True, metavar="DATE", help="the day it came, 2026-11-20")
+    said.add_argument("--note", required=True, metavar="TEXT", help="what shows that it came: kept sealed")
+    said.add_argument("--officer", metavar="NAME", help="who enters it (default: who is logged in here)")
+    whose = said.add_mutually_exclusive_group()
+    whose.add_argument("--user-id", metavar="ID", help="- is standard input")
+    whose.add_argument("--device-id", metavar="ID")
+    said.add_argument("--email", metavar="ADDRESS", help="on file: a code may be sent there")
+    said.add_argument("--purpose", action="append", metavar="P", help="withdraw, object: which; repeatable")
+    said.add_argument(
+        "--marketing", action="append", choices=MARKETING, help="withdraw, object: which channel of marketing"
+    )
+    said.add_argument("--change", action="append", metavar="FIELD=VALUE", help="rectify: what is right")
+    said.add_argument("--past", action="store_true", help="withdraw: and remove what was collected before")
+    said.add_argument("--minor", action="store_true", help="the data is a child's: it comes first")
+    said.add_argument("--country", metavar="CC", help="object: where they live (ISO 3166)")
+    said.add_argument("--about", action="append", default=[], metavar="R-…", help="complaint: about which")
+    said.add_argument("--method", metavar="HOW", help="how it is known who asks, if it is")
+    said.add_argument("--assurance", choices=ASSURANCE, default="substantial")
