@@ -66,7 +66,7 @@ def _of_countries(pack: Pack) -> Iterator[Finding]:
 def _of_uses(where: str, regime: Regime) -> Iterator[Finding]:
     for purpose, use in regime.purposes.items():
         key = f"{where}.purposes.{purpose}"
-        if purpose.startswith("marketing_") and (use.default or use.basis != "consent"):
+        if purpose.startswith(("marketing_", "affiliate_")) and (use.default or use.basis != "consent"):
             says = f"direct marketing stands on {use.basis}{', by default' if use.default else ''}"
             why = "ePrivacy Directive Art. 13(1); CASL s. 6 (Canada)"
             yield Finding("marketing_by_default", ERROR, key, says, why)

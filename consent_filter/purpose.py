@@ -23,6 +23,14 @@ class Purpose(IntFlag):
     MARKETING_SMS = 1 << 11
     MARKETING_PHONE = 1 << 12
     MARKETING_ACCOUNT = 1 << 13
+    # What others than the site itself have to say, sent on their behalf (M67).
+    AFFILIATE_EMAIL = 1 << 14
+    AFFILIATE_POST = 1 << 15
+    AFFILIATE_SMS = 1 << 16
+    AFFILIATE_PHONE = 1 << 17
+    AFFILIATE_ACCOUNT = 1 << 18
+    # Being written to because a member has named one (M71).
+    REFERRAL = 1 << 19
 
 
 #: The name a page, a pack or a person writes, e.g. "ad_measurement", to its bit.

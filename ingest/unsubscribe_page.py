@@ -17,7 +17,14 @@ WORDS = {
     "phone": "by telephone",
     "account": "in your account",
     "adverts": "through adverts chosen for you",
+    "affiliate_email": "of affiliates by e-mail",
+    "affiliate_post": "of affiliates by post",
+    "affiliate_sms": "of affiliates by text message",
+    "affiliate_phone": "of affiliates by telephone",
+    "affiliate_account": "of affiliates in your account",
+    "referral": "because a member has named you",
 }
+_ALL = "Marketing in every way: of our own and of our affiliates, by e-mail, by post, by text message, by telephone, in your account, through adverts chosen for you, and because a member has named you."
 _STYLE = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
 body { margin: 0; padding: 1.5rem; background: Canvas; color: CanvasText }
@@ -74,7 +81,7 @@ def wrong(message: str) -> str:
 def _everything(channels: Sequence[str]) -> str:
     if set(channels) == set(CHANNELS):
         return ""
-    return _button("All", "Stop all marketing", "", f"Marketing {_listed(list(CHANNELS))}.")
+    return _button("All", "Stop all marketing", "", _ALL)
 
 
 def _button(value: str, text: str, kind: str, more: str = "") -> str:

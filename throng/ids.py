@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from consent_filter.errors import Refused
 
@@ -11,10 +11,21 @@ from consent_filter.errors import Refused
 _LONGEST = 256
 
 
-def ids(said: str) -> Iterator[str | Refused]:
-    """Each id; in place of one that cannot be, why. `-` is standard input, whose empty lines are no ids."""
+def ids(said: str, form: Callable[[str], str] | None = None) -> Iterator[str | Refused]:
+    """Each id; in place of one that cannot be, why. `-` is standard input, whose empty lines are no ids.
+
+    form: makes of an id what is looked up, or raises Refused.
+    """
+    for number, id in _said(said):
+        try:
+            yield id if isinstance(id, Refused) or form is None else form(id)
+        except Refused as error:
+            yield Refused(error.status, error.code, f"line {number}: {error.message}")
+
+
+def _said(said: str) -> Iterator[tuple[int, str | Refused]]:
     if said != "-":
-        yield _checked(said, "this")
+        yield 1, _checked(said, "this")
         return
     stream, number = sys.stdin.buffer, 0
     while line := stream.readline(8 * _LONGEST):
@@ -26,9 +37,9 @@ def ids(said: str) -> Iterator[str | Refused]:
         if not text:
             continue
         try:
-            yield _checked(text.decode(), f"line {number}")
+            yield number, _checked(text.decode(), f"line {number}")
         except UnicodeDecodeError:
-            yield Refused(400, "user_id", f"line {number} is not UTF-8")
+            yield number, Refused(400, "user_id", f"line {number} is not UTF-8")
 
 
 def _checked(id: str, where: str) -> str | Refused:

@@ -46,7 +46,8 @@ Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
 #: What `throng decode` reads: one name a decoder in `throng/decode.py`.
 KINDS = ("tcf", "gpp", "usp")
 #: As `consent_filter/marketing.py` has them.
-CHANNELS = ("email", "post", "sms", "phone", "account", "adverts")
+_WAYS = ("email", "post", "sms", "phone", "account")
+CHANNELS = (*_WAYS, "adverts", *(f"affiliate_{way}" for way in _WAYS), "referral")
 UNSUBSCRIBE = """\
 The link, and the two headers of RFC 8058 for the sender's mail system, which must sign both (DKIM):
 
@@ -164,13 +165,14 @@ def parser() -> argparse.ArgumentParser:
     whose = one.add_mutually_exclusive_group(required=True)
     whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
     whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
+    whose.add_argument("--contact", metavar="ADDRESS", help="e-mail or telephone of who has no account")
     one.add_argument("--format", choices=("text", "json"), default="text")
     one = command("suppression", "of a sender's list, who may be written to", epilog=SUPPRESSION)
     one.add_argument("action", choices=("filter", "key"))
     one.add_argument("--site", required=True, metavar="S")
     one.add_argument("--channel", choices=CHANNELS)
     one.add_argument("--sender", metavar="NAME", help="who gets keyed hashes instead of ids")
-    one.add_argument("--kind", choices=("user", "device"), default="user", help="what the ids are")
+    one.add_argument("--kind", choices=("user", "device", "contact"), default="user", help="what the ids are")
     one.add_argument(
         "--country", metavar="CC", help="where they all live (ISO 3166); else the strictest rules hold"
     )

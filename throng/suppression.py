@@ -13,7 +13,7 @@ from pathlib import Path
 
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
-from consent_filter.marketing import may
+from consent_filter.marketing import contact, may
 from consent_filter.policy import Packs, Regime
 from consent_filter.pseudonym import Keyring
 from ingest.enrich.place import NOWHERE
@@ -66,13 +66,12 @@ class _Judged:
 
     def lines(self) -> Iterator[tuple[str, tuple[bool, str]]]:
         asked = self._arguments
-        for id in ids("-"):
+        for id in ids("-", contact if asked.kind == "contact" else None):
             if isinstance(id, Refused):
                 self.wrong = 1
                 print(f"throng: {id.message} ({id.code})", file=sys.stderr)
                 continue
-            user, device = (None, id) if asked.kind == "device" else (id, None)
-            word, _ = self._ledger.word(asked.site, user, device)
+            word = self._ledger.subject(self._ledger.key(asked.site, asked.kind, id)).word
             yield id, may(word, self._regime, asked.channel)
 
     def print(self, name: str, lines: Iterator[tuple[str, tuple[bool, str]]]) -> None:

@@ -8,7 +8,7 @@ from argparse import Namespace
 from urllib.parse import urlsplit
 
 from consent_filter.errors import Misconfigured, Refused
-from consent_filter.marketing import mask
+from consent_filter.marketing import contact, mask
 from consent_filter.pseudonym import Keyring
 from consent_filter.unsubscribe import Links
 from ingest.settings import Sites
@@ -27,9 +27,10 @@ def main(arguments: Namespace) -> int:
     if not file.exists():
         raise Refused(404, "no_keys", "there are no keys yet: start the collector on this data folder first")
     links, purposes = Links(Keyring.open(file)), mask(arguments.channel)
-    kind, said = ("device", arguments.device_id) if arguments.device_id else ("user", arguments.user_id)
+    told = {"user": arguments.user_id, "device": arguments.device_id, "contact": arguments.contact}
+    kind, said = next((kind, id) for kind, id in told.items() if id is not None)
     wrong = 0
-    for id in ids(said):
+    for id in ids(said, contact if kind == "contact" else None):
         if isinstance(id, Refused):
             wrong = 1
             print(json.dumps(id.body()) if arguments.format == "json" else "", flush=True)

@@ -17,6 +17,8 @@ from consent_filter.promises import requirements
 from consent_filter.purpose import BY_NAME
 from consent_filter.site import Site
 
+#: What is sent to people, and not shown on pages.
+WRITTEN = ("marketing_", "affiliate_", "referral")
 SHIPPED = ["workallies-2024", "worktasker-2014"]
 #: Requirements that a pack can fulfil by what it says, and the packs whose text asks for them.
 REQUIRED = {id: list(one.packs) for id, one in requirements().items() if one.packs}
@@ -76,7 +78,7 @@ def test_what_a_shipped_pack_must_say(name: str) -> None:
     assert [purpose for purpose, use in strict.purposes.items() if use.cookieless] == ["measurement"]
     # standards 1.9: a hard opt-out takes back everything that needs an identifier; counting goes on.
     for signal in ("gpc", "dnt"):
-        gone = {purpose for purpose in strict.purposes if not purpose.startswith("marketing_")}
+        gone = {purpose for purpose in strict.purposes if not purpose.startswith(WRITTEN)}
         assert set(strict.signals[signal].denies) == gone
         assert not strict.signals[signal].ends
     for regime in pack.regimes.values():
@@ -84,7 +86,7 @@ def test_what_a_shipped_pack_must_say(name: str) -> None:
         for purpose in ("ad_personalisation", "remarketing", "third_party"):
             assert purpose in regime.signals["gpc"].denies or purpose not in regime.purposes
         # M67, M73: marketing is never a default, and no row is for security (M44: a store of its own).
-        assert not any(regime.purposes[p].default for p in regime.purposes if p.startswith("marketing_"))
+        assert not any(regime.purposes[p].default for p in regime.purposes if p.startswith(WRITTEN[:2]))
         assert "security" not in regime.purposes
     assert pack.order[0] == "ledger"
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
+import struct
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
-from consent_filter.marketing import CHANNELS, EVERY, channels, mask, may
+from consent_filter.marketing import CHANNELS, EVERY, WAYS, channels, contact, mask, may, with_affiliates
 from consent_filter.policy import Regime, Use, load
 from consent_filter.pseudonym import Keyring, subject
 from consent_filter.purpose import BY_NAME
 from consent_filter.signals import OWN, SIGNALS
+from consent_filter.signing import to_bytes, to_text
 from consent_filter.unsubscribe import LONGEST, Link, Links
 
 KEYS = Keyring.memory()
@@ -28,7 +31,9 @@ some_purposes = st.sets(st.sampled_from(sorted(CHANNELS)), min_size=1).map(mask)
 sites = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 
 
-@given(sites, st.sampled_from(["user", "device"]), st.text(min_size=1, max_size=256), some_purposes)
+@given(
+    sites, st.sampled_from(["user", "device", "contact"]), st.text(min_size=1, max_size=256), some_purposes
+)
 def test_a_link_says_whose_and_what_and_holds_no_id(site: str, kind: str, id: str, purposes: int) -> None:
     token = LINKS.make(site, kind, id, purposes)
     assert LINKS.read(token) == Link(site, kind, subject(KEYS, site, kind, id), purposes)
@@ -89,7 +94,57 @@ def test_a_link_refuses_marketing_and_nothing_else(purposes: int) -> None:
 def test_every_channel_of_the_policy_is_one() -> None:
     assert mask(CHANNELS) == EVERY
     assert channels(EVERY) == list(CHANNELS)
-    assert all(bit & EVERY for name, bit in BY_NAME.items() if name.startswith("marketing_"))
+    assert all(bit & EVERY for name, bit in BY_NAME.items() if name.startswith(("marketing_", "affiliate_")))
+    assert channels(with_affiliates(mask(["email", "adverts"]))) == ["email", "adverts", "affiliate_email"]
+
+
+@pytest.mark.requirement("M67")
+def test_own_and_affiliate_material_are_apart() -> None:
+    pack = load("worktasker-2014")
+    for way in WAYS:
+        own, theirs = CHANNELS[way], CHANNELS[f"affiliate_{way}"]
+        assert own.bit_count() == theirs.bit_count() == 1
+        for regime in pack.regimes.values():
+            named = f"affiliate_{way}" in regime.purposes
+            assert named == (way != "sms"), "the text names these four"
+            assert may(Word(own, theirs), regime, way) == ((True, "agreed") if named else (False, "unnamed"))
+            assert may(Word(own, theirs), regime, f"affiliate_{way}") == (False, "refused")
+            assert not may(Word(own, 0), regime, f"affiliate_{way}")[0], "one is not agreed to by the other"
+            assert not may(Word(theirs, 0), regime, way)[0]
+    new = load("workallies-2024").regimes["notice"]
+    assert may(Word(EVERY, 0), new, "affiliate_email") == (False, "unnamed"), "that text names none"
+
+
+def test_links_that_were_made_before_refuse_both() -> None:
+    """Made by the code as it was: a letter of then could be an affiliate's."""
+    key, purposes = subject(KEYS, "shop", "user", "anna"), mask(["email", "adverts"])
+    head = bytes([1]) + KEYS.derived("ledger", b"unsubscribe generation")[:3]
+    seal = AESSIV(KEYS.derived("ledger", b"unsubscribe link"))
+    body = struct.pack(">IB16s", purposes, 0, key) + b"shop"
+    old = to_text(head + seal.encrypt(body, [head]))
+    assert LINKS.read(old) == Link("shop", "user", key, mask(["email", "adverts", "affiliate_email"]))
+    assert LINKS.read(LINKS.make("shop", "user", "anna", purposes)).purposes == purposes
+    # The version is sealed in: an old link is not a new one with another first byte.
+    assert refuses(to_text(bytes([2]) + to_bytes(old)[1:])) == "link_altered"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna@Mail.Example", " anna@mail.example\t"),
+        ("ａnna@mail.example", "anna@mail.example"),
+        ("+49 (0)170/123-45.67", "0049 0170 1234567"),
+    ],
+)
+def test_an_address_is_one_however_it_is_written(one: str, other: str) -> None:
+    assert contact(one) == contact(other) == contact(contact(one))
+
+
+@pytest.mark.parametrize("text", ["canary", "@", "canary@", "canary@a@b", "+", "12", "canary 4711", "a b@c"])
+def test_what_is_no_contact_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        contact(text)
+    assert "canary" not in str(refused.value)
 
 
 # The ledger, where it is told by keyed hash.

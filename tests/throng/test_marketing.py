@@ -129,6 +129,29 @@ def test_who_may_be_written_to(throng: Throng, data: Path, ledger: Ledger) -> No
         assert before.get(file) == file.read_bytes() or file.name.endswith("-shm")
 
 
+@pytest.mark.requirement("M71")
+def test_who_was_referred_opts_out_without_an_account(throng: Throng, data: Path, ledger: Ledger) -> None:
+    """The link is in the invitation; from then on the address is passed over, however a member writes it."""
+    (data / "throng.toml").write_text('[[site]]\nid = "shop"\npack = "worktasker-2014"\n')
+    sent = ("--kind", "contact", "--channel", "referral", "--country", "US")
+    named = b"Canary@Mail.Example\n+1 202 555 0123\ncanary-nobody\n"
+    asked = ("suppression", "filter", "--site", "shop", *sent)
+    said = throng(*asked, given=named)
+    assert said.out.split() == ["canary@mail.example", "+12025550123"]
+    assert (said.code, "line 3" in said.err, "nobody" in said.err) == (1, True, False)
+    link = throng(
+        "unsubscribe", "link", "--site", "shop", "--channel", "referral", "--at", AT, "--contact", "-",
+        given=b"canary@mail.example\n",
+    ).out.strip()  # fmt: skip
+    read = Links(Keyring.open(data / "keys.json")).read(link.rpartition("/")[2])
+    assert (read.kind, read.purposes) == ("contact", CHANNELS["referral"])
+    assert ledger.refuse(read.key, read.site, read.purposes, "link", 3) is not None
+    assert throng(*asked, given=b"CANARY@mail.example\n+12025550123\n").out.split() == ["+12025550123"]
+    # Where agreement comes first, a name that a member gave is none.
+    assert throng(*asked[:-1], "DE", given=b"+12025550123\n").out == ""
+    assert all(b"canary@mail" not in file.read_bytes().lower() for file in data.iterdir())
+
+
 def test_a_sender_elsewhere_gets_hashes_under_a_key_of_its_own(throng: Throng, ledger: Ledger) -> None:
     key = throng("suppression", "key", "--site", "shop", "--sender", "mailer").out.strip()
     assert key == throng("suppression", "key", "--site", "shop", "--sender", "mailer").out.strip()

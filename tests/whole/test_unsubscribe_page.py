@@ -65,7 +65,7 @@ def test_unsubscribing_by_keyboard(running: Up, browser: Any, script: bool) -> N
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.get_by_role("button").wait_for(state="detached")
-    assert len(refused(running, id) or []) == 7
+    assert len(refused(running, id) or []) == 13
     context.close()
     assert wrong == [], "the policy of the page fits the page"
     pages = [one for one in asked if not one[1].endswith("/favicon.ico")]

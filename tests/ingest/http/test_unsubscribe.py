@@ -141,7 +141,8 @@ def test_a_link_may_be_for_several_channels_and_everything_is_a_button_away(runn
     assert post(running, path, b"List-Unsubscribe=All").status == 200
     assert standing(running, id) == dict.fromkeys(
         ["ad_personalisation", "remarketing", "marketing_email", "marketing_post", "marketing_sms",
-         "marketing_phone", "marketing_account"], False,
+         "marketing_phone", "marketing_account", "affiliate_email", "affiliate_post", "affiliate_sms",
+         "affiliate_phone", "affiliate_account", "referral"], False,
     )  # fmt: skip
 
 
