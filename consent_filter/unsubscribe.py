@@ -4,8 +4,8 @@ A link holds no id. It holds the keyed hash under which the ledger finds the per
 purposes, sealed by AES-SIV (RFC 5297): nobody without the key can read it, make one, or change one. The same
 link is made for the same person, site and purposes every time, and has no end: a letter may be opened years
 later. Links of the first version were made before own and affiliate material were told apart, when a letter
-could be either: they refuse both. A link's key is derived from the ledger's, without which the hash would find nobody anyway: a link lives as
-long as the keys of its data folder.
+could be either: they refuse both. A link's key is derived from the ledger's, without which the hash would
+find nobody anyway: a link lives as long as the keys of its data folder.
 """
 
 from __future__ import annotations

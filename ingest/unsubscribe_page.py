@@ -24,7 +24,10 @@ WORDS = {
     "affiliate_account": "of affiliates in your account",
     "referral": "because a member has named you",
 }
-_ALL = "Marketing in every way: of our own and of our affiliates, by e-mail, by post, by text message, by telephone, in your account, through adverts chosen for you, and because a member has named you."
+_ALL = (
+    "Marketing in every way: our own and that of affiliates, by e-mail, by post, by text message, by telephone,"
+    " in your account, through adverts chosen for you, and because a member has named you."
+)
 _STYLE = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
 body { margin: 0; padding: 1.5rem; background: Canvas; color: CanvasText }
