@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from benchmarks.path import _AGENTS, bodies
@@ -73,7 +73,7 @@ def started(*command: str, port: int) -> Iterator[Process]:
         process.wait(30)
 
 
-def collector(data: Path) -> object:
+def collector(data: Path) -> AbstractContextManager[Process]:
     """A context: the collector as `throng up` starts it, on an empty data folder."""
     port = free_port()
     data.mkdir(parents=True, exist_ok=True)

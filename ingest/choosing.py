@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -27,6 +27,7 @@ from ingest.redaction import plain
 from ingest.settings import Sites
 
 _LARGEST = 8192
+_Body = TypeVar("_Body", bound=Struct)
 
 
 class Choice(Struct, forbid_unknown_fields=True):
@@ -62,21 +63,23 @@ class Choosing:
         if request.method == "PUT":
             return await self._put(request)
         said = request.query_params
-        kind, id = _who(said.get("user_id"), said.get("device_id"))
-        site = self._site(said.get("site", ""))
+        kind, id = who(said.get("user_id"), said.get("device_id"))
+        site = self.site(said.get("site", ""))
         return JSONResponse(_said(site, self._ledger.get(site, kind, id), self._packs[site]))
 
     async def _put(self, request: Request) -> Response:
-        said = await _read(request)
-        site = self._site(said.site)
-        origin = request.headers.get("origin")
-        if origin and self._sites[site].origins and origin not in self._sites[site].origins:
-            raise Refused(403, "origin", "this page's origin is not in the site's list")
+        said = await read(
+            request, Choice, "send {site, device_id or user_id, consent: {purpose: true or false}}"
+        )
+        site = self.site(said.site)
+        origin = self.own_page(request, site)
         if unknown := set(said.consent) - set(BY_NAME):
             raise Refused(400, "purpose", f"{len(unknown)} unknown purposes; known: {', '.join(BY_NAME)}")
-        kind, id = _who(said.user_id, said.device_id)
+        kind, id = who(said.user_id, said.device_id)
         pack = self._packs[site]
-        how = _how(said, pack, self._country(request) if origin else None)
+        told = {name: getattr(said, name) for name in ("surface", "locale", "wording")}
+        ids = [id for id in (said.user_id, said.device_id) if id]
+        how = circumstances(told, ids, pack, self.country(request) if origin else None)
         now = time.time_ns() // 1_000_000
         try:
             recorded = await run_in_threadpool(
@@ -107,12 +110,20 @@ class Choosing:
             raise Refused(503, "unavailable", "there is no key now; try again") from None
         return JSONResponse(key.public.jwk())
 
-    def _site(self, name: str) -> str:
+    def site(self, name: str) -> str:
+        """The site of that name. Raises Refused."""
         if name not in self._sites:
             raise Refused(400, "site", "site is missing or not one that is measured here")
         return name
 
-    def _country(self, request: Request) -> str | None:
+    def own_page(self, request: Request, site: str) -> str | None:
+        """The origin of the page that sends this, None where none does. Raises Refused for a strange one."""
+        origin = request.headers.get("origin")
+        if origin and self._sites[site].origins and origin not in self._sites[site].origins:
+            raise Refused(403, "origin", "this page's origin is not in the site's list")
+        return origin
+
+    def country(self, request: Request) -> str | None:
         """Where the visitor's browser is; a site's own server (which names no origin) is not the visitor."""
         peer = request.client.host if request.client else ""
         head = request.headers
@@ -124,23 +135,23 @@ class Choosing:
         return None if found == NOWHERE.country else found
 
 
-async def _read(request: Request) -> Choice:
+async def read(request: Request, type: type[_Body], says: str) -> _Body:
+    """A small JSON body. Raises Refused, with what should have been sent."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _LARGEST:
             raise Refused(413, "too_large", "a choice is a small object")
     try:
-        return msgspec.json.decode(body, type=Choice)
+        return msgspec.json.decode(body, type=type)
     except (msgspec.DecodeError, UnicodeError):
-        raise Refused(
-            400, "malformed", "send {site, device_id or user_id, consent: {purpose: true or false}}"
-        ) from None
+        raise Refused(400, "malformed", says) from None
 
 
-def _how(said: Choice, pack: Pack, country: str | None) -> Circumstances:
+def circumstances(
+    told: Mapping[str, str | UnsetType | None], ids: Sequence[str], pack: Pack, country: str | None
+) -> Circumstances:
     """Raises Refused for what is no surface, language or text's name, or would name the visitor."""
-    told = {name: getattr(said, name) for name in ("surface", "locale", "wording")}
     how = Circumstances(
         policy=f"{pack.name}/{pack.version}",
         jurisdiction=country,
@@ -150,12 +161,13 @@ def _how(said: Choice, pack: Pack, country: str | None) -> Circumstances:
     if how.surface == "officer":
         raise Refused(400, "surface", "a page can't speak as the operator's own people")
     name = how.wording.partition("/")[0] if how.wording else ""
-    if plain(name) != name or any(how.names(id) for id in (said.user_id, said.device_id) if id):
+    if plain(name) != name or any(how.names(id) for id in ids):
         raise Refused(400, "wording", "wording and locale are of the text that was shown, not of its reader")
     return how
 
 
-def _who(user: str | None, device: str | None) -> tuple[str, str]:
+def who(user: str | None, device: str | None) -> tuple[str, str]:
+    """Kind and id: the account's before the browser's. Raises Refused."""
     for kind, id in (("user", user), ("device", device)):
         if id:
             if len(id) > 256:

@@ -16,9 +16,11 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from ingest.choosing import Choosing
 from ingest.metrics import Metrics
+from ingest.preferring import HEADERS, Preferring
 from ingest.rights import Requesting
 from ingest.unsubscribe import Unsubscribing
 
+_HEADERS = ", ".join(("content-type", "authorization", *HEADERS)).encode()
 _ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 _LONG = "public, max-age=86400, stale-while-revalidate=604800"
 
@@ -57,6 +59,7 @@ class Script:
 
 def create(
     choosing: Choosing,
+    preferring: Preferring,
     unsubscribing: Unsubscribing,
     requesting: Requesting,
     metrics: Metrics,
@@ -97,6 +100,7 @@ def create(
             Route("/metrics", numbers),
             Route("/consent/key", choosing.key),
             Route("/consent", choosing.answer, methods=["GET", "PUT", "OPTIONS"]),
+            Route("/preferences", preferring.answer, methods=["GET", "PUT", "OPTIONS"]),
             # Every path below, so that no slash at the end is answered by a redirection.
             Route("/unsubscribe", unsubscribing.answer, methods=_ANY),
             Route("/unsubscribe/{token:path}", unsubscribing.answer, methods=_ANY),
@@ -134,7 +138,7 @@ class _Cors:
                 message["headers"] += [
                     (b"access-control-allow-origin", b"*"),
                     (b"access-control-allow-methods", b"GET, POST, PUT, OPTIONS"),
-                    (b"access-control-allow-headers", b"content-type, authorization"),
+                    (b"access-control-allow-headers", _HEADERS),
                     (b"access-control-max-age", b"86400"),
                     (b"cache-control", b"no-store"),
                 ]

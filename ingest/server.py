@@ -30,6 +30,7 @@ from ingest.gather import Gather
 from ingest.log.segment import SegmentLog
 from ingest.metrics import Metrics
 from ingest.path import Path
+from ingest.preferring import Preferring
 from ingest.proxied import ProxiedProtocol
 from ingest.rights import Requesting
 from ingest.settings import Ingest, Sites
@@ -77,6 +78,7 @@ def serve(
     )
     app = create(
         choosing,
+        Preferring(ledger, sites, packs, choosing),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,
         metrics,

@@ -25,8 +25,8 @@ WORDS = {
     "referral": "because a member has named you",
 }
 _ALL = (
-    "Marketing in every way: our own and that of affiliates, by e-mail, by post, by text message, by telephone,"
-    " in your account, through adverts chosen for you, and because a member has named you."
+    "Marketing in every way: our own and that of affiliates, by e-mail, by post, by text message, by"
+    " telephone, in your account, through adverts chosen for you, and because a member has named you."
 )
 _STYLE = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
