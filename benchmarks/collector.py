@@ -106,7 +106,7 @@ async def _open(port: int, rate: int, seconds: float, connections: int) -> tuple
         while sent < now * rate:
             sender = senders[sent % connections]
             sender.due.append(begun + sent / rate)
-            sender.transport.write(made[sent % len(made)])  # type: ignore[attr-defined]
+            sender.transport.write(made[sent % len(made)])
             sent += 1
         await asyncio.sleep(0.0005)
     await asyncio.sleep(1.0)
@@ -143,7 +143,7 @@ def main() -> None:
         port = free_port()
         with started("benchmarks.empty", str(port), port=port) as empty:
             plain = {c: wrk(empty, c, scripts[1], 4) for c in (64, 256)}
-        with collector(folder / "data") as server:  # type: ignore[attr-defined]
+        with collector(folder / "data") as server:
             for connections in (64, 256):
                 found = wrk(server, connections, scripts[1])
                 name, peer = f"collector_single_{connections}_connections", "the same server, an empty 204"

@@ -48,7 +48,7 @@ class _Sender(asyncio.Protocol):
         self._number = self._numbers[0]
         said = {"site": "market", "type": "page_view", "url": "/a", "id": str(self._number)}
         body = json.dumps(said).encode()
-        self._transport.write((_HEAD % len(body)).encode() + body)  # type: ignore[attr-defined]
+        self._transport.write((_HEAD % len(body)).encode() + body)
 
 
 async def _load(port: int, numbers: list[int], known: set[int], seconds: float, kill: object) -> None:
@@ -66,7 +66,7 @@ def main(kills: int = KILLS) -> None:
     with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
         data = Path(temporary) / "data"
         for _ in range(kills):
-            with collector(data) as server:  # type: ignore[attr-defined]
+            with collector(data) as server:
                 uvloop.run(_load(server.port, numbers, known, 0.2 + chance.random(), server.kill))
         parts = [record.events.numbers["event_id"] for _, record in SegmentLog(data / "log").read({})]
         stored = np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What a page says that holds is what is done: the same as the decision for an event, and as who may be written to."""
+"""What a page says that holds is what is done: as the decision for an event, and as who may be written to."""
 
 from __future__ import annotations
 
