@@ -40,9 +40,15 @@ promises: setup
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# The beacon is written by hand and shipped minified; needs Node, and only when beacon.js changes.
+# The scripts are written by hand and shipped minified; needs Node, and only when one of them changes.
+SCRIPTS := ingest/beacon
+TERSER := npx --yes terser@5.44.1
+SMALL := --compress passes=3,unsafe=true --mangle
 beacon:
-	npx --yes terser@5.44.1 ingest/beacon/beacon.js --compress passes=3,unsafe=true --mangle --output ingest/beacon/t.js
+	$(TERSER) $(SCRIPTS)/beacon.js $(SMALL) --output $(SCRIPTS)/t.js
+	$(TERSER) $(SCRIPTS)/platforms.js $(SMALL) --output $(SCRIPTS)/cmp.js
+	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/asking.js --enclose $(SMALL) --output $(SCRIPTS)/banner.js
+	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/panel.js --enclose $(SMALL) --output $(SCRIPTS)/privacy.js
 
 # A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
 lock: .venv/bin/uv

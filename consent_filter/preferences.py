@@ -7,10 +7,12 @@ The same rules as for an event: of what pages are for, `judge` says what holds; 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from consent_filter.decide import COOKIELESS, KEPT, Law, Word, judge
 from consent_filter.fields import stored
+from consent_filter.ledger import Subject
 from consent_filter.marketing import CHANNELS, may
 from consent_filter.policy import Pack, Regime
 from consent_filter.purpose import BY_NAME
@@ -33,6 +35,9 @@ _RULES = {"agreed": "on_record", "refused": "withdrawn", "silent": "silence"}
 _SHOWN = ("at", "granted", "denied", "source", "surface", "locale", "wording", "policy", "jurisdiction")
 
 
+_PLACE = itemgetter(0)
+
+
 class Who(NamedTuple):
     """Whom it is about. known: they have an id; records: the places in the chain, and what stands there."""
 
@@ -44,6 +49,19 @@ class Who(NamedTuple):
 
 
 NOBODY = Who(False, Word(0, 0), None, False, ())
+
+
+def together(subjects: Sequence[Subject]) -> Who:
+    """One person by an account, a browser, or both: as for an event, what either refuses is refused."""
+    if not subjects:
+        return NOBODY
+    word = Word(0, 0)
+    for one in subjects:
+        deny = word.deny | one.word.deny
+        word = Word((word.grant | one.word.grant) & ~deny, deny, word.erased or one.word.erased)
+    records = sorted((record for one in subjects for record in one.records), key=_PLACE)
+    since = max((one.since for one in subjects if one.since is not None), default=None)
+    return Who(True, word, since, any(one.restricted for one in subjects), records)
 
 
 def said(pack: Pack, regime: str, who: Who, objecting: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from collections.abc import Callable
-from importlib.resources import files
 
-import brotli
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -18,48 +14,17 @@ from ingest.choosing import Choosing
 from ingest.metrics import Metrics
 from ingest.preferring import HEADERS, Preferring
 from ingest.rights import Requesting
+from ingest.scripts import SCRIPTS, PanelPage, Script
 from ingest.unsubscribe import Unsubscribing
 
 _HEADERS = ", ".join(("content-type", "authorization", *HEADERS)).encode()
 _ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
-_LONG = "public, max-age=86400, stale-while-revalidate=604800"
-
-
-class Script:
-    """The beacon in each encoding, made once."""
-
-    def __init__(self) -> None:
-        self.plain = (files("ingest") / "beacon" / "t.js").read_bytes()
-        self.etag = f'"{hashlib.sha256(self.plain).hexdigest()[:20]}"'
-        self.encoded = {
-            "br": brotli.compress(self.plain, quality=11),
-            "gzip": gzip.compress(self.plain, 9, mtime=0),
-        }
-
-    def answer(self, request: Request) -> Response:
-        head = {
-            "etag": self.etag,
-            "cache-control": _LONG,
-            "vary": "accept-encoding",
-            "access-control-allow-origin": "*",
-            "cross-origin-resource-policy": "cross-origin",
-            "x-content-type-options": "nosniff",
-        }
-        if self.etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=head)
-        accepted = {
-            one.split(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")
-        }
-        for name, body in self.encoded.items():
-            if name in accepted:
-                head["content-encoding"] = name
-                return Response(body, media_type="text/javascript", headers=head)
-        return Response(self.plain, media_type="text/javascript", headers=head)
 
 
 def create(
     choosing: Choosing,
     preferring: Preferring,
+    panel: PanelPage,
     unsubscribing: Unsubscribing,
     requesting: Requesting,
     metrics: Metrics,
@@ -69,10 +34,6 @@ def create(
     ready: Callable[[], bool],
 ) -> Starlette:
     """The ASGI application behind every address that takes no events."""
-    script = Script()
-
-    async def beacon(request: Request) -> Response:
-        return script.answer(request)
 
     async def health(request: Request) -> Response:
         ok = ready()
@@ -95,7 +56,8 @@ def create(
     app = Starlette(
         routes=[
             Route("/", home),
-            Route("/t.js", beacon),
+            *[Route(f"/{name}", Script(name).answer) for name in SCRIPTS],
+            Route("/privacy", panel.answer),
             Route("/health", health),
             Route("/metrics", numbers),
             Route("/consent/key", choosing.key),
@@ -126,6 +88,9 @@ async def _preflight(request: Request) -> Response:
     return Response(status_code=204)
 
 
+_CACHED = {f"/{name}" for name in SCRIPTS}
+
+
 class _Cors:
     """Any page may ask; no credentials are ever used, so there is nothing to steal by asking."""
 
@@ -134,7 +99,7 @@ class _Cors:
 
     async def __call__(self, scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
         async def with_head(message: dict) -> None:  # type: ignore[type-arg]
-            if message["type"] == "http.response.start" and scope["path"] != "/t.js":
+            if message["type"] == "http.response.start" and scope["path"] not in _CACHED:
                 message["headers"] += [
                     (b"access-control-allow-origin", b"*"),
                     (b"access-control-allow-methods", b"GET, POST, PUT, OPTIONS"),

@@ -20,7 +20,7 @@ from consent_filter.errors import Refused
 from consent_filter.ledger import Entry, Ledger, Recorded
 from consent_filter.marketing import CHANNELS
 from consent_filter.policy import Pack, Packs
-from consent_filter.preferences import NOBODY, Record, Who, history, said
+from consent_filter.preferences import Record, history, said, together
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.signals import SIGNALS
 from ingest import storage
@@ -53,7 +53,6 @@ class _Asked(NamedTuple):
     pack: Pack
     country: str | None
     objecting: list[str]
-    known: bool
 
 
 class Preferring:
@@ -70,11 +69,12 @@ class Preferring:
         if {"user_id", "device_id"} & set(request.query_params):
             raise Refused(400, "id_in_address", f"send an id in a header: {' or '.join(HEADERS)}")
         site = self._choosing.site(request.query_params.get("site", ""))
-        user, device = (_plain(request.headers.get(name)) for name in HEADERS)
-        kind, id = who(user, device) if user or device else ("", "")
+        told = [_plain(request.headers.get(name)) for name in HEADERS]
+        ids = [who(id if kind == "user" else None, id if kind == "device" else None)
+               for kind, id in zip(("user", "device"), told, strict=True) if id]  # fmt: skip
         receipts = request.query_params.get("receipts") == "1"
-        asked = self._asked(request, site, bool(id))
-        return JSONResponse(await run_in_threadpool(self._said, asked, kind, id, receipts))
+        asked = self._asked(request, site)
+        return JSONResponse(await run_in_threadpool(self._said, asked, ids, receipts))
 
     async def _put(self, request: Request) -> Response:
         change = await read(
@@ -84,7 +84,7 @@ class Preferring:
         self._choosing.own_page(request, site)
         choice, pack = _choice(change), self._packs[site]
         kind, id = who(change.user_id, change.device_id)
-        asked = self._asked(request, site, True)
+        asked = self._asked(request, site)
         told = {"surface": SOURCES[change.source], "locale": change.locale, "wording": change.wording}
         how = circumstances(told, [id], pack, asked.country)
         now = time.time_ns() // 1_000_000
@@ -94,26 +94,23 @@ class Preferring:
             )
         except OSError:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
-        answer = await run_in_threadpool(self._said, asked, kind, id, False)
+        answer = await run_in_threadpool(self._said, asked, [(kind, id)], False)
         answer["receipt"] = await run_in_threadpool(self._choosing.receipt, recorded, site)
         return JSONResponse(answer)
 
-    def _asked(self, request: Request, site: str, known: bool) -> _Asked:
+    def _asked(self, request: Request, site: str) -> _Asked:
         country = self._choosing.country(request) if request.headers.get("origin") else None
         objecting = [
             signal
             for signal, header in _OBJECTING.items()
             if SIGNALS[signal].read(request.headers.get(header)).deny
         ]
-        return _Asked(site, self._packs[site], country, objecting, known)
+        return _Asked(site, self._packs[site], country, objecting)
 
-    def _said(self, asked: _Asked, kind: str, id: str, receipts: bool) -> dict[str, Any]:
+    def _said(self, asked: _Asked, ids: list[tuple[str, str]], receipts: bool) -> dict[str, Any]:
         pack, site = asked.pack, asked.site
         regime = pack.regime(asked.country or NOWHERE.country)
-        one = NOBODY
-        if asked.known:
-            found = self._ledger.subject(self._ledger.key(site, kind, id))
-            one = Who(True, found.word, found.since, found.restricted, found.records)
+        one = together([self._ledger.subject(self._ledger.key(site, *id)) for id in ids])
         return {
             "site": site,
             "controller": self._sites[site].controller or None,
@@ -122,7 +119,7 @@ class Preferring:
             "country": asked.country,
             "regime": regime,
             "kind": pack.regimes[regime].kind,
-            "known": asked.known,
+            "known": one.known,
             "since": None if one.word.erased else one.since,
             "erased": one.word.erased,
             "restricted": one.restricted,

@@ -33,6 +33,7 @@ from ingest.path import Path
 from ingest.preferring import Preferring
 from ingest.proxied import ProxiedProtocol
 from ingest.rights import Requesting
+from ingest.scripts import PanelPage
 from ingest.settings import Ingest, Sites
 from ingest.unsubscribe import Unsubscribing
 
@@ -79,6 +80,7 @@ def serve(
     app = create(
         choosing,
         Preferring(ledger, sites, packs, choosing),
+        PanelPage(sites),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,
         metrics,

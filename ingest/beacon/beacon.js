@@ -3,7 +3,9 @@
 
    <script defer src="https://…/t.js" data-site="shop"></script>       what else it takes: docs/beacon.md
    throng('bid_placed', {skill: 'web'})        a custom event
-   throng.consent({measurement: true})         the visitor's choice; throng.consent() tells it */
+   throng.consent({measurement: true}, {surface: 'banner', locale: 'en', wording: 'banner/3'})
+                                               the visitor's choice; throng.consent() tells it.
+   throng.cmp = c => ({...c, tcf: 'CQ…'})      adds what a consent platform says to each event (cmp.js) */
 ((d, n, l) => { try { // whatever goes wrong in here is our own trouble, never the page's
   const s = d.currentScript, stub = window.throng || {};
   if (stub.consent) return; // loaded twice
@@ -16,17 +18,25 @@
   const after = (ms, f) => setTimeout(safe(f), ms);
   const id = () => crypto.getRandomValues(new Uint32Array(4)).join('-'); // 128 bits
 
-  // ---- the choice (c), and the id (d) that a grant of measurement allows: absent until the visitor has chosen.
-  // Read again when another tab writes it: a refusal there binds the next event here.
+  // ---- the choice (c), when it was made (t), and the id (d) that a grant of measurement allows: absent until the
+  // visitor has chosen, and again after thirteen months (ingest/storage.py). Read again when another tab writes it:
+  // a refusal there binds the next event here.
   let kept;
-  const read = () => { try { kept = JSON.parse(localStorage.throng) || 0; } catch (e) { kept = 0; } };
+  const read = () => {
+    kept = 0;
+    try {
+      const was = JSON.parse(localStorage.throng);
+      if (was.t > Date.now() - 341e8) kept = was; // 394 days
+      else delete localStorage.throng;
+    } catch (e) { /* nothing there, or nothing may be */ }
+  };
   read();
   on('storage', read);
 
   // ---- sending: choices first, then events, up to 40 a request. What fails is tried again, later each time;
   // ids make a second attempt harmless. A hundred events may wait; more are not taken.
   let queue = [], choices = [], timer, wait = 300, busy;
-  const later = () => { timer = timer || after(wait, flush); };
+  const later = () => { timer ||= after(wait, flush); };
   const flush = leaving => {
     timer = clearTimeout(timer);
     while ((choices[0] || queue[0]) && (leaving || !busy)) {
@@ -50,7 +60,7 @@
   const send = (type, more) => {
     // An objection that the browser sends (Global Privacy Control) outweighs an earlier agreement: no id.
     if (queue.length < 100) queue.push({
-      site: data.site, type, url: page, id: id(), time: Date.now(), consent: kept.c, device_id: gpc ? undefined : kept.d, ...more
+      site: data.site, type, url: page, time: Date.now(), id: id(), consent: api.cmp?.(kept.c) || kept.c, device_id: gpc ? undefined : kept.d, ...more
     });
     later();
   };
@@ -134,14 +144,15 @@
     // Copied at once: a circle or a later change is then this event's trouble alone.
     else send('event', { name: all[0], props: all[1] && JSON.parse(JSON.stringify(all[1])) });
   });
-  api.consent = safe(c => {
+  api.cmp = stub.cmp;
+  api.consent = safe((c, how) => {
     if (!c) return kept.c;
     const before = kept.d, d = c.measurement && !gpc ? before || id() : undefined;
-    kept = { c, d };
+    kept = { c, d, t: Date.now() };
     safe(() => { localStorage.throng = JSON.stringify(kept); })();
     // What still waits here is not sent under an id that was just taken back.
     if (!d) queue.forEach(e => { e.device_id = d; e.consent = c; });
-    if (before || d) choices.push(JSON.stringify({ site: data.site, device_id: d || before, consent: c }));
+    if (before || d) choices.push(JSON.stringify({ ...how, site: data.site, device_id: d || before, consent: c }));
     later();
   });
 
@@ -152,7 +163,7 @@
     adverts();
     let due, begun = 0, sum = 0, first = 0, last = 0;
     new MutationObserver(() => { due = due || after(200, () => { due = 0; adverts(); }); })
-      .observe(d, { childList: true, subtree: true });
+      .observe(d, { childList: 1, subtree: 1 });
 
     // ---- Web Vitals, where asked for: what they were when the page was first left
     if (data.vitals == null) return;

@@ -141,6 +141,17 @@ def test_an_id_is_in_no_address_and_a_strange_page_changes_nothing(running: Up) 
     assert "throng-device" in options.head["access-control-allow-headers"]
 
 
+def test_an_account_and_its_browser_are_one_person(running: Up) -> None:
+    """As for an event that brings both: what either refuses is refused."""
+    change(running, MINE | {"user_id": "canary-u", "purposes": {"measurement": True, "ad_measurement": True}})
+    device = {"user_id": None, "device_id": "canary-d"}
+    change(running, MINE | device | {"purposes": {"measurement": False, "personalisation": True}})
+    both = look(running, "throng-user: canary-u", "throng-device: canary-d", GERMAN)
+    chosen = {name: one["chosen"] for name, one in purposes(both).items() if one["chosen"] is not None}
+    assert chosen == {"measurement": False, "ad_measurement": True, "personalisation": True}
+    assert [one["denied"] for one in json.loads(both.body)["history"]] == [["measurement"], []]
+
+
 def test_every_purpose_of_the_list_is_spoken_of(running: Up) -> None:
     """A page is told of each purpose that the policy names, and of no other."""
     found = purposes(look(running, GERMAN))
