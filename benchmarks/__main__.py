@@ -11,7 +11,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("path", "consent", "ledger", "preferences", "collector", "kills", "facts", "reports", "sizes")
+ALL = (
+    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "reports", "sizes", "visitors",
+)  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
 SMALL = {"ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "reports": ["500000"]}
 

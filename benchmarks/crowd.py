@@ -25,8 +25,8 @@ _ALL = (
     "US IN DE GB PH PL FR BR PK UA NG CA ES IT NL AU BD KE MX RO ID VN TR EG AR SE PT CZ GR ZA"
     " HU CH AT BE DK IE NO FI RS BG CO CL PE MA LK NP GE AM SG MY TH JP KR NZ IL AE SA HR SK LT"
 )
-_COUNTRIES = _ALL.split()
-_CONTINENT = {"US": "NA", "CA": "NA", "MX": "NA", "BR": "SA", "AR": "SA", "IN": "AS", "PH": "AS", "NG": "AF"}
+COUNTRIES = _ALL.split()
+CONTINENT = {"US": "NA", "CA": "NA", "MX": "NA", "BR": "SA", "AR": "SA", "IN": "AS", "PH": "AS", "NG": "AF"}
 _OPT_OUT = ("US", "CA")
 _AGREE = "DE GB PL FR BR IN ES IT NL RO SE PT CZ GR HU CH AT BE DK IE NO FI BG HR SK LT"
 _OPT_IN = frozenset(_AGREE.split())
@@ -104,7 +104,7 @@ def _people(chance: np.random.Generator, n: int) -> _People:
         mix(np.arange(n, dtype=np.uint64), 1),
         chance.random(n) < 0.55,
         chance.choice(3, n, p=[0.8, 0.14, 0.06]),
-        _zipf(chance, len(_COUNTRIES), n),
+        _zipf(chance, len(COUNTRIES), n),
         chance.choice(len(_BROWSERS), n, p=shares / shares.sum()),
         chance.geometric(0.35, n).clip(1, 20),
         chance.choice(4, n, p=[0.6, 0.25, 0.1, 0.05]),
@@ -155,7 +155,7 @@ def _batch(chance: np.random.Generator, crowd: _People, rows: dict[str, NDArray[
     advert = kind >= 4
     person = np.where(lasting, crowd.person[who], mix(crowd.person[who] ^ day.astype(np.uint64), 2))
     person = np.where(advert, mix(person, 3), person)
-    regime = np.array([(1, 0, 2)[(c in _OPT_IN) + 2 * (c in _OPT_OUT)] for c in _COUNTRIES])[country]
+    regime = np.array([(1, 0, 2)[(c in _OPT_IN) + 2 * (c in _OPT_OUT)] for c in COUNTRIES])[country]
     chosen = lasting
     granted = np.array([1, 5, 21])[regime] * ~advert | 8 * crowd.advert[who]
     tagged, campaign = (rows["campaign"] >= 0) & ~advert, rows["campaign"]
@@ -195,8 +195,8 @@ def _batch(chance: np.random.Generator, crowd: _People, rows: dict[str, NDArray[
         "os": _texts(browsers[1], agent),
         "os_version": _texts(browsers[2], agent),
         "device": _texts(browsers[3], agent),
-        "continent": _texts([_CONTINENT.get(c, "EU") for c in _COUNTRIES], country),
-        "country": _texts(_COUNTRIES, country),
+        "continent": _texts([CONTINENT.get(c, "EU") for c in COUNTRIES], country),
+        "country": _texts(COUNTRIES, country),
         "network": _texts(["residential", "mobile", "business", "hosting"], crowd.network[who], ~advert),
         "duration_ms": pa.array(chance.lognormal(9.5, 1.2, n).clip(0, 1e7), mask=~engaged).cast(
             pa.int32(), safe=False

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from consent_filter.decide import Verdict
+from consent_filter.decide import IDENTIFIED, Verdict
 from consent_filter.events import ABSENT, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.policy import Pack
@@ -68,6 +68,8 @@ _FROM = {
 _SOURCE, _WITHIN, _WIDTH = np.array([_FROM[name] for name in TEXTS], np.int32).T
 #: For each column of text: the purposes of which one must be granted.
 _NEEDED = np.array([int(BY_NAME[name].purposes) for name in TEXTS], np.uint32)[:, None]
+#: Columns of text that a row has only under a lasting pseudonym (M30).
+_LASTING = np.flatnonzero([not BY_NAME[name].alone for name in TEXTS])
 #: Numbers that need a purpose, as typed nothings, and that purpose, which is the same for all.
 _OPTIONAL = {name: NUMBERS[name].type(ABSENT[name]) for name in ("duration_ms", "scroll", "value")}
 (_NUMBERS,) = {np.uint32(BY_NAME[name].purposes) for name in _OPTIONAL}
@@ -85,7 +87,8 @@ def events(
     keys: Keyring,
     packs: Mapping[str, Pack],
 ) -> Events:
-    """The rows (None: all) as EVENT, every column empty where none of its purposes is granted."""
+    """The rows (None: all) as EVENT, every column empty where none of its purposes is granted, or where it
+    would tell visitors apart who have no identifier."""
     site = raw.site
     policy = Column(site.codes, [f"{packs[id].name}/{packs[id].version}" for id in site.values])
     head = (site, policy, raw.protocol, raw.type, raw.name, raw.props, verdicts)
@@ -114,12 +117,16 @@ def events(
         # What is not granted must not lie in memory behind a null either: it would reach the disk.
         for name, absent in _OPTIONAL.items():
             numbers[name] = np.where(closed, absent, numbers[name])
-    words, places = _texts(codes, [source.values for source in sources], granted)
+    alone = np.array([v.treatment != IDENTIFIED for v in verdicts.values])[codes[len(head) - 1]]
+    words, places = _texts(codes, [source.values for source in sources], granted, alone)
     return Events(len(ids), words, places, numbers)
 
 
 def _texts(
-    codes: NDArray[np.int32], values: Sequence[list[Any]], granted: NDArray[np.uint32]
+    codes: NDArray[np.int32],
+    values: Sequence[list[Any]],
+    granted: NDArray[np.uint32],
+    alone: NDArray[np.bool_],
 ) -> tuple[pa.StringArray, NDArray[Any]]:
     """Words and places, from codes (a row for each of `_TEXTS`) and the distinct values behind them."""
     words: list[str | None] = [None]
@@ -131,6 +138,8 @@ def _texts(
     places = codes[_SOURCE] * _WIDTH[:, None] + (np.array(starts, np.int32)[_SOURCE] + _WITHIN)[:, None]
     if int(np.bitwise_and.reduce(granted)) & _EVERY != _EVERY:
         places[(granted & _NEEDED) == 0] = 0
+    if alone.any():
+        places[np.ix_(_LASTING, alone)] = 0
     # A value that no stored row has, or none that may be read there, must not reach the disk as a word.
     used = np.bincount(places.ravel(), minlength=len(words))
     used[0] = 1

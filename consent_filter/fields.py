@@ -31,6 +31,8 @@ class Field(Struct, frozen=True):
 
     `purposes`: the column is null on a row that was granted none of them.
     `raw`: present before the filter. A field with `keep` is present after it.
+    `alone`: kept on a row without an identifier, too; where it is not, it would help to tell visitors apart
+    who have agreed to nothing (M30, `entropy.py`).
     """
 
     name: str
@@ -39,6 +41,7 @@ class Field(Struct, frozen=True):
     purposes: Purpose = _MEASURE
     keep: timedelta | None = FACTS
     raw: bool = False
+    alone: bool = True
 
 
 _S = pa.string()
@@ -94,15 +97,15 @@ FIELDS: tuple[Field, ...] = (
     Field("utm_content", _S, "campaign content"),
     Field("referrer_host", _S, "host of the referring page"),
     Field("referrer_group", _S, "search, social, mail, referral, direct, internal or campaign", _SEEN),
-    Field("browser", _S, "browser family", _SEEN),
-    Field("browser_version", _S, "major version", _SEEN),
-    Field("os", _S, "operating system family", _SEEN),
-    Field("os_version", _S, "major version, or null where browsers freeze it", _SEEN),
+    Field("browser", _S, "browser family, of a closed list; Other for the rest", _SEEN),
+    Field("browser_version", _S, "major version", _SEEN, alone=False),
+    Field("os", _S, "operating system family, of a closed list; Other for the rest", _SEEN),
+    Field("os_version", _S, "major version, or null where browsers freeze it", _SEEN, alone=False),
     Field("device", _S, "desktop, mobile, tablet, tv, console, other", _SEEN),
     Field("continent", _S, "two letters", _SEEN),
     Field("country", _S, "ISO 3166 alpha-2; ZZ when unknown", _ANY),
-    Field("region", _S, "first subdivision, where the database has it"),
-    Field("network", _S, "residential, mobile, business, hosting or unknown"),
+    Field("region", _S, "first subdivision, where the database has it", alone=False),
+    Field("network", _S, "residential, mobile, business, hosting or unknown", alone=False),
     Field("duration_ms", pa.int32(), "time the page was in view, milliseconds", raw=True),
     Field("scroll", pa.int16(), "deepest scroll, percent", raw=True),
     Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True),

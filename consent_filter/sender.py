@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from consent_filter.apply import NOT, kind, pseudonym
 from consent_filter.counts import REFUSED, STORED, Key
-from consent_filter.decide import DROP, Laws, needed, remembered
+from consent_filter.decide import DROP, IDENTIFIED, Laws, needed, remembered
 from consent_filter.events import ABSENT, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
@@ -30,7 +30,7 @@ from consent_filter.signals import SIGNALS
 from consent_filter.words import Words
 
 #: Columns of text that are the same for all events of a sender, and those that each event has.
-_WHO = (
+WHO = (
     "site", "policy", "protocol", "treatment", "because", "signal", "basis",
     "browser", "browser_version", "os", "os_version", "device", "continent", "country", "region", "network",
 )  # fmt: skip
@@ -38,11 +38,11 @@ WHAT = (
     "type", "name", "path", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
     "referrer_host", "referrer_group", "props", "ad_slot", "ad_creative", "ad_campaign",
 )  # fmt: skip
-_WIDTH = len(_WHO) + len(WHAT)
-_ORDER = [(*_WHO, *WHAT).index(name) for name in TEXTS]
+_WIDTH = len(WHO) + len(WHAT)
+_ORDER = [(*WHO, *WHAT).index(name) for name in TEXTS]
 _NUMBERS = ("duration_ms", "scroll", "value")
 #: A row as it is laid down: its numbers, then the numbers of its words.
-_ROW = np.dtype([*NUMBERS.items(), ("who", "<u4", len(_WHO)), ("what", "<u4", len(WHAT))])
+_ROW = np.dtype([*NUMBERS.items(), ("who", "<u4", len(WHO)), ("what", "<u4", len(WHAT))])
 _SHUT, _OPEN = b"\0\0\0\0", b"\xff\xff\xff\xff"
 _CODES = {"i8": "q", "u8": "8s", "i4": "i", "u4": "I", "i2": "h", "f8": "d"}
 _PACK = struct.Struct("<" + "".join([_CODES[kind.str[1:]] for kind in NUMBERS.values()])).pack
@@ -134,9 +134,11 @@ class Senders:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         pack, granted = self._packs[site], verdict.granted
         texts = (site, f"{pack.name}/{pack.version}", protocol, *verdict[1:5], *browser[:5], *place)
-        may = [bool(granted & BY_NAME[name].purposes) for name in (*_WHO, *WHAT, *_NUMBERS)]
+        lasting = verdict.treatment == IDENTIFIED
+        fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
+        may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]
         who = self.words.bytes([text if one else None for text, one in zip(texts, may, strict=False)])
-        readable = may[len(_WHO) : _WIDTH]
+        readable = may[len(WHO) : _WIDTH]
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
         return Sender(key, True, granted, person, who, open_, may[-1], since)

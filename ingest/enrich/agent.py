@@ -33,6 +33,16 @@ _BRANDS = {
 }
 _PLATFORMS = {"Windows": "Windows", "macOS": "Mac OS X", "Android": "Android", "Linux": "Linux", "iOS": "iOS"}
 _PLATFORMS |= {"Chrome OS": "Chrome OS", "Chromium OS": "Chrome OS"}
+#: Families that are named; any other is "Other". A rare name would tell its user apart from all others, and
+#: any text could stand in it (M30). Whoever has one of these is one of many, on any site that is worth counting.
+BROWSERS = frozenset((*_BRANDS.values(), *(
+    "Chrome", "Chrome Mobile", "Chrome Mobile iOS", "Chrome Mobile WebView", "Safari", "Mobile Safari",
+    "Mobile Safari UI/WKWebView", "Firefox", "Firefox Mobile", "Firefox iOS", "Edge", "Edge Mobile",
+    "Opera", "Opera Mobile", "Opera Mini", "Samsung Internet", "UC Browser", "IE", "Android", "Chromium",
+    "Facebook", "Instagram",
+)))  # fmt: skip
+SYSTEMS = frozenset((*_PLATFORMS.values(), "Ubuntu", "Tizen", "WebOS", "KaiOS"))
+OTHER = "Other"
 #: Browsers freeze these, so the number says nothing (Chrome's and Safari's reduced user agents).
 _FROZEN = {("Windows", "10"), ("Mac OS X", "10"), ("Android", "10")}
 _TV = re.compile(
@@ -134,7 +144,12 @@ class Agents:
             system, release = sent.platform, None
         if system and release and (system, release) in _FROZEN:
             release = None
-        return Agent(browser, version, system, release, _device(agent, read, sent), why)
+        device = _device(agent, read, sent)
+        if browser and browser not in BROWSERS:
+            browser, version = OTHER, None
+        if system and system not in SYSTEMS:
+            system, release = OTHER, None
+        return Agent(browser, version, system, release, device, why)
 
 
 def _named(family: str) -> str | None:

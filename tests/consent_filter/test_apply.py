@@ -118,7 +118,11 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
         "ad_campaign": ad.campaign,
     }
     stored = [field for field in FIELDS if field.keep is not None]
-    return {f.name: whole.get(f.name) if verdict.granted & f.purposes else None for f in stored}
+    lasting = verdict.treatment == "identified"
+    return {
+        f.name: whole.get(f.name) if verdict.granted & f.purposes and (lasting or f.alone) else None
+        for f in stored
+    }
 
 
 @pytest.mark.requirement("M2", "M27", "M41", "M66", "M106")

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED
+from consent_filter.entropy import MOST_BITS, measure
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
 from ingest.imports import Fingerprints, Imports, forget
@@ -403,6 +405,18 @@ def test_a_real_log_leaves_no_address_behind(
     assert len(rows) == result.stored > 1000
     shutil.copy(source, tmp_path / "renamed")
     assert once(folder, tmp_path / "renamed").received == 0
+
+
+@pytest.mark.requirement("M30")
+@pytest.mark.needs("data")
+def test_visitors_of_a_real_log_are_told_apart_by_little(data: Path, tmp_path: Path) -> None:
+    """Four days of a real site: its visitors are few, and what is stored still leaves most of them in a crowd."""
+    once(tmp_path / "data", data / "weblog" / "apache-combined-2015.log.gz")
+    records = [record.batch for _, record in SegmentLog(tmp_path / "data" / "log").read({})]
+    told = measure(pa.Table.from_batches(records))
+    assert told.people > 700
+    assert told.bits < MOST_BITS - 2, told
+    assert told.alone < 0.2, told
 
 
 @pytest.mark.requirement("M12", "M26")
