@@ -1,4 +1,4 @@
-"""Visitors as the filter gets them before it has decided anything: for how far what is stored tells them apart.
+"""Visitors as the filter gets them, before it has decided anything: does what is stored tell them apart?
 
 Shares of browsers, systems, countries and connections are those of a marketplace with visitors from all over
 the world, with a long tail of each. Everything that a sender's column can hold varies here, so that a new one
@@ -20,6 +20,7 @@ from consent_filter.apply import apply
 from consent_filter.decide import Laws, decide
 from consent_filter.entropy import MOST_BITS, Told, measure
 from consent_filter.ledger import Ledger
+from consent_filter.member import Member
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
@@ -123,6 +124,11 @@ def events(n: int, seed: int = 1) -> Raw:
         dnt=Column(drawn([97, 3]), [None, "1"]),
         props=nothing,
         ad=nothing,
+        member=Column(
+            drawn([6, 2, 1, 1]), [None, *(Member(age, "other") for age in ("18-24", "25-34", "ok"))]
+        ),
+        referral=nothing,
+        geo=nothing,
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.columns import events
-from consent_filter.counts import REFUSED, Counts, Key
+from consent_filter.counts import REFUSED, REMOVED, Counts, Key
 from consent_filter.decide import (
     AD_MEASUREMENT,
     DROP,
@@ -27,6 +27,7 @@ from consent_filter.decide import (
 )
 from consent_filter.events import Events
 from consent_filter.ledger import Ledger
+from consent_filter.member import removed
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Column, Raw, column, combine
@@ -76,7 +77,24 @@ def apply(
         counts = _refused(raw, verdicts, np.flatnonzero(refused), late, days)
     else:
         rows, counts = None, Counts()
+    if any(said.values != [None] for said in (raw.member, raw.referral, raw.geo)):
+        counts.update(_removed(raw, verdicts, ~refused, days))
     return Filtered(events(raw, rows, verdicts, person, days, offsets, keys, packs), counts)
+
+
+def _removed(raw: Raw, verdicts: Column[Verdict], kept: Mask, days: NDArray[np.int32]) -> Counts:
+    """Fields of events that are stored without them, by kind (M28)."""
+    counts, placed = Counts(), raw.geo.few(bool)
+    cases = combine([verdicts, raw.member, raw.referral, placed])
+    gone = [removed(verdict.granted, *case) for verdict, *case in cases.values]
+    rows = np.flatnonzero(kept & np.array([bool(kinds) for kinds in gone])[cases.codes])
+    parts = (raw.site.codes, days, raw.protocol.codes, raw.place.codes, cases.codes)
+    found = Counter(zip(*(part[rows].tolist() for part in parts), strict=True))
+    for (site, day, protocol, place, code), n in found.items():
+        where = raw.site.values[site], day, raw.protocol.values[protocol], raw.place.values[place].country
+        for field in gone[code]:
+            counts[Key(*where, REMOVED, "field", field)] += n
+    return counts
 
 
 def kind(verdict: Verdict) -> int:

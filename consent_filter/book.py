@@ -27,7 +27,8 @@ class Heard(NamedTuple):
 class Event(NamedTuple):
     """What matters of one event. `consent` is the JSON that came with it; the headers are as received.
 
-    `platforms`: what each of the consent platforms' signals says, by the signal's name.
+    `age`: "ok", "under" or a band such as "16-17", None where nobody has said it. `platforms`: what each of
+    the consent platforms' signals says, by the signal's name.
     """
 
     country: str
@@ -36,6 +37,7 @@ class Event(NamedTuple):
     consent: bytes | None = None
     gpc: str | None = None
     dnt: str | None = None
+    age: str | None = None
     platforms: Mapping[str, Heard] = {}
 
 
@@ -108,10 +110,20 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     if ledger.erased:
         return refuse("erased", "choice", "erased")
 
+    # 1a. Whoever says to be too young leaves a number. While nobody has said how old they are, what the
+    #     policy keeps from those of unknown age is as if it had never been named.
+    named = dict(regime.purposes)
+    if pack.age is not None:
+        young = _years(event.age, -1) < pack.age.minimum
+        if event.age is not None and _years(event.age, 1) < pack.age.minimum:
+            return refuse("minor", "choice", "consent")
+        if event.age is None or young:
+            named = {purpose: use for purpose, use in named.items() if purpose not in pack.age.unknown_denies}
+
     advert = event.type.startswith("ad_")
     needed = "ad_measurement" if advert else "measurement"
     granted, denied, unreadable = choice(event.consent)
-    agreed = (granted | ledger.granted) & set(regime.purposes)
+    agreed = (granted | ledger.granted) & set(named)
     browser = Heard(frozenset(), EVERYTHING)
     signals = {who: browser for who, header in (("gpc", event.gpc), ("dnt", event.dnt)) if _one(header)}
     signals |= event.platforms
@@ -150,7 +162,7 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
                 ended |= takes
             for purpose in heard.granted & set(means.grants):
                 permitted.setdefault(purpose, who)
-    permitted = {purpose: who for purpose, who in permitted.items() if purpose in regime.purposes}
+    permitted = {purpose: who for purpose, who in permitted.items() if purpose in named}
     refusing_to_be_measured = "measurement" in denied | ledger.denied
     if refusing_to_be_measured:  # then only what they have agreed to by name
         first_own = [who for who in pack.order if who in ("ledger", "choice")]
@@ -160,7 +172,7 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     # 4. What stands: what was permitted, and what the regime grants while nobody has spoken.
     standing = set(permitted)
     if not refusing_to_be_measured:
-        standing |= {purpose for purpose, use in regime.purposes.items() if use.default}
+        standing |= {purpose for purpose, use in named.items() if use.default}
     standing -= denied | ledger.denied
 
     # 5. What stands and nobody objected to is done, under a lasting pseudonym if measurement is part of it.
@@ -168,25 +180,38 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     if needed in left:
         treatment = "identified" if event.has_id and "measurement" in left else "cookieless"
         if needed not in permitted:
-            return keep(left, treatment, "default", "none", regime.purposes[needed].basis)
+            return keep(left, treatment, "default", "none", named[needed].basis)
         who = permitted[needed]
         how = "on_record" if who == "ledger" else "agreed"
         return keep(left, treatment, how, "choice" if who == "ledger" else who, "consent")
 
     # 6. What needs no identifier may go on without one where the regime exempts it.
-    exempt = {purpose for purpose, use in regime.purposes.items() if use.cookieless}
+    exempt = {purpose for purpose, use in named.items() if use.cookieless}
     exempt -= denied | ledger.denied | ended
     objector = objected.get(needed, "none")
     if needed in exempt:
-        return keep(exempt, "cookieless", "cookieless", objector, regime.purposes[needed].cookieless)
+        return keep(exempt, "cookieless", "cookieless", objector, named[needed].cookieless)
 
     # 7. Refused: by the objection, if the event would otherwise have been kept; else by silence.
-    use = regime.purposes.get(needed)
+    use = named.get(needed)
     if objector != "none" and (needed in standing or (use is not None and use.cookieless)):
         heard = signals[objector]
         rule = objector + ("_unreadable" if heard.unreadable else "_child" if heard.child else "")
         return refuse(rule, objector, "signal", regime.signals[objector].leaves)
     return refuse("silence", "none", "consent")
+
+
+def _years(age: str | None, end: int) -> int:
+    """The youngest (-1) or the oldest (1) that somebody may be who says this of their age."""
+    if age in ("ok", "under", None):
+        return {"ok": 1000, "under": -1, None: -1 if end < 0 else 1000}[age]
+    assert age is not None
+    if age == "under_13":
+        return 0 if end < 0 else 12
+    if age == "65+":
+        return 65 if end < 0 else 1000
+    first, last = age.split("-")
+    return int(first if end < 0 else last)
 
 
 def _one(header: str | None) -> bool:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from consent_filter.decide import IDENTIFIED, Verdict
 from consent_filter.events import ABSENT, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
+from consent_filter.member import Member, Referral
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.purpose import ALL
 from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source
 
 _NO_AD = Ad(None, None, None)
+_NO_MEMBER, _NO_REFERRAL = Member(None, None), Referral(None, None)
 
 
 class Texts(NamedTuple):
@@ -58,6 +60,9 @@ _TEXTS: dict[str, Texts] = {
     "browser": Texts(_BROWSER, _fields(Agent, *_BROWSER)),
     "place": Texts(_PLACE, _fields(Place, *_PLACE)),
     "ad": Texts(("ad_slot", "ad_creative", "ad_campaign"), lambda ad: ad or _NO_AD),
+    "member": Texts(("age", "gender"), lambda member: (member or _NO_MEMBER)[:2]),
+    "referral": Texts(("referral_code", "referral_channel"), lambda by: (by or _NO_REFERRAL)[:2]),
+    "geo": Texts(("cell",), None),
 }
 _FROM = {
     name: (source, within, len(texts.names))
@@ -93,6 +98,7 @@ def events(
     policy = Column(site.codes, [f"{packs[id].name}/{packs[id].version}" for id in site.values])
     head = (site, policy, raw.protocol, raw.type, raw.name, raw.props, verdicts)
     sources: list[Column[Any]] = [*head, raw.page, raw.source, raw.browser, raw.place, raw.ad]
+    sources += raw.member, raw.referral, raw.geo
     codes = np.concatenate([source.codes for source in sources]).reshape(len(sources), raw.n)
     ids = raw.id
     numbers: dict[str, NDArray[Any]] = {

@@ -18,13 +18,16 @@ REASONS: dict[str, str] = {
 }
 
 RECEIVED, STORED, REFUSED = "received", "stored", "refused"
+#: A field of an event that was stored without it: `reason` is "field", `detail` its kind (`member.REMOVED`).
+#: No part of the balance, which counts events.
+REMOVED = "removed"
 
 
 class Key(NamedTuple):
     """What a count is about: coarse on purpose, so that a count of refusals names nobody.
 
     `day` is days since 1970-01-01 in the site's own time zone; `site` is "" when none could be read;
-    `country` is "ZZ" when unknown; `reason` and `detail` are "" unless `outcome` is "refused".
+    `country` is "ZZ" when unknown; `reason` and `detail` are "" unless `outcome` is "refused" or "removed".
     """
 
     site: str

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from consent_filter.member import ADULT, MINOR, Member, standing
 from consent_filter.policy import LEDGER, Pack
 from consent_filter.purpose import ALL, BY_NAME, Purpose, mask
 from consent_filter.raw import Column, Raw, column, combine
@@ -72,7 +73,8 @@ class Decision(NamedTuple):
 class Law(Struct, frozen=True, eq=False):
     """A regime, its purposes as bitmasks, and the name that its rules go by.
 
-    `grants`, `denies`, `ends`, `leaves`: by signal. `regulated`: the law of whoever's signals say so.
+    `grants`, `denies`, `ends`, `leaves`: by signal. `regulated`: the law of whoever's signals say so. One for
+    each standing of age: what is not done while that is unknown is not named in that one (M86).
     """
 
     name: str
@@ -88,14 +90,18 @@ class Law(Struct, frozen=True, eq=False):
     specific: bool
     vendor: int
     regulated: Law | None
+    minor: bool
     basis: dict[int, str]
     cookieless_basis: dict[int, str]
     judged: dict[Any, Verdict]
 
     @classmethod
-    def of(cls, pack: Pack, name: str) -> Law:
+    def of(cls, pack: Pack, name: str, age: str = ADULT) -> Law:
         regime = pack.regimes[name]
-        uses = {int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items()}
+        barred = pack.age.unknown_denies if pack.age is not None and age != ADULT else ()
+        uses = {
+            int(BY_NAME[purpose]): use for purpose, use in regime.purposes.items() if purpose not in barred
+        }
         means = regime.signals.items()
         denies = {signal: mask(meaning.denies) for signal, meaning in means}
         stricter = pack.regulated and pack.regulated != name
@@ -112,7 +118,8 @@ class Law(Struct, frozen=True, eq=False):
             order=pack.order,
             specific=pack.conflict == "specific",
             vendor=pack.tcf_vendor,
-            regulated=cls.of(pack, pack.regulated) if stricter else None,
+            regulated=cls.of(pack, pack.regulated, age) if stricter else None,
+            minor=age == MINOR and pack.age is not None,
             basis={bit: use.basis for bit, use in uses.items()},
             cookieless_basis={bit: use.cookieless for bit, use in uses.items()},
             judged={},
@@ -124,32 +131,43 @@ _COUNTRY = attrgetter("country")
 _REMEMBERED = 10_000
 
 
+def _age(member: Member | None) -> str | None:
+    return None if member is None else member.age
+
+
 class Laws:
     """The law of each (site, country), made once from the packs (by site)."""
 
     def __init__(self, packs: Mapping[str, Pack]) -> None:
         self._packs = packs
-        self._of: dict[tuple[str, str], Law] = {}
-        self._made: dict[tuple[int, str], Law] = {}
+        self._of: dict[tuple[str, str, str | None], Law] = {}
+        self._made: dict[tuple[int, str, str], Law] = {}
 
-    def of(self, site: str, country: str) -> Law:
-        found = self._of.get((site, country))
+    def of(self, site: str, country: str, age: str | None = None) -> Law:
+        """`age`: as `Member` has it; None where nobody has said it."""
+        found = self._of.get((site, country, age))
         if found is None:
             pack = self._packs[site]
-            key = id(pack), pack.regime(country)
-            found = self._made.get(key) or self._made.setdefault(key, Law.of(pack, key[1]))
+            stands = ADULT if pack.age is None else standing(age, pack.age.minimum)
+            key = id(pack), pack.regime(country), stands
+            found = self._made.get(key) or self._made.setdefault(key, Law.of(pack, *key[1:]))
             if len(self._of) >= _REMEMBERED:
                 self._of.clear()
-            self._of[site, country] = found
+            self._of[site, country, age] = found
         return found
 
     def rows(self, raw: Raw) -> Column[Law]:
         """The law of each row."""
         places = raw.place
+        if raw.member.values != [None]:
+            cases = combine([raw.site, places.few(_COUNTRY), raw.member.few(_age)])
+            return cases.few(lambda case: self.of(*case))
         if len(raw.site.values) == 1:
             (site,), of = raw.site.values, self._of
             few = places.few(_COUNTRY)
-            return Column(few.codes, [of.get((site, name)) or self.of(site, name) for name in few.values])
+            return Column(
+                few.codes, [of.get((site, name, None)) or self.of(site, name) for name in few.values]
+            )
         countries = places.few(_COUNTRY)
         laws = column([self.of(site, country) for site in raw.site.values for country in countries.values])
         return Column(laws.codes[raw.site.codes * len(countries.values) + countries.codes], laws.values)
@@ -168,6 +186,8 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
         said = tuple(to_vendor(one, law.vendor) if one.tcf else one for one in said)
     if word.erased:
         return Verdict(0, law.refusal, f"{law.name}.erased", "choice", "", "erased")
+    if law.minor:
+        return Verdict(0, law.refusal, f"{law.name}.minor", "choice", "", "consent")
     heard: dict[str, Word | Said] = {LEDGER: word, **dict(zip(SIGNALS, said, strict=True))}
     grant = own = refused = objected = ended = 0
     objector = ""

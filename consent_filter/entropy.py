@@ -19,14 +19,15 @@ from consent_filter.decide import COOKIELESS
 from consent_filter.sender import WHO
 
 #: Bits that all columns of a sender together may have, over the crowd of `benchmarks/visitors.py` (one in a
-#: thousand on average), and the share of its people who may be alone with theirs. What needs more is not stored.
+#: thousand on average), and the share of its people who may be alone with theirs. What needs more is not
+#: stored.
 MOST_BITS, MOST_ALONE = 10.0, 0.01
 #: A group that is too small to be released (`warehouse.min_group`).
 FEW = 10
 
 
 class Told(NamedTuple):
-    """`people`: pseudonyms of a day, without an identifier. `bits`: the joint entropy of what is known of them.
+    """`people`: pseudonyms of a day, without an identifier. `bits`: joint entropy of what is known of them.
     `sets`: how many combinations there are. `alone`, `few`: shares of people whose combination nobody else
     has, or fewer than `FEW` have. `by`: bits of each column for itself."""
 

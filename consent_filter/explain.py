@@ -13,6 +13,7 @@ import numpy as np
 from consent_filter.decide import Laws, decide
 from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
+from consent_filter.member import Member, age
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import names
@@ -103,6 +104,11 @@ class Explainer:
         return "ZZ"
 
 
+def _member(said: Any) -> Member | None:
+    """The age that an event says, as far as the decision may depend on it."""
+    return Member(age(said.get("age_ok"), said.get("age_band")), None) if isinstance(said, dict) else None
+
+
 def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str, str]) -> Raw:
     """One event as a batch."""
 
@@ -134,6 +140,9 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         dnt=one(headers.get("dnt")),
         props=one(None),
         ad=one(None),
+        member=one(_member(event.get("member"))),
+        referral=one(None),
+        geo=one(None),
         duration_ms=np.full(1, -1, np.int32),
         scroll=np.full(1, -1, np.int16),
         value=np.full(1, np.nan),

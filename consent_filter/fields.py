@@ -59,6 +59,9 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "consent", _S, "the choice sent with the event, and consent platforms' strings", _ANY, None, raw=True
     ),
+    Field("member", _S, "band of age and gender, as the site sends them", _ANY, None, raw=True),
+    Field("referral", _S, "who a member was sent by: a code and a channel", _ANY, None, raw=True),
+    Field("geo", _S, "where a phone is; a coarse cell as soon as it is read", _ANY, None, raw=True),
     Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True),
     Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True),
     # What every record has.
@@ -110,6 +113,12 @@ FIELDS: tuple[Field, ...] = (
     Field("scroll", pa.int16(), "deepest scroll, percent", raw=True),
     Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True),
     Field("props", _S, "allow-listed properties, JSON with sorted keys", raw=True),
+    Field("referral_code", _S, "code of the invitation that a member followed; names nobody"),
+    Field("referral_channel", _S, "link, email, social, message, code, other"),
+    Field("age", _S, "band of age, or ok or under where only that is said", alone=False),
+    # What has a purpose of its own.
+    Field("gender", _S, "female, male, other", Purpose.GENDER, alone=False),
+    Field("cell", _S, "where a phone was: a geohash of four letters, about 20 km", Purpose.PRECISE_GEO),
     # What advert measurement reads.
     Field("ad_slot", _S, "advert slot", _ADVERT, raw=True),
     Field("ad_creative", _S, "advert creative", _ADVERT, raw=True),
@@ -126,7 +135,7 @@ def stored(purpose: Purpose) -> tuple[str, ...]:
 
 
 #: Number of the stored layout; a record in the log names the one it was written with.
-LAYOUT = 2
+LAYOUT = 3
 
 RAW: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.raw])
 EVENT: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.keep is not None])

@@ -103,6 +103,22 @@ class Regime(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             )
 
 
+class Age(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How old somebody must be (M86). Whoever says to be younger leaves a number and no more.
+
+    minimum: years. unknown_denies: purposes that are never granted while nobody has said how old they are.
+    """
+
+    minimum: int = 18
+    unknown_denies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.unknown_denies:
+            _one_of("age.unknown_denies", name, BY_NAME)
+        if not 0 < self.minimum <= 25:
+            raise Misconfigured("age.minimum", self.minimum, "1 to 25 years")
+
+
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which requirement is fulfilled by which key of the pack; a test looks each of them up."""
 
@@ -126,6 +142,10 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     requirement stands where. Words for people, which `throng check` shows and nothing acts on: recipients, to
     whom the text says released tables go (that nothing else goes out is the walls' doing); warnings, where
     the text contradicts itself or the law.
+    facts are kept (M79); `pipelines/expire.py` deletes. rules: which requirement stands where. age: how old
+    one must be, and what is not done while that is unknown; None asks for no age. Words for people, which
+    `throng check` shows and nothing acts on: recipients, to whom the text says released tables go (that
+    nothing else goes out is the walls' doing); warnings, where the text contradicts itself or the law.
     """
 
     name: str
@@ -141,6 +161,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
+    age: Age | None = None
     regimes: dict[str, Regime]
     rules: tuple[Rule, ...] = ()
 

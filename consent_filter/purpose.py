@@ -31,6 +31,7 @@ class Purpose(IntFlag):
     AFFILIATE_ACCOUNT = 1 << 18
     # Being written to because a member has named one (M71).
     REFERRAL = 1 << 19
+    GENDER = 1 << 20
 
 
 #: The name a page, a pack or a person writes, e.g. "ad_measurement", to its bit.

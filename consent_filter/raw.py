@@ -14,6 +14,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.member import Member, Referral
+
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)
 
@@ -99,7 +101,8 @@ class Raw(Struct):
     """`n` events as parsed, and what enrichment has understood of them.
 
     Numbers are numpy arrays of length n. `duration_ms` and `scroll` are -1 where absent, `value` is NaN.
-    `agent` is a tuple: the User-Agent string, then whatever else enrichment needs, hashable. `browser`,
+    `agent` is a tuple: the User-Agent string, then whatever else enrichment needs, hashable. `geo` is a cell
+    already. `browser`,
     `place`, `page` and `source` are filled by enrichment and share the codes of their column.
     """
 
@@ -122,6 +125,9 @@ class Raw(Struct):
     dnt: Column[str | None]
     props: Column[str | None]
     ad: Column[Ad | None]
+    member: Column[Member | None]
+    referral: Column[Referral | None]
+    geo: Column[str | None]
     duration_ms: NDArray[np.int32]
     scroll: NDArray[np.int16]
     value: NDArray[np.float64]

@@ -23,6 +23,7 @@ from consent_filter.decide import DROP, IDENTIFIED, Laws, needed, remembered
 from consent_filter.events import ABSENT, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
+from consent_filter.member import Member
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Place
@@ -33,10 +34,12 @@ from consent_filter.words import Words
 WHO = (
     "site", "policy", "protocol", "treatment", "because", "signal", "basis",
     "browser", "browser_version", "os", "os_version", "device", "continent", "country", "region", "network",
+    "age", "gender",
 )  # fmt: skip
 WHAT = (
     "type", "name", "path", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
     "referrer_host", "referrer_group", "props", "ad_slot", "ad_creative", "ad_campaign",
+    "cell", "referral_code", "referral_channel",
 )  # fmt: skip
 _WIDTH = len(WHO) + len(WHAT)
 _ORDER = [(*WHO, *WHAT).index(name) for name in TEXTS]
@@ -58,7 +61,8 @@ _KEPT = 1800.0
 class Sender(Struct, frozen=True, eq=False, gc=False):
     """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
     number. `open`: bits that leave of WHAT what may be read, b"" leaves all. `measured`: whether numbers may
-    be. `since`: events before that (UTC ms) are judged by what had been said by then, not by this."""
+    be. `since`: events before that (UTC ms) are judged by what had been said by then, not by this.
+    `member`: what is said of them."""
 
     key: Key
     kept: bool
@@ -68,6 +72,7 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
     open: bytes
     measured: bool
     since: int
+    member: Member | None = None
 
 
 class Senders:
@@ -121,6 +126,11 @@ class Senders:
     ) -> Sender:
         """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
         law = self._laws.of(site, place.country)
+        member: Member | None = None,
+    ) -> Sender:
+        """Decide for one sender. `said`: what each signal hears, by its column of RAW."""
+        age, gender = (None, None) if member is None else member[:2]
+        law = self._laws.of(site, place.country, age)
         word, since = self._ledger.word(site, user, device)
         heard = [signal.read(said[signal.field]) for signal in SIGNALS.values()]
         verdict = remembered(law, word, needed(type), user is not None or device is not None, *heard)
@@ -133,7 +143,16 @@ class Senders:
         if person is None:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         pack, granted = self._packs[site], verdict.granted
-        texts = (site, f"{pack.name}/{pack.version}", protocol, *verdict[1:5], *browser[:5], *place)
+        texts = (
+            site,
+            f"{pack.name}/{pack.version}",
+            protocol,
+            *verdict[1:5],
+            *browser[:5],
+            *place,
+            age,
+            gender,
+        )
         lasting = verdict.treatment == IDENTIFIED
         fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
         may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]
@@ -141,7 +160,7 @@ class Senders:
         readable = may[len(WHO) : _WIDTH]
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
-        return Sender(key, True, granted, person, who, open_, may[-1], since)
+        return Sender(key, True, granted, person, who, open_, may[-1], since, member)
 
     def _refused(self, key: Key, since: int = 0) -> Sender:
         return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False, since)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
+from consent_filter.member import KINDS
 
 #: Characters of a name and an address.
 _CONTROLLER = 500
@@ -40,6 +41,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if len(self.controller) > _CONTROLLER:
             raise Misconfigured("site.controller", self.controller, f"at most {_CONTROLLER} characters")
+        for name in self.props:
+            if KINDS.get(name.lower()) == "birth_date" or name.lower() in ("gender", "sex"):
+                raise Misconfigured(
+                    "site.props", name, "no date of birth (send member.age_ok or age_band), no gender"
+                )
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):  # not known, not a name, not a file

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
-from consent_filter.counts import RECEIVED, STORED, Counts
+from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts
 from consent_filter.errors import Broken
 from consent_filter.events import Events
+from consent_filter.member import Referral, removed
 from consent_filter.raw import Ad
 from consent_filter.sender import Kept, Sender, Senders
 from consent_filter.site import Site, day
@@ -30,16 +31,16 @@ from ingest.request import Answer, Request
 PROTOCOL = "beacon"
 _AD = {type: type.startswith("ad_") for type in TYPES}
 _NO_AD = Ad(None, None, None)
-#: The numbers of four texts that are not there: properties, and the three of an advert.
-_NOTHING_MORE = bytes(16)
+#: The numbers of seven texts that are not there: properties, three of an advert, a cell, two of a referral.
+_NOTHING_MORE = bytes(28)
 _NAN = float("nan")
 #: Pages with their sources, and names of events, remembered at once; longer addresses come once.
 _REMEMBERED, _WORTH_REMEMBERING = 16_384, 512
 
 
-#: A good event: who sends it, what `Kept.add` takes of it, how many secrets its URL held, and how many names
-#: its JSON should hold.
-Row = tuple[Sender, tuple[Any, ...], int, int]
+#: A good event: who sends it, what `Kept.add` takes of it, kinds of fields that it loses, how many secrets
+#: its URL held, and how many names its JSON should hold.
+Row = tuple[Sender, tuple[Any, ...], tuple[str, ...], int, int]
 
 
 class Result(NamedTuple):
@@ -76,16 +77,20 @@ class Live:
         for place in reversed(doubled(bodies, expected) if bodies else ()):
             del good[place]
         answers: list[Answer | None] = [None] * len(requests)
-        fates = []
+        fates, lost = [], Counts()
         for index, rows in good:
             answers[index] = ACCEPTED
-            for sender, written, redacted, _ in rows:
+            for sender, written, gone, redacted, _ in rows:
                 fates.append(sender.key)
                 self._enrich.redacted += redacted
                 if sender.kept:
                     kept.add(sender, *written)
+                    for field in gone:
+                        lost[sender.key._replace(outcome=REMOVED, reason="field", detail=field)] += 1
         events = kept.events()
-        return Result(events, _counts(fates, events.n), answers)
+        counts = _counts(fates, events.n)
+        counts.update(lost)
+        return Result(events, counts, answers)
 
     def _rows(self, request: Request) -> list[Row] | None:
         """The events of one request; None where any of them is not ordinary."""
@@ -110,7 +115,8 @@ class Live:
     def _row(
         self, request: Request, id: str | None, type: str | None, url: str | None, number: Any, moment: Any,
         referrer: str | None, title: str | None, name: str | None, user: Any, device: Any, consent: Any,
-        props: Any, ad: Any, duration: float | None, scroll: float | None, value: float | None,
+        props: Any, ad: Any, member: Any, referral: Any, geo: Any, duration: float | None,
+        scroll: float | None, value: float | None,
     ) -> Row | None:  # fmt: skip
         """One event, by Event's fields in their order; None where a rule may be broken."""
         if id is None or type is None:
@@ -126,6 +132,9 @@ class Live:
         choice = None if consent is ABSENT else bytes(consent)
         key = id, today, advert, request.address, request.browser, user, device, choice
         sender = self._senders.known.get(key) or self._sender(key, site, type, request, time)
+        who = None if member is ABSENT else bytes(member)
+        key = id, today, advert, request.address, request.browser, user, device, choice, who
+        sender = self._senders.known.get(key) or self._sender(key, site, type, request)
         if sender is None or time < sender.since:
             return None
         where, redacted = self._seen.get((id, url, referrer)) or self._where(id, url, referrer)
@@ -153,9 +162,22 @@ class Live:
             if found is False:
                 return None
             shown = found if isinstance(found, Ad) else _NO_AD
+        cell, by = None, None
+        if who is not None:
+            names_ += 1 + who.count(NAME)
+        if geo is not ABSENT or referral is not ABSENT:
+            read = self._more(geo, referral)
+            if read is None:
+                return None
+            cell, by, more_names = read
+            names_ += more_names
+        gone: tuple[str, ...] = ()
         more = _NOTHING_MORE
-        if listed is not None or shown is not _NO_AD:
-            more = self._kept.words.bytes((listed, *shown))
+        if listed is not None or shown is not _NO_AD or cell is not None or by is not None:
+            code, channel = (None, None) if by is None else by[:2]
+            more = self._kept.words.bytes((listed, *shown, cell, code, channel))
+        if who is not None or cell is not None or by is not None:
+            gone = removed(sender.granted, sender.member, by, cell is not None)
         if number is not None:
             names_ += 1
             number = str(number) or None
@@ -178,7 +200,20 @@ class Live:
             -1 if scroll is None else int(scroll),
             _NAN if value is None else value,
         )
-        return sender, written, redacted, names_
+        return sender, written, gone, redacted, names_
+
+    def _more(self, geo: Any, referral: Any) -> tuple[str | None, Referral | None, int] | None:
+        """The cell, the referral, and how many names their JSON should hold; None where one is malformed."""
+        cell, by, names_ = None, None, 0
+        if geo is not ABSENT:
+            data = bytes(geo)
+            names_ += 1 + data.count(NAME)
+            cell = None if data == b"null" else self._parsing.geo(data)
+        if referral is not ABSENT:
+            data = bytes(referral)
+            names_ += 1 + data.count(NAME)
+            by = None if data == b"null" else self._parsing.referral(data)
+        return None if cell is False or by is False else (cell, by, names_)
 
     def _fresh(self) -> None:
         """Nothing is remembered that may hold no longer."""
@@ -214,8 +249,11 @@ class Live:
         self, key: tuple[Any, ...], site: Site, type: str, request: Request, time: int
     ) -> Sender | None:
         """Who that is, found out and remembered; None for one that must not send here, or says too much."""
-        _, today, _, address, browser, user, device, choice = key
+        _, today, _, address, browser, user, device, choice, said = key
         if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
+            return None
+        member = None if said is None or said == b"null" else self._parsing.member(said)
+        if member is False:
             return None
         agent, where = self._enrich.agent(browser.said), self._enrich.place(address)
         why = self._enrich.robot(agent, where)
@@ -236,6 +274,7 @@ class Live:
                 where,
                 heard,
                 time,
+                member,
             )
         self._senders.known[key] = sender
         return sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
-from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
+from consent_filter.counts import RECEIVED, REFUSED, REMOVED, STORED, Counts
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
@@ -33,6 +33,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
+        #: Fields of stored events that were not stored with them, by kind.
+        self.removed: Counter[str] = Counter()
         self.responses: Counter[int] = Counter()
         #: What became of requests for unsubscribe links.
         self.links: Counter[str] = Counter()
@@ -47,7 +49,10 @@ class Metrics:
     def add(self, counts: Counts) -> None:
         """The counts of a record that is durable now."""
         for key, n in counts.items():
-            self.events[key.outcome, key.reason] += n
+            if key.outcome == REMOVED:
+                self.removed[key.detail] += n
+            else:
+                self.events[key.outcome, key.reason] += n
 
     def text(self) -> str:
         """The whole page."""
@@ -57,6 +62,8 @@ class Metrics:
         for (outcome, reason), n in sorted(self.events.items()):
             if outcome == REFUSED:
                 lines.append(f'throng_events_total{{outcome="refused",reason="{reason}"}} {n}')
+        lines.append("# TYPE throng_removed_total counter")
+        lines += [f'throng_removed_total{{field="{field}"}} {n}' for field, n in sorted(self.removed.items())]
         lines.append("# TYPE throng_responses_total counter")
         lines += [f'throng_responses_total{{status="{s}"}} {n}' for s, n in sorted(self.responses.items())]
         lines.append("# TYPE throng_unsubscribe_total counter")

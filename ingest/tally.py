@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
+from consent_filter.counts import RECEIVED, REFUSED, REMOVED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.raw import Raw, column
 from consent_filter.site import local
@@ -64,6 +64,8 @@ def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Count
     for part in refused:
         for key, n in part.items():
             counts[key] += n
+            if key.outcome == REMOVED:
+                continue
             left[key[:4]] = left.get(key[:4], 0) - n
     if sum(left.values()) != stored or min(left.values(), default=0) < 0:
         parts = ", ".join(f"{n} {key.reason}" for part in refused for key, n in part.items())

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from consent_filter.counts import REFUSED, Counts
+from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
 from consent_filter.events import join
 from ingest.log.segment import SegmentLog
 from warehouse import facts
@@ -41,9 +41,9 @@ def _balance(data: Path) -> tuple[int, dict[str, Any]]:
         parts.append(record.events)
     log.close()
     for key, n in facts.sift(join(parts), counts, seen).counts.items():
-        if key.outcome != REFUSED:
+        if key.outcome in (RECEIVED, STORED):
             found[key.outcome] += n
-        elif n:
+        elif key.outcome == REFUSED and n:
             found[REFUSED][key.reason] = found[REFUSED].get(key.reason, 0) + n
     return number, found
 

@@ -129,12 +129,13 @@ def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
     # What can't be asked of a table without its columns has failed already, above.
     whole = not row["columns_missing"] and not row["columns_of_wrong_type"]
     there = [number for number in numbers if number in types]
+    least = one.least(settings.min_group)
     dates = [key for key in one.keys if types.get(key) == "DATE"]
     asked = {
         "values_like_an_address": _rows(
             f"regexp_matches({name}, '{_MAIL}')" for name, kind in types.items() if kind == "VARCHAR"
         ),
-        "rows_of_too_few_people": _rows([f"people < {settings.min_group:d}"] if one.people and whole else []),
+        "rows_of_too_few_people": _rows([f"people < {least:d}"] if one.people and whole else []),
         "numbers_missing": _rows(f"{number} IS NULL" for number in there),
         "negative_numbers": _rows([f"{number} < 0" for number in there] if whole else []),
         "rows_twice": f"count(*) - count(DISTINCT ({', '.join(one.keys)}))" if whole else "0",

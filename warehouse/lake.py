@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
@@ -144,7 +145,7 @@ class Lake:
         `days`: rows added by (site, day since 1970). All of it becomes visible at once, or nothing does.
         Raises Broken where the counts say something else than the rows.
         """
-        sums = {RECEIVED: 0, STORED: 0, REFUSED: 0}
+        sums = Counter({RECEIVED: 0, STORED: 0, REFUSED: 0})
         for key, n in counts.items():
             sums[key.outcome] += n
         if sums[RECEIVED] != sums[STORED] + sums[REFUSED] or sums[STORED] != sum(days.values()):
@@ -188,9 +189,9 @@ class Lake:
         )
         found: dict[str, Any] = {RECEIVED: 0, STORED: 0, REFUSED: {}}
         for outcome, reason, n in rows.fetchall():
-            if outcome != REFUSED:
+            if outcome in (RECEIVED, STORED):
                 found[outcome] = n
-            elif n:
+            elif outcome == REFUSED and n:
                 found[REFUSED][reason] = n
         return found
 

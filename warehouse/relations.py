@@ -33,7 +33,7 @@ FEW = 200_000
 _COLUMNS = (
     "site, day, time, type, person, treatment, purposes, signal, basis, name, path, utm_source, utm_medium,"
     " utm_campaign, referrer_host, referrer_group, browser, os, device, country, duration_ms, scroll,"
-    " ad_slot, ad_creative, ad_campaign"
+    " ad_slot, ad_creative, ad_campaign, gender, cell"
 )
 _PROFILE = "site, day, person, country, device, browser, os, basis, signal"
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"

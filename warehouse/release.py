@@ -51,7 +51,8 @@ def mark(
 
     Columns: level, the report's keys (finer ones null), `small`.
     """
-    if not _any_small(report, whole, settings.min_group):
+    least = report.least(settings.min_group)
+    if not _any_small(report, whole, least):
         return (
             whole.select(["level", *report.keys]).slice(0, 0).append_column("small", pa.nulls(0, pa.bool_()))
         )
@@ -59,7 +60,7 @@ def mark(
     for level in range(1, len(report.levels)) if not report.nested else ():
         parent, node = report.levels[level - 1], report.levels[level]
         group, keys = ", ".join(parent), ", ".join(node)
-        small = f"people < {settings.min_group:d}"
+        small = f"people < {least:d}"
         if report.fold:  # what the cap has put there, or a visitor has called so
             small += f" OR {node[-1]} = '{OTHER}'"
         rows = f"(SELECT level, {keys}, people, {small} AS small FROM whole WHERE level = {level})"
@@ -99,7 +100,7 @@ def release(
     noise: Noise = no_noise,
 ) -> Released:
     """Columns: the report's keys, `people` if it has any, its sums; sorted. Inputs: of all buckets."""
-    k = settings.min_group
+    k = report.least(settings.min_group)
     shown = ", ".join([*report.keys, *(["people"] if report.people else []), *report.sums])
     with lent(connection, whole=whole, marks=marks, looked=looked):
         connection.execute(_leaves(report, k, _last(report) if marks.num_rows else 0))
@@ -167,7 +168,7 @@ def _nested(report: Report, table: pa.Table, least: int) -> pa.Table:
 
 def explain(report: Report, settings: Warehouse) -> str:
     """What `release` does to a report, in words that its readers see. The same whatever the data are."""
-    least = settings.min_group
+    least = report.least(settings.min_group)
     if not report.people:
         words = [f"counts of requests; each row is about at least {least}"]
     else:

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
-from consent_filter.purpose import BY_NAME
+from consent_filter.fields import FIELDS
+from consent_filter.purpose import BY_NAME, names
 
 FOLDER = Path(__file__).parent / "reports"
 #: What stands in a folded row instead of the keys that were folded.
@@ -35,7 +36,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hidden rows must be a group themselves. fold: the other keys, from the coarsest to the finest: small rows
     become "(other)" inside the coarser ones. Where `fold` is empty small rows are left out. nested: for rows
     that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
-    difference between two such rows is a group, too.
+    difference between two such rows is a group, too. times: the minimum group is so many times the usual one,
+    for what is more delicate (M7).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     within: tuple[str, ...] = ("site", "day")
     fold: tuple[str, ...] = ()
     nested: Literal["", "first", "previous"] = ""
+    times: int = 1
     sql: str = ""
 
     def __post_init__(self) -> None:
@@ -69,6 +72,15 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
         if self.grain == "all" and self.purpose != "measurement":
             raise Misconfigured(f"{where}: purpose", self.purpose, "measurement, where grain is all")
+        if self.times < 1:
+            raise Misconfigured(f"{where}: times", self.times, "1 or more")
+        for field in FIELDS:
+            if field.keep is not None and not field.purposes & self.bit and self.mentions(field.name):
+                raise Misconfigured(
+                    f"{where}: purpose",
+                    self.purpose,
+                    f"a purpose that {field.name} was collected for ({', '.join(names(field.purposes))})",
+                )
         if self.nested and (self.fold or not self.rest):
             raise Misconfigured(
                 f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`"
@@ -90,6 +102,10 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         if self.fold:
             return tuple(self.within + self.fold[:n] for n in range(len(self.fold) + 1))
         return (self.within, self.within + self.rest) if self.rest else (self.within,)
+
+    def least(self, min_group: int) -> int:
+        """The fewest people that a released row may be about, of the fewest in any report."""
+        return min_group * self.times
 
     def mentions(self, relation: str) -> bool:
         """Whether the SQL reads a relation of that name."""

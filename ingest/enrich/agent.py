@@ -34,7 +34,7 @@ _BRANDS = {
 _PLATFORMS = {"Windows": "Windows", "macOS": "Mac OS X", "Android": "Android", "Linux": "Linux", "iOS": "iOS"}
 _PLATFORMS |= {"Chrome OS": "Chrome OS", "Chromium OS": "Chrome OS"}
 #: Families that are named; any other is "Other". A rare name would tell its user apart from all others, and
-#: any text could stand in it (M30). Whoever has one of these is one of many, on any site that is worth counting.
+#: any text could stand in it (M30).
 BROWSERS = frozenset((*_BRANDS.values(), *(
     "Chrome", "Chrome Mobile", "Chrome Mobile iOS", "Chrome Mobile WebView", "Safari", "Mobile Safari",
     "Mobile Safari UI/WKWebView", "Firefox", "Firefox Mobile", "Firefox iOS", "Edge", "Edge Mobile",

@@ -17,14 +17,14 @@ TYPES = frozenset(
     ("page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_click")
 )
 DAY_MS = 86_400_000
-#: What `consent`, `props` and `ad` are when they were not sent: always this very object.
+#: What an object (`consent`, `props`, …) is when it was not sent: always this very object.
 ABSENT = Raw()
 
 
 class Event(Struct, gc=False):
     """An event of the beacon, the pixel or an advert tag. Unknown names are ignored; absent is None.
 
-    `consent`, `props` and `ad` stay undecoded: a site sends few distinct ones, and each is worked on once.
+    What is an object stays undecoded: a site sends few distinct ones, and each is worked on once.
     `title` is accepted because trackers send it, and goes no further (M5).
     """
 
@@ -41,6 +41,9 @@ class Event(Struct, gc=False):
     consent: Raw = ABSENT
     props: Raw = ABSENT
     ad: Raw = ABSENT
+    member: Raw = ABSENT
+    referral: Raw = ABSENT
+    geo: Raw = ABSENT
     duration: float | None = None
     scroll: float | None = None
     value: float | None = None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from consent_filter.counts import Counts
 from consent_filter.raw import Ad, Raw
+from ingest.protocols.attributes import Attributes
 from ingest.protocols.event import FAULTS, Decoder
 from ingest.protocols.props import Props
 from ingest.redaction import controls, plain
@@ -29,6 +30,11 @@ class Parsing:
         self.props = Props(limits)
         #: A site shows few adverts at a time.
         self.advert = lru_cache(maxsize=4096)(self._advert)
+        attributes = Attributes(limits)
+        self.member = lru_cache(maxsize=4096)(attributes.member)
+        self.referral = lru_cache(maxsize=4096)(attributes.referral)
+        #: A place is one of its sender alone, and not remembered.
+        self.geo = attributes.geo
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
     def _advert(self, data: bytes) -> Ad | bool | None:

@@ -69,6 +69,9 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         consent,
         props,
         ad,
+        member,
+        referral,
+        geo,
         duration,
         scroll,
         value,
@@ -93,6 +96,9 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         dnt=browsers.few(_DNT),
         props=_undecoded(props),
         ad=_undecoded(ad),
+        member=_undecoded(member),
+        referral=_undecoded(referral),
+        geo=_undecoded(geo),
         duration_ms=_numbers(duration, -1.0, np.int32),
         scroll=_numbers(scroll, -1.0, np.int16),
         value=_numbers(value, np.nan, np.float64),
@@ -102,8 +108,8 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         source=UNFILLED,
     )
     if rows.bodies:
-        undecoded = consent, props, ad
-        absent = sum([one.count(None) for one in (*said[:10], *said[13:])])
+        undecoded = said[10:16]
+        absent = sum([one.count(None) for one in (*said[:10], *said[16:])])
         absent += sum([one.count(ABSENT) for one in undecoded])
         _twice(raw, requests, rows, n * len(said) - absent)
     check(raw, rows.bad, parsing, browsers)
@@ -112,7 +118,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
 
 def _twice(raw: Raw, requests: Sequence[Request], rows: Rows, expected: int) -> None:
     """Refuse whole bodies in which a name stands twice."""
-    for nested in (raw.consent, raw.props, raw.ad):
+    for nested in (raw.consent, raw.props, raw.ad, raw.member, raw.referral, raw.geo):
         if nested.values != [None]:
             inside = np.array(
                 [names(data) if data else 0 for data in cast("list[bytes | None]", nested.values)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Literal, cast
 
@@ -48,6 +49,19 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         adverts = [data and parsing.advert(data) for data in cast("list[bytes | None]", raw.ad.values)]
         _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
         raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
+
+    raw.member = _read(raw.member, "member", bad, parsing.member)
+    raw.referral = _read(raw.referral, "referral", bad, parsing.referral)
+    raw.geo = _read(raw.geo, "geo", bad, parsing.geo)
+
+
+def _read(said: Column[Any], code: str, bad: dict[int, str], read: Callable[[bytes], Any]) -> Column[Any]:
+    """Each distinct object, decoded; its rows are refused where it is malformed."""
+    if said.values == [None]:
+        return said
+    found = [data and read(data) for data in said.values]
+    _refuse(bad, code, said, [one is False for one in found])
+    return Column(said.codes, [one or None for one in found])
 
 
 def _names(raw: Raw, bad: dict[int, str], known: list[Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from consent_filter.member import Member, Referral
 from consent_filter.policy import Packs
 from consent_filter.purpose import BY_NAME
 from consent_filter.raw import Ad, Agent, Page, Place, Raw, Source, column
@@ -48,6 +49,9 @@ class Row(NamedTuple):
     region: str | None = "BE"
     props: str | None = None
     ad: Ad | None = None
+    member: Member | None = None
+    referral: Referral | None = None
+    geo: str | None = None
     duration_ms: int = -1
     scroll: int = -1
     value: float = float("nan")
@@ -79,6 +83,9 @@ def batch(rows: Sequence[Row]) -> Raw:
         dnt=of(lambda r: r.dnt),
         props=of(lambda r: r.props),
         ad=of(lambda r: r.ad),
+        member=of(lambda r: r.member),
+        referral=of(lambda r: r.referral),
+        geo=of(lambda r: r.geo),
         duration_ms=np.array([r.duration_ms for r in rows], np.int32),
         scroll=np.array([r.scroll for r in rows], np.int16),
         value=np.array([r.value for r in rows], np.float64),
@@ -161,6 +168,17 @@ rows = st.builds(
     name=st.sampled_from([None, "bid_placed"]),
     path=st.sampled_from([None, "/", "/project/{project}"]),
     props=st.sampled_from([None, '{"plan":"pro"}']),
+    member=st.sampled_from(
+        [
+            None,
+            None,
+            *(Member(age, None) for age in ("ok", "under", "under_13", "16-17", "18-24", "65+")),
+            Member("ok", "female", ("birth_date",)),
+            Member(None, "male", ()),
+        ]
+    ),
+    referral=st.sampled_from([None, Referral("c-1", "link"), Referral(None, None, ("contact", "other"))]),
+    geo=st.sampled_from([None, "u33d", "umg"]),
     ad=st.sampled_from([None, Ad("top", "c1", "autumn"), Ad(None, None, None)]),
     duration_ms=st.sampled_from([-1, 0, 1500]),
     scroll=st.sampled_from([-1, 0, 100]),

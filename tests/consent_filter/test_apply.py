@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from consent_filter import columns, events
 from consent_filter.apply import Filtered, apply
-from consent_filter.counts import REASONS, REFUSED, Key
+from consent_filter.counts import REASONS, REFUSED, REMOVED, Key
 from consent_filter.decide import KEPT, Laws, Verdict, decide
 from consent_filter.fields import EVENT, FIELDS
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack, Packs, load
 from consent_filter.pseudonym import Keyring
-from consent_filter.purpose import ALL, BY_NAME
+from consent_filter.purpose import ALL, BY_NAME, names
 from consent_filter.raw import Ad, Raw
 from consent_filter.site import Site, local
 from ingest.log.record import Record, encode
@@ -70,8 +70,9 @@ def test_every_row_is_stored_or_counted_once(rows: list[Row]) -> None:
     found = new().run(rows)
     assert found.batch.schema == EVENT
     found.batch.validate(full=True)
-    assert found.batch.num_rows + sum(found.refused.values()) == len(rows)
-    for key in found.refused:
+    refused = {key: n for key, n in found.refused.items() if key.outcome != REMOVED}
+    assert found.batch.num_rows + sum(refused.values()) == len(rows)
+    for key in refused:
         assert key.outcome == REFUSED
         assert key.reason in REASONS
         assert key.detail
@@ -116,6 +117,11 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
         "ad_slot": ad.slot,
         "ad_creative": ad.creative,
         "ad_campaign": ad.campaign,
+        "age": row.member and row.member.age,
+        "gender": row.member and row.member.gender,
+        "referral_code": row.referral and row.referral.code,
+        "referral_channel": row.referral and row.referral.channel,
+        "cell": row.geo,
     }
     stored = [field for field in FIELDS if field.keep is not None]
     lasting = verdict.treatment == "identified"
@@ -123,6 +129,31 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
         f.name: whole.get(f.name) if verdict.granted & f.purposes and (lasting or f.alone) else None
         for f in stored
     }
+
+
+@pytest.mark.requirement("M6", "M7", "M28")
+@given(rows=some_rows)
+def test_a_field_that_is_not_stored_is_counted_by_its_kind(rows: list[Row]) -> None:
+    """Of events that are stored: what was sent besides, and what had no purpose."""
+    here = new()
+    expected: Counter[str] = Counter()
+    for row, verdict in zip(rows, here.verdicts(rows), strict=True):
+        if verdict.treatment not in KEPT or (
+            verdict.treatment != "identified" and here.keys.day(_day(row)) is None
+        ):
+            continue
+        for said in (row.member, row.referral):
+            expected.update(said.removed if said else ())
+        expected["gender"] += bool(row.member and row.member.gender) and "gender" not in names(
+            verdict.granted
+        )
+        expected["geo"] += bool(row.geo) and "precise_geo" not in names(verdict.granted)
+    counted: Counter[str] = Counter()
+    for key, n in here.run(rows).refused.items():
+        if key.outcome == REMOVED:
+            assert key.reason == "field"
+            counted[key.detail] += n
+    assert counted == +expected
 
 
 @pytest.mark.requirement("M2", "M27", "M41", "M66", "M106")

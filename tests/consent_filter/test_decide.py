@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from consent_filter import book
 from consent_filter.decide import NO_WORD, Decision, Laws, Verdict, Word, decide
-from consent_filter.policy import Meaning, Pack, Regime, Use, load
+from consent_filter.policy import Age, Meaning, Pack, Regime, Use, load
 from consent_filter.purpose import ALL, BY_NAME, names
 from consent_filter.raw import Column, Raw, column
 from consent_filter.signals import OWN, SIGNALS
@@ -74,6 +74,7 @@ def packs(draw: st.DrawFn) -> Pack:
         tcf_vendor=draw(st.sampled_from([0, 7])),
         facts_days=760,
         recipients=(),
+        age=draw(st.none() | st.builds(Age, minimum=st.sampled_from([13, 16, 18]), unknown_denies=SOME)),
         groups={"HERE": ("DE", "FR")},
         regimes={
             "here": Regime(
@@ -120,6 +121,7 @@ def ruling(pack: Pack, row: Row, word: Word) -> book.Ruling:
         row.consent,
         row.gpc,
         row.dnt,
+        row.member and row.member.age,
         platforms(pack, row.consent),
     )
     ledger = book.Ledger(frozenset(names(word.grant)), frozenset(names(word.deny)), word.erased)

@@ -15,10 +15,12 @@ from consent_filter.events import TEXTS
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
+from consent_filter.purpose import names
 from consent_filter.sender import WHAT
 from consent_filter.site import Site
+from ingest import path as the_path
 from ingest.enrich import Enrich
-from ingest.log.record import Record
+from ingest.log.record import Record, encode
 from ingest.path import Path
 from ingest.protocols import keys, parse
 from ingest.request import Answer, Browser, Request
@@ -42,7 +44,14 @@ _BROWSERS = [
     Browser((_AGENT % 140, ("", "", ""), "prefetch")),
 ]
 _CHOICE = st.fixed_dictionaries(
-    {}, optional={"measurement": st.booleans(), "ad_measurement": st.booleans(), "research": st.booleans()}
+    {},
+    optional={
+        "measurement": st.booleans(),
+        "ad_measurement": st.booleans(),
+        "research": st.booleans(),
+        "precise_geo": st.booleans(),
+        "gender": st.booleans(),
+    },
 )
 _EVENT = st.fixed_dictionaries(
     {
@@ -63,6 +72,33 @@ _EVENT = st.fixed_dictionaries(
         "consent": _CHOICE | st.sampled_from([None, "yes", {"measurement": "granted"}]),
         "props": st.sampled_from(
             [{"plan": "pro"}, {"plan": "ann@b.example", "x": 1}, {"plan": []}, {}, None]
+        ),
+        "member": st.sampled_from(
+            [
+                {"age_ok": True},
+                {"age_ok": False},
+                {"age_band": "18-24", "gender": "other", "birth_date": "1999-01-02"},
+                {"age_band": "16-17", "email": "ann@b.example"},
+                {"age_band": "23"},
+                {},
+                None,
+            ]
+        ),
+        "referral": st.sampled_from(
+            [
+                {"code": "c-1", "channel": "link"},
+                {"code": "c-1", "email": "ann@b.example"},
+                {"code": "a@b"},
+                None,
+            ]
+        ),
+        "geo": st.sampled_from(
+            [
+                {"lat": 52.52, "lon": 13.405},
+                {"lat": 52.52, "lon": 13.4, "accuracy": 9e5},
+                {"lat": 91, "lon": 0},
+                None,
+            ]
         ),
         "ad": st.sampled_from([{"slot": "top"}, {"slot": "ann@b.example"}, {"slot": 1}, {}, None]),
         "duration": st.floats(0, 1e6),
@@ -189,7 +225,9 @@ def test_names_are_counted_as_a_good_body_has_them(monkeypatch: pytest.MonkeyPat
     everything = {
         "site": "market", "type": "event", "url": "/a", "id": "1", "time": NOW_MS, "referrer": "x",
         "title": "T", "name": "bid", "user_id": "u", "device_id": "d", "consent": {"measurement": True},
-        "props": {"plan": "pro"}, "ad": {"slot": "top"}, "duration": 1, "scroll": 2, "value": 3,
+        "props": {"plan": "pro"}, "ad": {"slot": "top"}, "member": {"age_ok": True, "dob": 1},
+        "referral": {"code": "c", "channel": "link"}, "geo": {"lat": 1.5, "lon": 2}, "duration": 1,
+        "scroll": 2, "value": 3,
     }  # fmt: skip
     monkeypatch.setattr(keys, "_doubled", lambda body: pytest.fail("looked at closely"))
     both = Both()
@@ -214,3 +252,46 @@ def test_nobody_is_remembered_for_longer_than_a_visit() -> None:
 
 def test_every_text_belongs_to_the_sender_or_to_the_event() -> None:
     assert set(WHAT) < set(TEXTS)
+
+
+@pytest.mark.requirement("M6", "M7", "M16", "M28")
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("agreed", [False, True])
+def test_of_a_member_a_referral_and_a_place_only_the_coarse_is_written(
+    monkeypatch: pytest.MonkeyPatch, agreed: bool, large: bool
+) -> None:
+    """By rows and by columns: no byte of what was said; the coarse columns by purpose; kinds of the rest."""
+    if large:
+        monkeypatch.setattr(the_path, "_MANY", 0)
+    said = {
+        "site": "strict", "type": "page_view", "url": "/a", "device_id": "d1",
+        "consent": {"measurement": True, "precise_geo": agreed, "gender": agreed},
+        "member": {"age_band": "25-34", "gender": "other", "birth_date": "1999-04-01"},
+        "referral": {"code": "c-1", "channel": "link", "email": "canary@b.example"},
+        "geo": {"lat": 52.516312, "lon": 13.377704},
+    }  # fmt: skip
+    record, (answer,) = Both().rows.run([_of(said)])
+    assert answer.status == 202
+    data = encode(record)
+    for canary in (b"1999", b"canary", b"52.51", b"13.37", b"u33db", b'birth_date":'):
+        assert canary not in data
+    (row,) = record.batch.to_pylist()
+    assert (row["age"], row["referral_code"], row["referral_channel"]) == ("25-34", "c-1", "link")
+    assert (row["gender"], row["cell"]) == (("other", "u33d") if agreed else (None, None))
+    gone = {key.detail: n for key, n in record.counts.items() if key.outcome == "removed"}
+    assert gone == {"birth_date": 1, "contact": 1} | ({} if agreed else {"gender": 1, "geo": 1})
+    assert agreed or b"u33d" not in data
+
+
+@pytest.mark.requirement("M86")
+def test_of_unknown_age_nothing_is_made_to_fit_and_the_young_leave_a_number() -> None:
+    everything = {"measurement": True, "personalisation": True, "ad_personalisation": True}
+    found = []
+    for member in (None, {"age_ok": True}, {"age_band": "18-24"}, {"age_ok": False}, {"age_band": "16-17"}):
+        both = Both()
+        both.ledger.put("market", "user", "u1", everything, "test", NOW_MS)
+        both.agree([waiting := _of({"user_id": "u1", "consent": everything, "member": member})])
+        record = both.rows.run([waiting])[0]
+        (row,) = record.batch.to_pylist() or [{"purposes": None}]
+        found.append(row["purposes"] if row["purposes"] is None else names(row["purposes"]))
+    assert found == [["measurement"], list(everything), list(everything), None, None]

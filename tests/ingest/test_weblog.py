@@ -410,7 +410,7 @@ def test_a_real_log_leaves_no_address_behind(
 @pytest.mark.requirement("M30")
 @pytest.mark.needs("data")
 def test_visitors_of_a_real_log_are_told_apart_by_little(data: Path, tmp_path: Path) -> None:
-    """Four days of a real site: its visitors are few, and what is stored still leaves most of them in a crowd."""
+    """Four days of a real site: its visitors are few, and most of them still have others like them."""
     once(tmp_path / "data", data / "weblog" / "apache-combined-2015.log.gz")
     records = [record.batch for _, record in SegmentLog(tmp_path / "data" / "log").read({})]
     told = measure(pa.Table.from_batches(records))

@@ -106,6 +106,10 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             deep = fact.get("scroll") if asked else None
             sums = [int(not asked), long, deep or 0, int(deep is not None)]
             add(sums, fact.get("path") or "(none)")
+        elif name in ("genders", "places"):
+            said = fact.get("gender" if name == "genders" else "cell")
+            if said:
+                add([1], said)
         elif name == "adverts" and kind.startswith("ad_"):
             sums = [int(kind == one) for one in ("ad_impression", "ad_viewable", "ad_click")]
             add(sums, *(fact.get(key) or "(none)" for key in ("ad_slot", "ad_campaign", "ad_creative")))
@@ -248,7 +252,7 @@ def _other(report: Report, keys: Keys, level: int) -> Keys:
 
 def hidden(report: Report, cells: Cells, settings: Warehouse) -> Rows:
     """The rows that may be seen, and those that stand for the others."""
-    k, left, folded = settings.min_group, dict(cells), defaultdict(list)
+    k, left, folded = settings.min_group * report.times, dict(cells), defaultdict(list)
     if report.nested or not report.rest:
         left = {keys: people for keys, people in cells.items() if len(people) >= k}
     for level in range(1, len(report.levels)) if not report.nested else ():
