@@ -33,8 +33,10 @@ lint: setup
 types: setup
 	@$(BIN)/mypy
 
-# docs/promises.md: sentence, rule, test. Commit it with what has changed it; a test compares.
+# docs/promises.md: sentence, rule, test; docs/fields.md: every column. Commit them with what has changed them; tests
+# compare.
 promises: setup
+	@$(BIN)/throng policy fields --out docs/fields.md
 	@$(BIN)/throng policy promises --out docs/promises.md
 
 bench: setup

@@ -26,13 +26,23 @@ FACTS = timedelta(days=760)
 RETRY = timedelta(hours=48)
 
 
+#: How a column comes to us (M41: what somebody gives, and what is collected by itself).
+MODES: dict[str, str] = {
+    "given": "by the visitor's own doing, through the site: a choice, a form, a click",
+    "site": "by the site, about its page, its advert or its own event",
+    "sent": "by the browser with every request, unasked",
+    "derived": "made here from what was given or sent, which is then forgotten",
+    "record": "our own note of when and by which rule",
+}
+
+
 class Field(Struct, frozen=True):
     """One column. `keep` is None for what may exist in memory only and never reaches a disk.
 
     `purposes`: the column is null on a row that was granted none of them.
     `raw`: present before the filter. A field with `keep` is present after it.
     `alone`: kept on a row without an identifier, too; where it is not, it would help to tell visitors apart
-    who have agreed to nothing (M30, `entropy.py`).
+    who have agreed to nothing (M30, `entropy.py`). `mode`: one of MODES.
     """
 
     name: str
@@ -42,6 +52,7 @@ class Field(Struct, frozen=True):
     keep: timedelta | None = FACTS
     raw: bool = False
     alone: bool = True
+    mode: str = "derived"
 
 
 _S = pa.string()
@@ -49,47 +60,89 @@ _MS = pa.timestamp("ms")
 
 FIELDS: tuple[Field, ...] = (
     # What a request says. Memory only, without exception.
-    Field("address", _S, "the visitor's IP address", _ANY, None, raw=True),
-    Field("agent", _S, "the User-Agent header and client hints", _ANY, None, raw=True),
-    Field("url", _S, "the page's address as sent", _ANY, None, raw=True),
-    Field("referrer", _S, "the referrer as sent", _ANY, None, raw=True),
-    Field("id", _S, "the sender's own id of the event, for retries", _ANY, None, raw=True),
-    Field("user_id", _S, "the site's id of a signed-in person", _ANY, None, raw=True),
-    Field("device_id", _S, "the beacon's id of a browser, set only after consent", _ANY, None, raw=True),
+    Field("address", _S, "the visitor's IP address", _ANY, None, raw=True, mode="sent"),
+    Field("agent", _S, "the User-Agent header and client hints", _ANY, None, raw=True, mode="sent"),
+    Field("url", _S, "the page's address as sent", _ANY, None, raw=True, mode="sent"),
+    Field("referrer", _S, "the referrer as sent", _ANY, None, raw=True, mode="sent"),
+    Field("id", _S, "the sender's own id of the event, for retries", _ANY, None, raw=True, mode="site"),
+    Field("user_id", _S, "the site's id of a signed-in person", _ANY, None, raw=True, mode="site"),
     Field(
-        "consent", _S, "the choice sent with the event, and consent platforms' strings", _ANY, None, raw=True
+        "device_id",
+        _S,
+        "the beacon's id of a browser, set only after consent",
+        _ANY,
+        None,
+        raw=True,
+        mode="site",
     ),
-    Field("member", _S, "band of age and gender, as the site sends them", _ANY, None, raw=True),
-    Field("referral", _S, "who a member was sent by: a code and a channel", _ANY, None, raw=True),
-    Field("geo", _S, "where a phone is; a coarse cell as soon as it is read", _ANY, None, raw=True),
-    Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True),
-    Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True),
+    Field(
+        "consent",
+        _S,
+        "the choice sent with the event, and consent platforms' strings",
+        _ANY,
+        None,
+        raw=True,
+        mode="given",
+    ),
+    Field("member", _S, "band of age and gender, as the site sends them", _ANY, None, raw=True, mode="given"),
+    Field(
+        "referral", _S, "who a member was sent by: a code and a channel", _ANY, None, raw=True, mode="given"
+    ),
+    Field(
+        "geo", _S, "where a phone is; a coarse cell as soon as it is read", _ANY, None, raw=True, mode="given"
+    ),
+    Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True, mode="sent"),
+    Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True, mode="sent"),
     # What every record has.
-    Field("site", _S, "the site, as named in the settings", _ANY, raw=True),
-    Field("time", _MS, "when it happened, UTC, bounded by the time of receipt", _ANY, raw=True),
-    Field("received", _MS, "when it was received, UTC; retention runs from here", _ANY, raw=True),
+    Field("site", _S, "the site, as named in the settings", _ANY, raw=True, mode="site"),
+    Field(
+        "time", _MS, "when it happened, UTC, bounded by the time of receipt", _ANY, raw=True, mode="record"
+    ),
+    Field(
+        "received", _MS, "when it was received, UTC; retention runs from here", _ANY, raw=True, mode="record"
+    ),
     Field(
         "type",
         _S,
         "page_view, click, event, engagement, vital or ad_impression, ad_viewable, ad_click",
         _ANY,
         raw=True,
+        mode="site",
     ),
-    Field("protocol", _S, "how it came: beacon, pixel, advert, weblog", _ANY, raw=True),
-    Field("day", pa.date32(), "the day in the site's own time zone", _ANY),
-    Field("offset_min", pa.int16(), "the site's offset from UTC at that moment, in minutes", _ANY),
+    Field("protocol", _S, "how it came: beacon, pixel, advert, weblog", _ANY, raw=True, mode="record"),
+    Field("day", pa.date32(), "the day in the site's own time zone", _ANY, mode="record"),
     Field(
-        "event_id", pa.uint64(), "keyed hash of (site, id): finds retries; null where no id came", _ANY, RETRY
+        "offset_min", pa.int16(), "the site's offset from UTC at that moment, in minutes", _ANY, mode="record"
     ),
-    Field("person", pa.uint64(), "pseudonym, another one for adverts; its top bits are the bucket", _ANY),
-    Field("treatment", _S, "identified or cookieless: how the pseudonym was made", _ANY),
-    Field("purposes", pa.uint32(), "bitmask of the purposes granted", _ANY),
-    Field("because", _S, "the rule that decided, as `policy.regime.rule`", _ANY),
-    Field("signal", _S, "the signal that spoke, e.g. choice, tcf or gpc; or none", _ANY),
-    Field("basis", _S, "the legal basis for measurement: consent, legitimate_interest, exempt, notice", _ANY),
-    Field("policy", _S, "policy pack and its version", _ANY),
+    Field(
+        "event_id",
+        pa.uint64(),
+        "keyed hash of (site, id): finds retries; null where no id came",
+        _ANY,
+        RETRY,
+        mode="derived",
+    ),
+    Field(
+        "person",
+        pa.uint64(),
+        "pseudonym, another one for adverts; its top bits are the bucket",
+        _ANY,
+        mode="derived",
+    ),
+    Field("treatment", _S, "identified or cookieless: how the pseudonym was made", _ANY, mode="record"),
+    Field("purposes", pa.uint32(), "bitmask of the purposes granted", _ANY, mode="record"),
+    Field("because", _S, "the rule that decided, as `policy.regime.rule`", _ANY, mode="record"),
+    Field("signal", _S, "the signal that spoke, e.g. choice, tcf or gpc; or none", _ANY, mode="record"),
+    Field(
+        "basis",
+        _S,
+        "the legal basis for measurement: consent, legitimate_interest, exempt, notice",
+        _ANY,
+        mode="record",
+    ),
+    Field("policy", _S, "policy pack and its version", _ANY, mode="record"),
     # What measurement reads.
-    Field("name", _S, "name of a custom event, or the target kind of a click", raw=True),
+    Field("name", _S, "name of a custom event, or the target kind of a click", raw=True, mode="site"),
     Field(
         "path", _S, "the page, templated and scrubbed, with no more of its query than the site allows", _SEEN
     ),
@@ -109,20 +162,20 @@ FIELDS: tuple[Field, ...] = (
     Field("country", _S, "ISO 3166 alpha-2; ZZ when unknown", _ANY),
     Field("region", _S, "first subdivision, where the database has it", alone=False),
     Field("network", _S, "residential, mobile, business, hosting or unknown", alone=False),
-    Field("duration_ms", pa.int32(), "time the page was in view, milliseconds", raw=True),
-    Field("scroll", pa.int16(), "deepest scroll, percent", raw=True),
-    Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True),
-    Field("props", _S, "allow-listed properties, JSON with sorted keys", raw=True),
-    Field("referral_code", _S, "code of the invitation that a member followed; names nobody"),
-    Field("referral_channel", _S, "link, email, social, message, code, other"),
-    Field("age", _S, "band of age, or ok or under where only that is said", alone=False),
+    Field("duration_ms", pa.int32(), "time the page was in view, milliseconds", raw=True, mode="site"),
+    Field("scroll", pa.int16(), "deepest scroll, percent", raw=True, mode="site"),
+    Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True, mode="site"),
+    Field("props", _S, "allow-listed properties, JSON with sorted keys", raw=True, mode="site"),
+    Field("referral_code", _S, "code of the invitation that a member followed; names nobody", mode="given"),
+    Field("referral_channel", _S, "link, email, social, message, code, other", mode="given"),
+    Field("age", _S, "band of age, or ok or under where only that is said", alone=False, mode="given"),
     # What has a purpose of its own.
-    Field("gender", _S, "female, male, other", Purpose.GENDER, alone=False),
+    Field("gender", _S, "female, male, other", Purpose.GENDER, alone=False, mode="given"),
     Field("cell", _S, "where a phone was: a geohash of four letters, about 20 km", Purpose.PRECISE_GEO),
     # What advert measurement reads.
-    Field("ad_slot", _S, "advert slot", _ADVERT, raw=True),
-    Field("ad_creative", _S, "advert creative", _ADVERT, raw=True),
-    Field("ad_campaign", _S, "advert campaign", _ADVERT, raw=True),
+    Field("ad_slot", _S, "advert slot", _ADVERT, raw=True, mode="site"),
+    Field("ad_creative", _S, "advert creative", _ADVERT, raw=True, mode="site"),
+    Field("ad_campaign", _S, "advert campaign", _ADVERT, raw=True, mode="site"),
 )
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}

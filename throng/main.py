@@ -208,6 +208,8 @@ def _policy(one: argparse.ArgumentParser) -> None:
     two = command("diff", "which changes from one pack to another are significant, and who is asked again")
     for name in ("old", "new"):
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
+    one = command("fields", "every column: how it comes, what for, on which basis, how long, and who gets it")
+    one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
     one = command("promises", "each sentence of the policies: its rules, its tests, whether it is kept")
     one.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="a checkout (default: here)")
     one.add_argument(

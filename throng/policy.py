@@ -8,13 +8,15 @@ from argparse import Namespace
 from importlib.resources import files
 from pathlib import Path
 
-from consent_filter import policy_faults, policy_text
+from consent_filter import catalogue, policy_faults, policy_text
 from consent_filter.errors import Misconfigured
+from consent_filter.fields import FIELDS
 from consent_filter.policy import load
 from consent_filter.policy_change import Change, changes, reset
 from consent_filter.promises import bind, broken, marked, requirements
 from consent_filter.promises_page import Run, page
 from throng import settings
+from warehouse import report
 
 
 def diff(arguments: Namespace) -> int:
@@ -47,6 +49,24 @@ def diff(arguments: Namespace) -> int:
     if same:
         print(f"{new.name} is still version {new.version}: a changed policy needs a new one")
     return int(same)
+
+
+def fields(arguments: Namespace) -> int:
+    """The catalogue of every column (M41)."""
+    reports = report.load().values()
+    readers = {
+        field.name: [one.name for one in reports if one.mentions(field.name) or field.name in one.keys]
+        for field in FIELDS
+        if field.keep is not None
+    }
+    found = catalogue.entries([load(name) for name in shipped()], readers)
+    if arguments.format == "json":
+        print(json.dumps([catalogue.plain(entry) for entry in found]))
+    elif arguments.out:
+        arguments.out.write_text(catalogue.page(found))
+    else:
+        print(catalogue.page(found), end="")
+    return 0
 
 
 def shipped() -> list[str]:
@@ -123,4 +143,4 @@ def _line(change: Change) -> str:
 
 
 def main(arguments: Namespace) -> int:
-    return {"diff": diff, "lint": lint, "promises": promises}[arguments.what](arguments)
+    return {"diff": diff, "fields": fields, "lint": lint, "promises": promises}[arguments.what](arguments)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from consent_filter import policy_text
+from consent_filter.fields import FIELDS, MODES
 from tests.consent_filter.test_policy_faults import WORSE
 from tests.throng.conftest import Throng
 
@@ -160,3 +161,37 @@ def test_every_fault_is_in_the_docs() -> None:
     of_a_text, of_a_pack = (set(re.findall(r"`(\w+)`", part)) for part in page.split("| of a ")[1:])
     assert of_a_text == text
     assert of_a_pack & (packs | text) == packs
+
+
+@pytest.mark.requirement("M41")
+def test_fields_is_the_page_of_the_docs(throng: Throng, tmp_path: Path) -> None:
+    said = throng("policy", "fields")
+    assert said.code == 0
+    assert said.out == (ROOT / "docs/fields.md").read_text(), "make promises"
+    out = tmp_path / "page.md"
+    assert throng("policy", "fields", "--out", str(out)).code == 0
+    assert out.read_text() == said.out
+
+
+@pytest.mark.requirement("M41")
+def test_every_column_names_how_it_comes_its_basis_its_time_and_who_gets_it(throng: Throng) -> None:
+    said = json.loads(throng("policy", "fields", "--format", "json").out)
+    by = {one["name"]: one for one in said}
+    assert set(by) == {field.name for field in FIELDS}
+    assert {one["mode"] for one in said} == set(MODES)
+    for one in said:
+        assert one["stored"] == (one["days"] is not None)
+        if one["stored"]:
+            assert one["purposes"]
+            assert set(one["days"]) == {"workallies-2024", "worktasker-2014"}
+            assert all(one["basis"][pack] for pack in one["days"]) or one["name"] in ("gender", "cell")
+            assert bool(one["reports"]) == bool(one["recipients"]["workallies-2024"])
+    assert by["cell"]["basis"]["worktasker-2014"] == {
+        "precise_geo": dict.fromkeys(("opt_in", "opt_out", "notice"), "consent")
+    }
+    assert by["cell"]["basis"]["workallies-2024"] == {}
+    assert by["cell"]["reports"] == ["places"]
+    assert by["device"]["basis"]["workallies-2024"]["measurement"]["opt_in"] == "consent, else exempt"
+    assert by["region"]["basis"]["workallies-2024"]["measurement"]["opt_in"] == "consent"
+    assert by["event_id"]["days"]["workallies-2024"] == 2
+    assert by["device"]["days"] == {"workallies-2024": 760, "worktasker-2014": 395}
