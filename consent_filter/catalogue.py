@@ -82,13 +82,13 @@ def page(found: Iterable[Entry]) -> str:
         "# Every column",
         "",
         "Made by `throng policy fields` from `consent_filter/fields.py`, the policy packs and the reports; a"
-        " test compares (M41). What is not here cannot be collected: the schemas are derived from the same list.",
+        " test compares (M41). What is not here cannot be collected: schemas are derived from the same list.",
         "",
         *[f"- **{mode}**: {says}" for mode, says in MODES.items()],
         "",
         "A column is null where none of its purposes was granted. Legal bases are those of its purposes, by"
-        " pack and regime; `exempt` is without an identifier. Time is in days, by pack. Recipients get released"
-        " tables, in groups, and never a row: those of the pack, through the reports named.",
+        " pack and regime; `exempt` is without an identifier. Time is in days, by pack. Recipients get"
+        " released tables, in groups, and never a row: those of the pack, through the reports named.",
         "",
         "## Stored",
         "",

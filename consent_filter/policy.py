@@ -139,13 +139,10 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
     facts are kept (M79); `pipelines/expire.py` deletes. withdrawal: what becomes of the past of who takes
     measurement back (M113): no report counts it ("stop"), or it leaves the disk, too ("remove"). rules: which
-    requirement stands where. Words for people, which `throng check` shows and nothing acts on: recipients, to
-    whom the text says released tables go (that nothing else goes out is the walls' doing); warnings, where
-    the text contradicts itself or the law.
-    facts are kept (M79); `pipelines/expire.py` deletes. rules: which requirement stands where. age: how old
-    one must be, and what is not done while that is unknown; None asks for no age. Words for people, which
-    `throng check` shows and nothing acts on: recipients, to whom the text says released tables go (that
-    nothing else goes out is the walls' doing); warnings, where the text contradicts itself or the law.
+    requirement stands where. age: how old one must be, and what is not done while that is unknown; None asks
+    for no age. Words for people, which `throng check` shows and nothing acts on: recipients, to whom the text
+    says released tables go (that nothing else goes out is the walls' doing); warnings, where the text
+    contradicts itself or the law.
     """
 
     name: str

@@ -123,12 +123,9 @@ class Senders:
         place: Place,
         said: Mapping[str, Any],
         time: int,
-    ) -> Sender:
-        """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
-        law = self._laws.of(site, place.country)
         member: Member | None = None,
     ) -> Sender:
-        """Decide for one sender. `said`: what each signal hears, by its column of RAW."""
+        """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
         age, gender = (None, None) if member is None else member[:2]
         law = self._laws.of(site, place.country, age)
         word, since = self._ledger.word(site, user, device)

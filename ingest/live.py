@@ -130,11 +130,9 @@ class Live:
             return None
         today, offset = day(site.timezone, time)
         choice = None if consent is ABSENT else bytes(consent)
-        key = id, today, advert, request.address, request.browser, user, device, choice
-        sender = self._senders.known.get(key) or self._sender(key, site, type, request, time)
         who = None if member is ABSENT else bytes(member)
         key = id, today, advert, request.address, request.browser, user, device, choice, who
-        sender = self._senders.known.get(key) or self._sender(key, site, type, request)
+        sender = self._senders.known.get(key) or self._sender(key, site, type, request, time)
         if sender is None or time < sender.since:
             return None
         where, redacted = self._seen.get((id, url, referrer)) or self._where(id, url, referrer)
