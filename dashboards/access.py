@@ -1,4 +1,4 @@
-"""Who may see what, and why: whoever reaches this machine by a name it knows, for reading.
+"""Who may see what, and why: whoever reaches this machine by a name it knows, to read (but the console).
 
 The pages hold released tables only, and the server binds loopback: there are no accounts here yet. What is
 left is the browser of someone on this machine, made by a stranger's page to ask for us.
@@ -33,8 +33,8 @@ class Access:
     measure us (Fetch Metadata).
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, console: bool = False) -> None:
+        self._app, self._console = app, console
         self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +65,13 @@ class Access:
                 "this server does not answer to that name; names besides localhost: [dashboards] hosts",
             )
         if scope["method"] not in ("GET", "HEAD"):
-            return 405, "these pages can only be read"
+            if not (self._console and scope["method"] == "POST" and scope["path"].startswith("/console/")):
+                return 405, "these pages can only be read"
+            # Only a form of our own page. Who is signed in, and the form's word, the console looks at.
+            site, origin = head.get(b"sec-fetch-site"), head.get(b"origin", b"")
+            ours = origin.partition(b"://")[2] == head[b"host"]
+            if site not in (None, b"same-origin") or (origin and not ours):
+                return 403, "another site's page may not do this"
         if head.get(b"sec-fetch-site") == b"cross-site" and head.get(b"sec-fetch-mode") != b"navigate":
             return 403, "another site's page may not ask for this"
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from consent_filter.errors import Refused
+from consent_filter.rights.settings import Rights
+from consent_filter.site import Site
 from dashboards.access import Access
+from dashboards.console import Console
 from dashboards.pages import Pages
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
@@ -23,14 +26,25 @@ from warehouse.settings import Warehouse
 _STATIC = Path(__file__).parent / "static"
 
 
-def create(data: Path, settings: Dashboards, warehouse: Warehouse, *, generated: bool = False) -> Starlette:
-    """The ASGI application over one data folder's published tables."""
-    pages = Pages(data, warehouse, generated)
+def create(
+    data: Path,
+    settings: Dashboards,
+    warehouse: Warehouse,
+    *,
+    generated: bool = False,
+    rights: Rights | None = None,
+    sites: Mapping[str, Site] | None = None,
+) -> Starlette:
+    """The ASGI application over one data folder's published tables; with the console where it is on."""
+    pages = Pages(data, warehouse, generated, console=settings.console)
+    console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(pages.close)
+        if console:
+            await run_in_threadpool(console.close)
 
     def html(make: Callable[[Request], str]) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
@@ -77,9 +91,10 @@ def create(data: Path, settings: Dashboards, warehouse: Warehouse, *, generated:
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},
-        middleware=[Middleware(Access, hosts=settings.hosts)],
+        middleware=[Middleware(Access, hosts=settings.hosts, console=settings.console)],
         lifespan=life,
     )
 

@@ -34,7 +34,7 @@ MOST = 500
 class Pages:
     """The pages of one data folder. `generated`: a program made the crowd, and every page says so."""
 
-    def __init__(self, data: Path, warehouse: Warehouse, generated: bool) -> None:
+    def __init__(self, data: Path, warehouse: Warehouse, generated: bool, *, console: bool = False) -> None:
         self.data, self.warehouse, self.generated = data, warehouse, generated
         self.reader, self.desk = Reader(data, warehouse), Desk(data, warehouse)
         self.templates = Environment(
@@ -44,6 +44,7 @@ class Pages:
         self.templates.filters |= {"short": words.short, "said": words.said, "column": words.column}
         self.templates.filters |= {"shown": shown, "commas": "{:,}".format}
         self.templates.globals |= {"value": words.value, "bar": charts.bar, "meaning": meaning}
+        self.templates.globals["console"] = console
 
     def page(self, name: str, here: str, **more: Any) -> str:
         """A template in the frame that every page shares."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvicorn
 
+from consent_filter.rights.settings import Rights
+from consent_filter.site import Site
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
 
 
 def serve(
-    data: Path, settings: Dashboards, warehouse: Warehouse, *, port: int, generated: bool = False
+    data: Path,
+    settings: Dashboards,
+    warehouse: Warehouse,
+    *,
+    port: int,
+    generated: bool = False,
+    rights: Rights | None = None,
+    sites: Mapping[str, Site] | None = None,
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
-    app = create(data, settings, warehouse, generated=generated)
+    app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites)
     uvicorn.run(
         app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none"
     )

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 
 class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[dashboards]`. hosts: names, besides loopback, under which the pages may be asked for."""
+    """`[dashboards]`. hosts: names, besides loopback, under which the pages may be asked for. console: the
+    officer's console for requests about one's own data, at /console, is there."""
 
     hosts: tuple[str, ...] = ()
+    console: bool = False

@@ -39,6 +39,7 @@ def pipeline(arguments: Namespace) -> int:
 
 def dashboards(arguments: Namespace) -> int:
     from dashboards.server import serve
+    from ingest.settings import Sites
 
     settings = load(arguments.data)
     serve(
@@ -47,6 +48,8 @@ def dashboards(arguments: Namespace) -> int:
         settings.warehouse,
         port=arguments.port + 1,
         generated=settings.demo.generated,
+        rights=settings.rights,
+        sites=Sites(settings.site),
     )
     return 0
 
