@@ -170,7 +170,11 @@ def rewrite(lake: Lake, group: Group, rule: Rule, folder: Path, name: str) -> li
         f"SELECT {', '.join(_column(field.name, rule.now) for field in EVENT)} FROM lake.events"
         f" WHERE filename IN ({paths}) AND {stays} ORDER BY day, person, time"
     )
-    batches = lake.connection.execute(query).to_arrow_reader(ROW_GROUP)
+    return save(lake.connection.execute(query).to_arrow_reader(ROW_GROUP), folder, name)
+
+
+def save(batches: pa.RecordBatchReader, folder: Path, name: str) -> list[tuple[str, int]]:
+    """Write sorted facts to new files, as many as they need: (file, rows) of each, on the disk."""
     made: list[tuple[str, int]] = []
     more = True
     while more:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -45,8 +45,13 @@ FORMAT: dict[str, Any] = {
 _EPOCH = date(1970, 1, 1)
 
 
+#: Which of these persons may not be stored any more: erased, or about to be.
+Absent = Callable[[NDArray[np.uint64]], NDArray[np.bool_]]
+
+
 class Written(Struct):
-    """What became of one stretch. `ids` are those of the rows kept; `rows` counts them by (site, day)."""
+    """What became of one stretch. `ids` are those of the rows kept; `rows` counts them by (site, day).
+    `erased`: events of persons who may not be stored."""
 
     files: list[str]
     rows: dict[tuple[str, int], int]
@@ -54,30 +59,44 @@ class Written(Struct):
     ids: Ids
     read: int
     duplicates: int
+    erased: int = 0
 
 
 class Sifted(Struct):
-    """Which events are not retries; the counts with the retries moved from stored to refused; ids kept."""
+    """Which events are to be stored; the counts with the others moved from stored to refused; ids kept."""
 
     fresh: NDArray[np.intp]
     counts: Counts
     ids: Ids
     duplicates: int
+    erased: int
 
 
-def sift(events: Events, counts: Counts, seen: Recent) -> Sifted:
-    """Take retries out: of two events with one id the first stays, whoever they are said to be of."""
-    fresh, ids = _fresh(events.numbers["event_id"], seen)
-    counts = Counts(counts)
-    if not fresh.all():
-        _move(counts, pa.Table.from_batches([events.take(np.flatnonzero(~fresh)).batch()]))
-    rows = np.flatnonzero(fresh)
-    return Sifted(rows, counts, ids, events.n - len(rows))
+def nobody(persons: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where nobody has been erased."""
+    return np.zeros(len(persons), np.bool_)
 
 
-def fold(events: Events, counts: Counts, seen: Recent, folder: Path, name: str) -> Written:
-    """Write the events that are not retries. Raises Broken where rows and counts don't agree."""
-    sifted = sift(events, counts, seen)
+def sift(events: Events, counts: Counts, seen: Recent, absent: Absent = nobody) -> Sifted:
+    """Take out whoever was erased, by whatever way an event of theirs has come in (S2); and retries: of two
+    events with one id the first stays, whoever they are said to be of."""
+    distinct, where = np.unique(events.numbers["person"], return_inverse=True)
+    here = np.flatnonzero(~absent(distinct)[where])
+    fresh, ids = _fresh(events.numbers["event_id"][here], seen)
+    rows, counts = here[fresh], Counts(counts)
+    gone = np.setdiff1d(np.arange(events.n), here, assume_unique=True)
+    for out, reason, detail in ((gone, "erased", "kept_out"), (here[~fresh], "duplicate", "retry")):
+        if len(out):
+            _move(counts, pa.Table.from_batches([events.take(out).batch()]), reason, detail)
+    return Sifted(rows, counts, ids, len(here) - len(rows), len(gone))
+
+
+def fold(
+    events: Events, counts: Counts, seen: Recent, folder: Path, name: str, absent: Absent = nobody
+) -> Written:
+    """Write the events that are no retries, of nobody who was erased. Raises Broken where rows and counts
+    don't agree."""
+    sifted = sift(events, counts, seen, absent)
     counted = sum(n for key, n in counts.items() if key.outcome == STORED)
     if counted != events.n:
         raise Broken(f"the log counts {counted} events as stored and holds {events.n}")
@@ -89,9 +108,12 @@ def fold(events: Events, counts: Counts, seen: Recent, folder: Path, name: str) 
             file = folder / f"{name}-{k}.parquet"
             write(table.slice(start, stop - start), file)
             files.append(str(file))
-    if sum(rows.values()) + sifted.duplicates != events.n:
-        raise Broken(f"read {events.n} events, wrote {sum(rows.values())}, {sifted.duplicates} retries")
-    return Written(files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates)
+    left_out = sifted.duplicates + sifted.erased
+    if sum(rows.values()) + left_out != events.n:
+        raise Broken(f"read {events.n} events, wrote {sum(rows.values())}, left out {left_out}")
+    return Written(
+        files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates, sifted.erased
+    )
 
 
 def _cuts(days: NDArray[np.int32]) -> list[int]:
@@ -122,13 +144,13 @@ def _fresh(column: NDArray[np.uint64], seen: Recent) -> tuple[NDArray[np.bool_],
     return fresh, distinct[new]
 
 
-def _move(counts: Counts, retries: pa.Table) -> None:
-    """Counted as stored when they were accepted; refused as duplicates now."""
+def _move(counts: Counts, rows: pa.Table, reason: str, detail: str) -> None:
+    """Counted as stored when they were accepted; refused now."""
     by = ["site", "day", "protocol", "country"]
-    for row in retries.select(by).group_by(by).aggregate([([], "count_all")]).to_pylist():
+    for row in rows.select(by).group_by(by).aggregate([([], "count_all")]).to_pylist():
         where = row["site"], (row["day"] - _EPOCH).days, row["protocol"], row["country"]
         counts[Key(*where, STORED, "", "")] -= row["count_all"]
-        counts[Key(*where, REFUSED, "duplicate", "retry")] += row["count_all"]
+        counts[Key(*where, REFUSED, reason, detail)] += row["count_all"]
 
 
 def _sorted(events: Events, rows: NDArray[np.intp]) -> tuple[pa.Table, NDArray[np.int32]]:

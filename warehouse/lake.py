@@ -153,8 +153,8 @@ class Lake:
         number = self.number() + 1
         with transaction(self.connection):
             self.add(files)
-            self._insert("offsets", list(offsets.items()))
-            self._insert(
+            self.insert("offsets", list(offsets.items()))
+            self.insert(
                 "received",
                 [
                     (k.site, _day(k.day), k.protocol, k.country, k.outcome, k.reason, k.detail, n)
@@ -163,7 +163,7 @@ class Lake:
                 ],
             )
             touched = {(k.site, k.day): 0 for k in counts if k.site} | dict(days)
-            self._insert("commits", [(number, site, _day(day), n) for (site, day), n in touched.items()])
+            self.insert("commits", [(number, site, _day(day), n) for (site, day), n in touched.items()])
         return number
 
     def add(self, files: Sequence[Path]) -> None:
@@ -172,7 +172,8 @@ class Lake:
             names = ", ".join(f"'{quote(file)}'" for file in files)
             self.connection.execute(f"CALL ducklake_add_data_files('lake', 'events', [{names}])")
 
-    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+    def insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Rows of one of TABLES, in the order of its columns; part of the caller's transaction."""
         columns = ", ".join(TABLES[table])
         for at in range(0, len(rows), _INLINED):
             part = rows[at : at + _INLINED]

@@ -1,0 +1,200 @@
+"""Facts of persons who must be gone: files that hold them are written anew without them, then nothing is left.
+
+A person's rows leave in one transaction with their counts, which move from stored to refused (`erased`): the
+balance holds before and after, and the days are noted as touched, so that reports are made anew. The old files
+stay for whoever reads them until the grace is over (`pipelines.grace_minutes`); `left` says whether anything
+does, and `wipe` takes persons out of what the catalog knows of the table, and out of its free pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from consent_filter.counts import REFUSED, STORED
+from consent_filter.errors import Broken
+from consent_filter.fields import EVENT
+from warehouse.compact import save
+from warehouse.extensions import quote, transaction
+from warehouse.facts import ROW_GROUP, Absent
+from warehouse.lake import Lake
+from warehouse.relations import lent
+
+Persons = NDArray[np.uint64]
+
+
+class Part(Struct, frozen=True):
+    """A file of facts: its name, how many rows, and the SHA-256 of its bytes."""
+
+    file: str
+    rows: int
+    sha256: str
+
+
+class Anew(Struct, frozen=True):
+    """One file, and what stands for it: nothing where all of its rows went."""
+
+    old: Part
+    new: tuple[Part, ...]
+
+    @property
+    def gone(self) -> int:
+        return self.old.rows - sum(part.rows for part in self.new)
+
+
+def held(lake: Lake, persons: Persons) -> dict[str, int]:
+    """Files of the facts as they stand that hold rows of these persons: path → how many."""
+    if not len(persons):
+        return {}
+    with lent(lake.connection, gone=table(persons)):
+        rows = lake.connection.execute(
+            "SELECT filename, count(*) FROM lake.events SEMI JOIN gone USING (person) GROUP BY ALL ORDER BY ALL"
+        )
+        return dict(rows.fetchall())
+
+
+def write(
+    lake: Lake, path: str, persons: Persons, folder: Path, name: str, set: Mapping[str, str] | None = None
+) -> Anew:
+    """A file's rows in new files, without those of `persons`; or, with `set`, with these columns of theirs
+    put right (column → SQL). Registers nothing."""
+    chosen = ", ".join(
+        f"CASE WHEN person IN (FROM gone) THEN {set[one]} ELSE {one} END AS {one}" if set and one in set else one
+        for one in EVENT.names
+    )
+    stays = "true" if set else "person NOT IN (FROM gone)"
+    with lent(lake.connection, gone=table(persons)):
+        rows = lake.connection.execute(
+            f"SELECT {chosen} FROM lake.events WHERE filename = '{quote(path)}' AND {stays}"
+            " ORDER BY day, person, time"
+        )
+        made = save(rows.to_arrow_reader(ROW_GROUP), folder, name)
+    return Anew(part(path), tuple(part(one) for one, _ in made))
+
+
+def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: bool = False) -> int:
+    """Let the new files stand for the old ones, move the counts and note the days, in one transaction.
+
+    Returns the commit's number. Raises Broken, with nothing changed, where a row too many went, or too few.
+    """
+    names = ", ".join(f"'{quote(lake.folder / one.old.file)}'" for one in files)
+    with lent(lake.connection, gone=table(persons)):
+        moved = lake.connection.execute(
+            "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'), count(*) FROM lake.events"
+            f" SEMI JOIN gone USING (person) WHERE filename IN ({names}) GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    lost, theirs = sum(one.gone for one in files), sum(n for *_, n in moved)
+    if lost != (0 if corrected else theirs):
+        raise Broken(f"{lost} facts were left out, {theirs} are of those who must be gone")
+    number = lake.number() + 1
+    days: dict[tuple[str, date], int] = {}
+    with transaction(lake.connection):
+        read = sum(one.old.rows for one in files)
+        deleted = lake.connection.execute(f"DELETE FROM lake.events WHERE filename IN ({names})").fetchall()
+        if deleted != [(read,)]:
+            raise Broken(f"{deleted} facts stand in files of {read}")
+        lake.add([lake.folder / one.file for each in files for one in each.new])
+        counts: list[tuple[object, ...]] = []
+        for site, day, protocol, country, n in moved:
+            days[site, day] = days.get((site, day), 0) - (0 if corrected else n)
+            if not corrected:
+                counts.append((site, day, protocol, country, STORED, "", "", -n))
+                counts.append((site, day, protocol, country, REFUSED, "erased", "removed", n))
+        lake.insert("received", counts)
+        lake.insert("commits", [(number, site, day, n) for (site, day), n in days.items()])
+    return number
+
+
+def strangers(lake: Lake, absent: Absent) -> Persons:
+    """Persons of the facts who may not be there: a lake of an older day has come back with them (S2)."""
+    found = lake.connection.execute("SELECT DISTINCT person FROM lake.events").fetchnumpy()["person"]
+    persons = np.sort(np.asarray(found, np.uint64))
+    return persons[absent(persons)]
+
+
+def left(folder: Path, absent: Absent) -> dict[str, int]:
+    """Files on the disk that hold rows of such persons, whether or not the catalog still names them."""
+    found = {}
+    for file in sorted((folder / "files").rglob("*.parquet")):
+        try:
+            n = rows_of(file, absent)
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        if n:
+            found[str(file.relative_to(folder))] = n
+    return found
+
+
+def rows_of(file: Path, absent: Absent) -> int:
+    """How many rows of such persons a file of facts holds; 0 for a file of something else."""
+    with pq.ParquetFile(file) as one:
+        if "person" not in one.schema_arrow.names:
+            return 0
+        return sum(
+            int(absent(distinct)[where].sum())
+            for distinct, where in (
+                np.unique(batch["person"].to_numpy(), return_inverse=True)
+                for batch in one.iter_batches(ROW_GROUP, columns=["person"])
+            )
+        )
+
+
+def listing(lake: Lake) -> list[Part]:
+    """Every file of facts as the catalog lists them, with the hash of what is on the disk."""
+    rows = lake.connection.execute("FROM ducklake_list_files('lake', 'events')").fetchall()
+    return sorted((part(row[0]) for row in rows), key=lambda one: one.file)
+
+
+def part(path: str | Path) -> Part:
+    path = Path(path)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    lake = next(above for above in path.parents if above.name == "files").parent
+    return Part(str(path.relative_to(lake)), pq.read_metadata(path).num_rows, digest)
+
+
+def wipe(folder: Path) -> bool:
+    """Take persons out of the catalog: of the table it keeps the smallest and largest ever seen, and of rows
+    that were deleted their bytes. True when all of it is in the file; a reader in the way makes it False.
+
+    The range of all numbers is always right, whatever is added later, and says nothing.
+    """
+    with closing(sqlite3.connect(folder / "catalog.sqlite", isolation_level=None, timeout=10)) as catalog:
+        catalog.execute("PRAGMA secure_delete=ON")
+        catalog.execute(
+            "UPDATE ducklake_table_column_stats SET min_value = '0', max_value = ? WHERE (table_id, column_id) IN"
+            " (SELECT c.table_id, c.column_id FROM ducklake_column c JOIN ducklake_table t USING (table_id)"
+            " WHERE t.table_name = 'events' AND c.column_name = 'person')",
+            (str(2**64 - 1),),
+        )
+        try:
+            catalog.execute("VACUUM")
+            ((busy, _, _),) = catalog.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            return False
+    return not busy
+
+
+def table(persons: Persons) -> pa.Table:
+    """Persons as SQL reads them."""
+    return pa.table({"person": pa.array(persons, pa.uint64())})
+
+
+def rows(lake: Lake, persons: Persons) -> Iterator[pa.RecordBatch]:
+    """Every fact of these persons, in the order of time."""
+    with lent(lake.connection, gone=table(persons)):
+        found: duckdb.DuckDBPyConnection = lake.connection.execute(
+            f"SELECT {', '.join(EVENT.names)} FROM lake.events SEMI JOIN gone USING (person) ORDER BY time"
+        )
+        yield from found.to_arrow_reader(ROW_GROUP)
