@@ -9,6 +9,7 @@ from typing import Any
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
 from consent_filter.events import join
 from ingest.log.segment import SegmentLog
+from pipelines.absent import absent
 from warehouse import facts
 from warehouse.lake import Lake
 from warehouse.recent import WINDOW, Recent
@@ -40,7 +41,7 @@ def _balance(data: Path) -> tuple[int, dict[str, Any]]:
             counts[key] += n
         parts.append(record.events)
     log.close()
-    for key, n in facts.sift(join(parts), counts, seen).counts.items():
+    for key, n in facts.sift(join(parts), counts, seen, absent(data)).counts.items():
         if key.outcome in (RECEIVED, STORED):
             found[key.outcome] += n
         elif key.outcome == REFUSED and n:

@@ -21,6 +21,7 @@ from consent_filter.counts import Counts
 from consent_filter.events import join
 from ingest.log.segment import SegmentLog
 from pipelines import expire
+from pipelines.absent import absent
 from pipelines.beamio import Stretch, each, stretches
 from pipelines.settings import Pipelines
 from warehouse import facts
@@ -34,6 +35,7 @@ class Folded(Struct):
     commit: int = 0
     stored: int = 0
     duplicates: int = 0
+    erased: int = 0
     files: int = 0
     merged: int = 0
 
@@ -81,8 +83,8 @@ class _Memory:
 
 
 _memory = _Memory()
-#: Ids handed to workers in this process, by the run's prefix.
-_shelf: dict[str, Recent] = {}
+#: Ids handed to workers in this process, and who may not be stored, by the run's prefix.
+_shelf: dict[str, tuple[Recent, facts.Absent]] = {}
 
 
 def run(
@@ -104,7 +106,7 @@ def run(
     try:
         done, end = lake.offsets(), log.end()
         work = list(stretches(log.folder, done, end, int(settings.stretch_mib * (1 << 20))))
-        folded = _commit(lake, work, end, settings, moment) if work else Folded()
+        folded = _commit(lake, work, end, settings, moment, absent(data)) if work else Folded()
         log.trim(end)
     finally:
         lake.close()
@@ -113,11 +115,18 @@ def run(
     return folded
 
 
-def _commit(lake: Lake, work: list[Stretch], end: dict[str, int], settings: Pipelines, now: float) -> Folded:
+def _commit(
+    lake: Lake,
+    work: list[Stretch],
+    end: dict[str, int],
+    settings: Pipelines,
+    now: float,
+    out: facts.Absent,
+) -> Folded:
     room = _room(lake)
     try:
         seen = _memory.at(lake, now)
-        written = _map(work, seen, room, settings)
+        written = _map(work, seen, room, settings, out)
         counts, rows = facts.total(written)
         files = [Path(file) for one in written for file in one.files]
         number = lake.commit(files, end, counts, rows)
@@ -127,7 +136,13 @@ def _commit(lake: Lake, work: list[Stretch], end: dict[str, int], settings: Pipe
         raise
     _memory.add(number, written)
     room.clear()
-    return Folded(number, sum(rows.values()), sum(one.duplicates for one in written), len(files))
+    return Folded(
+        number,
+        sum(rows.values()),
+        sum(one.duplicates for one in written),
+        sum(one.erased for one in written),
+        len(files),
+    )
 
 
 def _room(lake: Lake) -> Room:
@@ -144,9 +159,11 @@ def _room(lake: Lake) -> Room:
     return Room(folder, notes, prefix)
 
 
-def _map(work: list[Stretch], seen: Recent, room: Room, settings: Pipelines) -> list[facts.Written]:
+def _map(
+    work: list[Stretch], seen: Recent, room: Room, settings: Pipelines, out: facts.Absent
+) -> list[facts.Written]:
     """Every stretch on the runner; and again those that repeat events of an earlier one, rare as they are."""
-    _shelf[room.prefix] = seen
+    _shelf[room.prefix] = seen, out
     if not settings.here:
         seen.save(room.seen)
     try:
@@ -159,17 +176,17 @@ def _map(work: list[Stretch], seen: Recent, room: Room, settings: Pipelines) -> 
             Path(file).unlink()
         more = Recent(ids)
         more.runs += seen.runs
-        written[index] = fold(work[index], more, room)
+        written[index] = fold(work[index], more, room, out)
     return written
 
 
 def _work(stretch: Stretch, room: Room) -> None:
     """One element: fold it and leave a note of what became of it."""
-    seen = _shelf.get(room.prefix) or Recent.load(room.seen)
-    room.note(stretch).write_bytes(pickle.dumps(fold(stretch, seen, room)))
+    seen, out = _shelf.get(room.prefix) or (Recent.load(room.seen), absent(Path(stretch.log).parent))
+    room.note(stretch).write_bytes(pickle.dumps(fold(stretch, seen, room, out)))
 
 
-def fold(stretch: Stretch, seen: Recent, room: Room) -> facts.Written:
+def fold(stretch: Stretch, seen: Recent, room: Room, out: facts.Absent = facts.nobody) -> facts.Written:
     """The same in a loop: the records of a stretch → files."""
     log = SegmentLog(stretch.log)
     counts, parts = Counts(), []
@@ -180,4 +197,4 @@ def fold(stretch: Stretch, seen: Recent, room: Room) -> facts.Written:
         parts.append(record.events)
     log.close()
     name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
-    return facts.fold(join(parts), counts, seen, room.folder, name)
+    return facts.fold(join(parts), counts, seen, room.folder, name, out)

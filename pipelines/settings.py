@@ -47,3 +47,21 @@ class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def here(self) -> bool:
         """Whether jobs run in this process, so that what is in memory need not go through a file."""
         return self.runner == "FnApiRunner" and not self.options
+
+
+class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[backup]`: where backups are, and for how long.
+
+    places: folders that `throng backup` writes to; the list of who was erased is kept up to date in each, so
+    that no restored copy brings anybody back. keep_days: days after which `throng backup` deletes a backup;
+    answers to people name the last day on which a copy can exist.
+    """
+
+    places: tuple[str, ...] = ()
+    keep_days: int = 30
+
+    def __post_init__(self) -> None:
+        if self.keep_days < 1:
+            raise Misconfigured("backup.keep_days", self.keep_days, "at least 1")
+        if any(not place.startswith("/") for place in self.places):
+            raise Misconfigured("backup.places", list(self.places), "folders that begin with /")

@@ -13,10 +13,27 @@ from throng import lock
 from throng.settings import load
 
 
+def rights(data: Path, *, at_once: bool = False) -> dict[str, Any]:
+    """Carry out what was asked for and proved. The caller holds pipeline.lock, as for the others."""
+    from pipelines import rights as job
+
+    settings = load(data)
+    return _plain(job.run(data, settings.pipelines, settings.backup, at_once=at_once))
+
+
+def _vet(data: Path) -> None:
+    """Facts that are an older copy are looked through before anything is added to them, or made of them."""
+    from pipelines import rights as job
+
+    if job.changed(data):
+        rights(data)
+
+
 def facts(data: Path) -> dict[str, Any]:
-    """Fold the log. The caller holds pipeline.lock, as for the others."""
+    """Fold the log."""
     from pipelines import facts as job
 
+    _vet(data)
     settings = load(data)
     return _plain(job.run(data, settings.pipelines, packs={site.pack for site in settings.site}))
 
@@ -25,6 +42,7 @@ def reports(data: Path, *, live: bool = False) -> dict[str, Any]:
     """Bring the released tables up to date. `live`: those over all days may rest a while in between."""
     from pipelines import reports as job
 
+    _vet(data)
     settings = load(data)
     return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live))
 

@@ -59,8 +59,9 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
 
 
 def whole_pass(data: Path) -> dict[str, object]:
-    """Facts, reports, publication."""
+    """Rights, facts, reports, publication."""
     return {
+        "rights": jobs.rights(data),
         "facts": jobs.facts(data),
         "reports": jobs.reports(data, live=True),
         "publish": jobs.publish(data),

@@ -13,7 +13,7 @@ from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
-from pipelines.settings import Pipelines
+from pipelines.settings import Backup, Pipelines
 from warehouse.settings import Warehouse
 
 FILE = "throng.toml"
@@ -34,6 +34,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     warehouse: Warehouse = Warehouse()
     dashboards: Dashboards = Dashboards()
     rights: Rights = Rights()
+    backup: Backup = Backup()
     demo: Demo = Demo()
 
 

@@ -1,9 +1,9 @@
-"""Facts of persons who must be gone: files that hold them are written anew without them, then nothing is left.
+"""Facts of persons who must be gone: files that hold them are written anew without them.
 
-A person's rows leave in one transaction with their counts, which move from stored to refused (`erased`): the
-balance holds before and after, and the days are noted as touched, so that reports are made anew. The old files
-stay for whoever reads them until the grace is over (`pipelines.grace_minutes`); `left` says whether anything
-does, and `wipe` takes persons out of what the catalog knows of the table, and out of its free pages.
+A person's rows leave in one transaction with their counts, which move from stored to refused (`erased`):
+the balance holds before and after, and the days are noted as touched, so that reports are made anew. The
+old files stay for whoever reads them until the grace is over (`pipelines.grace_minutes`); `left` says
+whether anything does, and `wipe` takes persons out of what the catalog knows of the table.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def held(lake: Lake, persons: Persons) -> dict[str, int]:
         return {}
     with lent(lake.connection, gone=table(persons)):
         rows = lake.connection.execute(
-            "SELECT filename, count(*) FROM lake.events SEMI JOIN gone USING (person) GROUP BY ALL ORDER BY ALL"
+            "SELECT filename, count(*) FROM lake.events SEMI JOIN gone USING (person)"
+            " GROUP BY ALL ORDER BY ALL"
         )
         return dict(rows.fetchall())
 
@@ -70,7 +71,9 @@ def write(
     """A file's rows in new files, without those of `persons`; or, with `set`, with these columns of theirs
     put right (column → SQL). Registers nothing."""
     chosen = ", ".join(
-        f"CASE WHEN person IN (FROM gone) THEN {set[one]} ELSE {one} END AS {one}" if set and one in set else one
+        f"CASE WHEN person IN (FROM gone) THEN {set[one]} ELSE {one} END AS {one}"
+        if set and one in set
+        else one
         for one in EVENT.names
     )
     stays = "true" if set else "person NOT IN (FROM gone)"
@@ -173,7 +176,8 @@ def wipe(folder: Path) -> bool:
     with closing(sqlite3.connect(folder / "catalog.sqlite", isolation_level=None, timeout=10)) as catalog:
         catalog.execute("PRAGMA secure_delete=ON")
         catalog.execute(
-            "UPDATE ducklake_table_column_stats SET min_value = '0', max_value = ? WHERE (table_id, column_id) IN"
+            "UPDATE ducklake_table_column_stats SET min_value = '0', max_value = ?"
+            " WHERE (table_id, column_id) IN"
             " (SELECT c.table_id, c.column_id FROM ducklake_column c JOIN ducklake_table t USING (table_id)"
             " WHERE t.table_name = 'events' AND c.column_name = 'person')",
             (str(2**64 - 1),),

@@ -111,9 +111,7 @@ def fold(
     left_out = sifted.duplicates + sifted.erased
     if sum(rows.values()) + left_out != events.n:
         raise Broken(f"read {events.n} events, wrote {sum(rows.values())}, left out {left_out}")
-    return Written(
-        files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates, sifted.erased
-    )
+    return Written(files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates, sifted.erased)
 
 
 def _cuts(days: NDArray[np.int32]) -> list[int]:

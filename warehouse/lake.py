@@ -120,6 +120,14 @@ class Lake:
         """Tells this catalog from another one that stood at the same place."""
         return (self.folder / "catalog.sqlite").stat().st_ino
 
+    def snapshot(self) -> int:
+        """The number of the catalog's snapshot that this connection sees."""
+        return int(self._row("SELECT id FROM ducklake_current_snapshot('lake') AS snapshot(id)")[0])
+
+    def count(self) -> int:
+        """How many facts there are."""
+        return int(self._row("SELECT count(*) FROM lake.events")[0])
+
     def touched(self, since: int) -> list[tuple[str, date]]:
         """(site, day) of every commit after that number."""
         rows = self.connection.execute(

@@ -6,6 +6,7 @@ settings and withdrawals they were made of; killed anywhere, the next run does t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -16,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from warehouse.extensions import OFFLINE
-from warehouse.relations import hold, named
+from warehouse.extensions import OFFLINE, quote
+from warehouse.facts import Absent
+from warehouse.relations import hold, lent, named
 from warehouse.report import Report
 
 _OWN = (
@@ -126,3 +128,43 @@ class Store:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def subtracted_of(data: Path, absent: Absent) -> int:
+    """How many such persons stand in the list of whom the tables were made without."""
+    if not (data / "released" / "work.duckdb").exists():
+        return 0
+    store = Store.open(data)
+    try:
+        return int(absent(store.subtracted()).sum())
+    finally:
+        store.close()
+
+
+def forget(data: Path, absent: Absent) -> None:
+    """Take such persons out of that list. A new file stands for the old one: DuckDB leaves what was deleted
+    in blocks that it may use again some day."""
+    store = Store.open(data)
+    try:
+        held = store.subtracted()
+        draft = data / "released" / "work.duckdb.new"
+        for leftover in draft.parent.glob(f"{draft.name}*"):
+            leftover.unlink()
+        kept = pa.table({"person": held[~absent(held)]})
+        with lent(store.connection, staying=kept):
+            run = store.connection.execute
+            run(f"ATTACH '{quote(draft)}' AS fresh")
+            run("CREATE TABLE fresh.subtracted (person UBIGINT)")
+            run("INSERT INTO fresh.subtracted FROM staying")
+            for statement, name in run(
+                "SELECT sql, table_name FROM duckdb_tables() WHERE NOT temporary"
+                " AND database_name = current_database() AND table_name <> 'subtracted'"
+            ).fetchall():
+                run(statement.replace("CREATE TABLE ", "CREATE TABLE fresh.", 1))
+                run(f"INSERT INTO fresh.{name} FROM {name}")
+            run("DETACH fresh")
+    finally:
+        store.close()
+    # Its journal is of the old file; everything in it is in the new one.
+    (data / "released" / "work.duckdb.wal").unlink(missing_ok=True)
+    os.replace(draft, data / "released" / "work.duckdb")

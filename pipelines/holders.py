@@ -1,0 +1,208 @@
+"""The stores that hold, or could hold, somebody's data, and how each is rid of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from consent_filter.errors import Misconfigured
+from ingest.log import frame
+from ingest.log.segment import SegmentLog
+from pipelines.beamio import each
+from pipelines.holder import Changed, Found, Holder, Kept, Task
+from warehouse import compact, erase, released
+from warehouse.lake import Lake
+
+
+class Facts:
+    """Files of facts, those that only older snapshots still name, and the catalog."""
+
+    name = "facts"
+
+    def find(self, task: Task) -> list[Found]:
+        left = erase.left(task.data / "lake", task.absent)
+        return [Found(f"lake/{file}", n) for file, n in left.items()]
+
+    def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        done = Changed(self.name)
+        lake = Lake.open(task.data, write=not dry_run)
+        if lake is None:
+            return done
+        try:
+            persons = erase.strangers(lake, task.absent)
+            files = erase.held(lake, persons)
+            rows = sum(files.values())
+            done.found = rows
+            if files:
+                done.removed = [f"{rows} rows in {len(files)} files"]
+            if dry_run:
+                return done
+            if files:
+                self.rewrite(task, lake, list(files), persons)
+            compact.forget(lake, task.now - task.settings.grace_minutes * 60)
+        finally:
+            lake.close()
+        left = self.find(task)
+        done.searched = sum(1 for _ in (task.data / "lake" / "files").rglob("*.parquet"))
+        if left:
+            grace = f"{task.settings.grace_minutes:g} minutes"
+            done.waits = f"{len(left)} replaced files stay for readers, for {grace} in all"
+        elif not erase.wipe(task.data / "lake"):
+            done.waits = "a reader has the catalog open"
+        return done
+
+    def rewrite(
+        self,
+        task: Task,
+        lake: Lake,
+        files: Sequence[str],
+        persons: erase.Persons,
+        set: dict[str, str] | None = None,
+    ) -> None:
+        """These files anew: without the persons, or with `set` in their rows. One commit."""
+        folder, prefix = lake.room()
+        made: dict[str, erase.Anew] = {}
+        _shelf[prefix] = task.data, folder, persons, set or {}, made
+        tasks = [(prefix, number, file) for number, file in enumerate(files)]
+        try:
+            if task.settings.here:
+                each(tasks, _write, task.settings)
+            else:  # pseudonyms of those who must be gone are sent nowhere else
+                for one in tasks:
+                    _write(one)
+            anew = [made[file] for file in files]
+            task.note(lake, anew)
+            erase.replace(lake, anew, persons, corrected=bool(set))
+        except BaseException:
+            with suppress(OSError):
+                for leftover in folder.glob(f"{prefix}-*"):
+                    leftover.unlink(missing_ok=True)
+            raise
+        finally:
+            del _shelf[prefix]
+
+
+#: What workers in this process do: folder of data, of new files, whose rows, values put right, what was made.
+_shelf: dict[str, tuple[Path, Path, erase.Persons, dict[str, str], dict[str, erase.Anew]]] = {}
+
+
+def _write(one: tuple[str, int, str]) -> None:
+    """One element: a file anew."""
+    prefix, number, file = one
+    data, folder, persons, set, made = _shelf[prefix]
+    lake = Lake.open(data)
+    assert lake is not None
+    try:
+        made[file] = erase.write(lake, file, persons, folder, f"{prefix}-{number}", set)
+    finally:
+        lake.close()
+
+
+class Log:
+    """Segments of the log: what is folded is trimmed, and what is not is kept out when it is."""
+
+    name = "log"
+
+    def find(self, task: Task) -> list[Found]:
+        log = SegmentLog(task.data / "log")
+        found: dict[str, int] = {}
+        for offset, record in log.read({}):
+            distinct, where = np.unique(record.events.numbers["person"], return_inverse=True)
+            n = int(task.absent(distinct)[where].sum())
+            if n:
+                known = frame.bases(log.folder / offset.partition)
+                base = max(one for one in known if one < offset.position)
+                file = f"log/{offset.partition}/{frame.name(base)}"
+                found[file] = found.get(file, 0) + n
+        log.close()
+        return [Found(file, n) for file, n in found.items()]
+
+    def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        found = self.find(task)
+        done = Changed(self.name, sum(1 for _ in (task.data / "log").rglob("*.log")))
+        done.found = sum(one.rows for one in found)
+        if not found:
+            return done
+        done.removed = [f"{done.found} events in {len(found)} segments"]
+        if dry_run:
+            return done
+        lake = Lake.open(task.data)
+        folded = lake.offsets() if lake is not None else {}
+        if lake is not None:
+            lake.close()
+        for partition in {one.file.split("/")[1] for one in found}:
+            with suppress(Misconfigured):  # its writer lives, and closes the segment within five minutes
+                log = SegmentLog(task.data / "log", partition)
+                log.turn(-math.inf)
+                log.close()
+        log = SegmentLog(task.data / "log")
+        log.trim(folded)
+        log.close()
+        if self.find(task):
+            done.waits = "segments that are not folded yet, or that the collector is still writing"
+        return done
+
+
+class Released:
+    """Released tables name nobody; beside them stands whom they were made without."""
+
+    name = "released"
+
+    def find(self, task: Task) -> list[Found]:
+        n = released.subtracted_of(task.data, task.absent)
+        return [Found("released/work.duckdb", n)] if n else []
+
+    def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        done = Changed(self.name, 1 if (task.data / "released" / "work.duckdb").exists() else 0)
+        done.found = sum(one.rows for one in self.find(task))
+        if done.found:
+            done.removed = [f"{done.found} entries of whom the tables were made without"]
+            if not dry_run:
+                released.forget(task.data, task.absent)
+        done.kept = [
+            Kept(
+                "published tables, Parquet files and the documents of checks",
+                "they count groups of people and name nobody; they are made anew without whoever left",
+                "the next publication",
+            )
+        ]
+        return done
+
+
+class Standing:
+    """What stays on purpose, and says so."""
+
+    name = "standing"
+
+    def find(self, task: Task) -> list[Found]:
+        return []
+
+    def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        return Changed(
+            self.name,
+            kept=[
+                Kept(
+                    "the keyed hash of the id, and tombstones (keyed hashes of pseudonyms), in the ledger",
+                    "late events, replays and restored copies are refused by them (GDPR Art. 17(3)(b), 5(2))",
+                    "the ledger's end",
+                ),
+                Kept(
+                    "commitments in the ledger's chain, whose contents are deleted",
+                    "the chain must still verify; nobody can tell whose they were (GDPR Art. 7(1))",
+                    "the ledger's end",
+                ),
+                Kept(
+                    "keyed fingerprints of imported log lines",
+                    "an import that is repeated must add nothing; they name no person",
+                    "760 days after the import",
+                ),
+            ],
+        )
+
+
+#: Every store. One that is missing here is found by `throng rights prove`.
+HOLDERS: tuple[Holder, ...] = (Facts(), Log(), Released(), Standing())
