@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -191,6 +191,11 @@ def _replace(path: Path, data: bytes) -> None:
             os.fsync(old)
         finally:
             os.close(old)
+
+
+def lasting(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a key file, what may be copied elsewhere: never keys that are destroyed on time, as a copy is not."""
+    return {name: held[name] for name in held if name not in ("chain", "import")}
 
 
 def hashes(state: Any, texts: Sequence[bytes]) -> NDArray[np.uint64]:
