@@ -12,10 +12,13 @@ import subprocess
 import sys
 
 ALL = (
-    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "reports", "sizes", "visitors",
+    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "reports", "erasure", "sizes",
+    "visitors",
 )  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
-SMALL = {"ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "reports": ["500000"]}
+SMALL = {
+    "ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "reports": ["500000"], "erasure": ["500000"],
+}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

@@ -32,7 +32,7 @@ _DAY = 86_400
 class Removal(Struct):
     """One that is open, as it stands in DATA/erasures/<id>.open. `begun`: UTC seconds; marks: tombstones.
 
-    before, rows_before: the files of facts when those in `rewritten` took the place of others.
+    before, rows_before, snapshot: the files of facts just before those in `rewritten` took others' place.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Removal(Struct):
     reasons: list[str]
     before: list[FactFile] = []
     rows_before: int = 0
+    snapshot: int = 0
     rewritten: list[Rewritten] = []
     found: dict[str, int] = {}
     removed: dict[str, list[str]] = {}
@@ -76,6 +77,7 @@ def step(
     def note(lake: Lake, anew: Sequence[erase.Anew]) -> None:
         one.before, one.rows_before = [_file(part) for part in erase.listing(lake)], lake.count()
         one.rewritten = [Rewritten(_file(of.old), tuple(map(_file, of.new))) for of in anew]
+        one.snapshot = lake.snapshot()
         save(data, one)
 
     done = [holder.change(Task(data, absent, settings, now, note)) for holder in holders]
@@ -99,11 +101,11 @@ def certify(
     left = {holder.name: sum(found.rows for found in holder.find(task)) for holder in holders}
     if any(left.values()):
         return None
-    lake, snapshot = Lake.open(data), 0
+    lake, snapshot = Lake.open(data), one.snapshot + 1
     if lake is not None:
-        snapshot = lake.snapshot()
         if not one.rewritten:
             one.before, one.rows_before = [_file(part) for part in erase.listing(lake)], lake.count()
+            snapshot = lake.snapshot()
         lake.close()
     gone = sum(of.old.rows - sum(new.rows for new in of.new) for of in one.rewritten)
     line = certificate.draw(
@@ -118,7 +120,7 @@ def certify(
         rows_before=one.rows_before,
         rewritten=one.rewritten,
         rows_after=one.rows_before - gone,
-        snapshot=snapshot,
+        rewritten_at=snapshot,
         searched=[
             Searched(of.holder, of.searched, one.found.get(of.holder, 0), left[of.holder],
                      tuple(one.removed.get(of.holder, ())))

@@ -182,6 +182,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
+    one = command("backup", "a whole copy while everything runs; deletes those that are too old")
+    one.add_argument("to", type=Path, nargs="?", metavar="TO", help="a folder; else [backup] places")
+    one = command("restore", "make a backup the data folder again; whoever was erased since stays away")
+    one.add_argument(
+        "source", type=Path, metavar="FROM", help="a backup, or the folder of backups: the newest"
+    )
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
@@ -239,6 +245,8 @@ _WHERE = {
     "suppression": "throng.suppression",
     "status": "throng.status",
     "check": "throng.check",
+    "backup": "throng.backup",
+    "restore": "throng.restore",
     "policy": "throng.policy",
     "rights": "throng.rights",
     "part": "throng.parts",

@@ -30,8 +30,15 @@ from consent_filter.signing import PublicKey, Signer, to_text
 from ingest.settings import Sites
 from throng.settings import Settings, load
 
+#: What is done about the data itself, and not about requests.
+_DATA = ("run", "preview", "prove", "access", "certificate")
+
 
 def main(arguments: Namespace) -> int:
+    if arguments.what in _DATA:
+        from throng import erasure  # brings Beam and DuckDB
+
+        return erasure.main(arguments)
     settings = load(arguments.data)
     with closing(Register.open(arguments.data, settings.rights)) as register:
         register.tidy()

@@ -33,6 +33,10 @@ A request goes: received, proved (who asks), carried out, answered, emptied. It 
   throng rights key --site shop                 a key for the site's server, to say who is signed in
   throng rights console                         a token for the officer's console of the dashboards
 
+  throng rights run                             carry out now what waits for the pipeline
+  throng rights preview | prove | access ID     what would go, what is left, all that is held
+  throng rights certificate CERT                whether a certificate of erasure is true
+
 Withdrawing and objecting are done at once when it is known who asks. Erasing, restricting, lifting,
 correcting, copies and guardians' requests are carried out by the next pass of the pipeline.
 
@@ -77,6 +81,7 @@ def add(one: argparse.ArgumentParser) -> None:
     )
     change("show", "one request, with its history")
     _enter(command)
+    _bytes(command)
     said = change("verify", "it is known who asks")
     said.add_argument("--method", metavar="HOW", help="passport, call back, in person, …")
     said.add_argument("--assurance", choices=ASSURANCE, default="substantial")
@@ -106,6 +111,30 @@ def add(one: argparse.ArgumentParser) -> None:
     what.add_argument("--end", metavar="NAME")
     said = command("console", "a token that signs an officer in at the console, once")
     said.add_argument("--officer", metavar="NAME", help="who (default: who is logged in here)")
+
+
+def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """What the officer does and shows about the data itself (`throng/erasure.py`)."""
+    command("run", "carry out what is asked for and proved, and removals, now")
+    for name, says in (
+        ("preview", "what an erasure would take away, and which released tables are made anew"),
+        ("prove", "search every byte for one person; 1 if anything is left"),
+        ("access", "everything held about one person, as a zip: page, JSON, Parquet"),
+    ):
+        said = command(name, says)
+        said.add_argument("id", metavar="ID")
+        said.add_argument("--site", required=True, metavar="S")
+        said.add_argument("--kind", choices=("user", "device"), default="user", help="what the id is")
+        if name == "prove":
+            said.add_argument(
+                "--backup", type=Path, action="append", default=[], metavar="DIR", help="search there, too"
+            )
+        if name == "access":
+            said.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
+    said = command("certificate", "whether certificates of erasure are true")
+    said.add_argument("certificate", nargs="+", metavar="CERT")
+    said.add_argument("--key", metavar="KEY", help="public key: a file, or its x")
+    said.add_argument("--against", type=Path, metavar="DIR", help="hold them against this data folder, too")
 
 
 def _enter(command: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -159,6 +159,18 @@ def listing(lake: Lake) -> list[Part]:
     return sorted((part(row[0]) for row in rows), key=lambda one: one.file)
 
 
+def since(lake: Lake) -> Iterator[tuple[Part, int]]:
+    """Every file of facts with the snapshot that it came with."""
+    meta = "__ducklake_metadata_lake"
+    begun = lake.connection.execute(
+        f"SELECT f.path, f.begin_snapshot FROM {meta}.ducklake_data_file f JOIN {meta}.ducklake_table t"
+        " USING (table_id) WHERE t.table_name = 'events' AND f.end_snapshot IS NULL"
+    ).fetchall()
+    of = {Path(path).name: snapshot for path, snapshot in begun}
+    for one in listing(lake):
+        yield one, of[Path(one.file).name]
+
+
 def part(path: str | Path) -> Part:
     path = Path(path)
     with open(path, "rb") as file:

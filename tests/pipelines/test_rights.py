@@ -1,0 +1,186 @@
+"""Rights carried out in the pipeline: words at once, rows in the same pass, the last byte after the grace."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from consent_filter.certificate import check
+from consent_filter.decide import MEASUREMENT
+from consent_filter.ledger import Ledger
+from consent_filter.pseudonym import Keyring
+from consent_filter.rights.case import Case
+from consent_filter.rights.proof import Judgement
+from consent_filter.rights.register import Register
+from consent_filter.signing import FILE, SigningKey
+from pipelines import access, facts, rights
+from pipelines.settings import Backup, Pipelines
+from tests.pipelines.comeback import AFTER, collect, left, persons
+from tests.warehouse import sample
+from warehouse.lake import Lake
+
+OFFICER = Judgement("letter", "high", "passport seen", "ann")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    collect(folder, [f"person-{n}" for n in range(6)], "collector", [0, 1], time.time())
+    facts.run(folder)
+    return folder
+
+
+@contextmanager
+def ledger(data: Path) -> Iterator[Ledger]:
+    with closing(Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"), gives=False)) as one:
+        yield one
+
+
+def ask(data: Path, right: str, id: str, **detail: Any) -> Case:
+    with ledger(data) as one, closing(Register.open(data)) as register:
+        case = register.receive(
+            "shop", right, one.key("shop", "user", id), subject=id, detail=detail, officer="ann"
+        )
+        return register.prove(case.id, OFFICER)
+
+
+def state(data: Path, case: Case) -> tuple[Case, tuple[str, bytes] | None]:
+    with closing(Register.open(data)) as register:
+        return register.get(case.id), register.answer(case.id)
+
+
+def run(data: Path, ahead: float = 0.0) -> rights.Done:
+    return rights.run(data, Pipelines(), Backup(keep_days=7), time.time() + ahead)
+
+
+@pytest.mark.requirement("M83", "M85", "M110")
+def test_an_erasure_ends_with_a_certificate_that_says_what_remains(data: Path) -> None:
+    gone, case = persons(data, ["person-1"]), ask(data, "erase", "person-1")
+    first = run(data)
+    assert (first.begun, first.open, first.closed) == (1, 1, 0)
+    assert first.waits  # readers have their grace
+    assert sample.found(data).balance["refused"] == {"erased": 2}
+    assert state(data, case)[0].state == "verified"
+    last = run(data, AFTER)
+    assert (last.open, last.closed, last.waits) == (0, 1, [])
+    assert left(data, gone) == []
+    found, answer = state(data, case)
+    assert found.state == "done"
+    assert len(found.outcome["retained"]) == 4
+    assert answer is not None
+    one = check(answer[1], [SigningKey.read(data / FILE).public])
+    assert one.requests == (case.id,)
+    assert one.copies_until == one.done + 7 * 86_400_000
+    assert sum(each.old.rows - sum(new.rows for new in each.new) for each in one.rewritten) == 2
+    assert not any(str(person) in answer[1].decode() for person in gone)
+    assert run(data, AFTER) == rights.Done()
+
+
+@pytest.mark.requirement("M87")
+def test_a_child_does_not_wait_and_takes_linked_pseudonyms_along(data: Path) -> None:
+    keys = Keyring.open(data / "keys.json")
+    with closing(Ledger.open(data / "ledger.sqlite", keys)) as one:
+        other, child = one.key("shop", "user", "person-2"), one.key("shop", "user", "person-3")
+        one.persons([(MEASUREMENT, "shop", "device", "tablet")])
+        one.link("shop", "person-3", "tablet", 1)  # the tablet's browser, where the child has signed in
+        one.flush()
+        linked = one.subject(child).linked
+    ask(data, "erase", "person-1")
+    run(data)
+    gone = persons(data, ["person-3"])
+    case = ask(data, "guardian", "person-3")
+    assert run(data, 5).begun == 1  # others would be gathered for a minute
+    with ledger(data) as one:
+        words = [one.subject(key).word.erased for key in (child, *linked)]
+        assert all(words)
+        assert len(words) == 2
+        assert not one.subject(other).word.erased
+    run(data, AFTER)
+    assert left(data, gone) == []
+    assert state(data, case)[0].state == "done"
+
+
+def test_others_are_gathered_for_a_minute(data: Path) -> None:
+    ask(data, "erase", "person-1")
+    assert run(data).begun == 1
+    ask(data, "erase", "person-2")
+    assert run(data, 5).begun == 0
+    assert run(data, 65).begun == 1
+    assert run(data, AFTER + 65).closed == 2
+
+
+def test_who_agrees_anew_while_the_rows_leave_is_not_erased_again(data: Path) -> None:
+    ask(data, "erase", "person-1")
+    run(data)
+    with ledger(data) as one:
+        one.put("shop", "user", "person-1", {"measurement": True}, "api", round(time.time() * 1000) + 1)
+    assert run(data, AFTER).closed == 1
+    with ledger(data) as one:
+        assert not one.subject(one.key("shop", "user", "person-1")).word.erased
+
+
+@pytest.mark.requirement("M109")
+def test_a_value_is_put_right_and_only_a_hash_of_the_old_one_stays(data: Path) -> None:
+    case = ask(data, "rectify", "person-1", changes={"country": "FR"})
+    assert run(data).closed == 1
+    lake = Lake.open(data)
+    assert lake is not None
+    rows = lake.connection.execute("SELECT person, country FROM lake.events WHERE country = 'FR'").fetchall()
+    assert [person for person, _ in rows] == persons(data, ["person-1"]) * 2
+    assert {str(day) for _, day in lake.touched(1)}
+    lake.close()
+    outcome = state(data, case)[0].outcome
+    assert (outcome["corrected"], outcome["rows"], len(outcome["audit"])) == (["country"], 2, 64)
+    stuck = ask(data, "rectify", "person-2", changes={"path": "/elsewhere"})
+    assert any(stuck.id in text for text in run(data).waits)
+    assert state(data, stuck)[0].state == "verified"
+
+
+@pytest.mark.requirement("M108")
+def test_access_holds_everything_of_one_person_and_nothing_of_others(data: Path) -> None:
+    collect(data, ["person-1"], "collector", [9], time.time())  # in the log, not folded yet
+    case = ask(data, "access", "person-1")
+    assert run(data).closed == 1
+    answer = state(data, case)[1]
+    assert answer is not None
+    with zipfile.ZipFile(io.BytesIO(answer[1])) as bundle:
+        said = json.loads(bundle.read("data.json"))
+        table = pq.read_table(io.BytesIO(bundle.read("rows.parquet")))
+        page = bundle.read("index.html").decode()
+    (whose,) = persons(data, ["person-1"])
+    assert set(table["person"].to_pylist()) == {whose}
+    assert table["held"].to_pylist() == ["facts", "facts", "log"]
+    for row in said["rows"]:
+        assert row["person"] == str(whose)
+        assert "measurement" in row["purposes"]
+        assert row["basis"]
+        assert row["because"].startswith("workallies-2024")
+        assert row["kept_until"].endswith("UTC")
+        assert isinstance(row["recipients"], list)
+    assert page.count("<tr>") == 4
+    assert "src=" not in page
+    assert "http" not in page.replace("https://", "")
+    with ledger(data) as one:
+        assert access.bundle(data, one.subject(one.key("shop", "user", "nobody")), 0).rows == 0
+
+
+def test_restriction_and_its_end(data: Path) -> None:
+    hidden, shown = ask(data, "restrict", "person-1"), None
+    run(data)
+    with ledger(data) as one:
+        assert one.withdrawn().tolist() == persons(data, ["person-1"])
+    shown = ask(data, "lift", "person-1")
+    run(data)
+    with ledger(data) as one:
+        assert len(one.withdrawn()) == 0
+    assert [state(data, case)[0].state for case in (hidden, shown)] == ["done", "done"]

@@ -1,0 +1,145 @@
+"""Backup and restore: a whole copy while events come in, without keys that must die, and back again."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.ledger import Ledger
+from consent_filter.pseudonym import Keyring
+from ingest.log.segment import SegmentLog
+from pipelines import facts, publish, reports, stones
+from tests.pipelines.comeback import OPEN, answers, collect, left, persons, whole_pass
+from tests.throng.conftest import Throng
+from throng import backup, restore
+from warehouse import snapshot
+
+SETTINGS = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
+IDS = [f"person-{n}" for n in range(12)]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "throng.toml").write_text(SETTINGS)
+    collect(folder, IDS, "collector", [0, 1], time.time())
+    facts.run(folder)
+    reports.run(folder, OPEN)
+    publish.run(folder, OPEN)
+    return folder
+
+
+def words(folder: Path) -> Ledger:
+    return Ledger.open(folder / "ledger.sqlite", Keyring.open(folder / "keys.json"), gives=False)
+
+
+def erase(folder: Path, id: str) -> None:
+    ledger = words(folder)
+    ledger.erase("shop", "user", id, "test", time.time_ns() // 1_000_000)
+    ledger.close()
+
+
+def test_what_is_restored_is_the_same_to_the_last_report(data: Path, tmp_path: Path) -> None:
+    collect(data, IDS[:3], "collector", [7], time.time())  # in the log, and not folded yet
+    made = backup.make(data, tmp_path / "place", 30)
+    facts.run(data)
+    reports.run(data, OPEN)
+    expected = answers(data)
+    done = restore.run(made, tmp_path / "elsewhere")
+    assert done["erased_since"] == done["removed"] == 0
+    assert answers(tmp_path / "elsewhere") == expected
+    assert expected["rows"] == 27
+    assert snapshot.manifest(tmp_path / "elsewhere")
+    assert persons(tmp_path / "elsewhere", IDS) == persons(data, IDS)
+    # It goes on: a retry of an event that the copy holds is a retry there, too.
+    collect(tmp_path / "elsewhere", IDS[:3], "collector", [7, 8], time.time())
+    assert facts.run(tmp_path / "elsewhere").duplicates == 3
+
+
+def test_keys_that_die_on_time_are_in_no_copy(data: Path, tmp_path: Path) -> None:
+    Keyring.open(data / "keys.json", importing=True)
+    held = json.loads((data / "keys.json").read_text())
+    made = backup.make(data, tmp_path / "place", 30)
+    whole = b"".join(file.read_bytes() for file in made.rglob("*") if file.is_file())
+    assert held["chain"]["key"].encode() not in whole
+    assert held["import"]["key"].encode() not in whole
+    assert held["identity"].encode() in whole
+
+
+@pytest.mark.requirement("M83")
+def test_backups_end_and_a_damaged_one_is_refused(data: Path, tmp_path: Path) -> None:
+    place, now = tmp_path / "place", time.time()
+    old = backup.make(data, place, 30, now - 31 * 86_400)
+    assert not old.exists()  # its time was over when it was made
+    first = backup.make(data, place, 30, now - 29 * 86_400)
+    last = backup.make(data, place, 30, now)
+    assert first.exists()
+    assert backup.prune(place, now + 2 * 86_400) == 1
+    assert not first.exists()
+    file = next((last / "data" / "lake").rglob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(Broken):
+        restore.run(last, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.requirement("M83", "M110")
+def test_an_older_backup_brings_nobody_back(data: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    made = backup.make(data, place, 30)
+    gone = persons(data, IDS[:2])
+    erase(data, IDS[0])
+    erase(data, IDS[1])
+    ledger = words(data)
+    ledger.put("shop", "user", IDS[2], {"measurement": False}, "test", time.time_ns() // 1_000_000)
+    ledger.close()
+    whole_pass(data, time.time(), (str(place),))
+    assert left(data, gone) == []
+    restore.run(made, data)  # over the newer folder: its words hold
+    assert left(data, gone) == []
+    ledger = words(data)
+    assert ledger.get("shop", "user", IDS[2]) is not None
+    assert len(ledger.withdrawn()) == 1
+    ledger.close()
+    assert answers(data)["rows"] == 20
+    done = restore.run(place, tmp_path / "elsewhere")  # where there is only the list beside it
+    assert done["erased_since"] == 2
+    assert left(tmp_path / "elsewhere", gone) == []
+    ledger = words(tmp_path / "elsewhere")
+    assert all(ledger.subject(ledger.key("shop", "user", id)).word.erased for id in IDS[:2])
+    ledger.close()
+
+
+def test_what_cannot_be_restored_is_refused(data: Path, tmp_path: Path, throng: Throng) -> None:
+    with pytest.raises(Misconfigured):
+        backup.make(data, data / "copies", 30)
+    with pytest.raises(Refused, match="no_backup"):
+        restore.run(tmp_path / "nothing", data)
+    other = tmp_path / "other"
+    other.mkdir()
+    collect(other, ["somebody"], "collector", [0], time.time())
+    made = backup.make(data, tmp_path / "place", 30)
+    with pytest.raises(Refused, match="another"):
+        restore.run(made, other)
+    said = throng("backup", str(tmp_path / "place2"), data=data)
+    assert (said.code, said.err) == (0, "")
+    assert throng("backup", data=data).code == 2
+
+
+def test_the_list_of_the_erased_only_grows(data: Path, tmp_path: Path) -> None:
+    erase(data, IDS[0])
+    assert stones.spread(data, [str(tmp_path), str(tmp_path / "missing")]) == [str(tmp_path / "missing")]
+    one = stones.parse(tmp_path / stones.NAME)
+    assert one is not None
+    assert len(one.keys) == 1
+    # A ledger put back from before, elsewhere: what is on the list stays.
+    stones.write(one._replace(keys=(), tombstones=()), tmp_path)
+    assert stones.parse(tmp_path / stones.NAME) == one
+    log = SegmentLog(data / "log")
+    assert log.end()
+    log.close()

@@ -1,0 +1,165 @@
+"""`throng rights run|preview|prove|access|certificate`: what the officer does and shows about erasure."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from consent_filter import signing
+from consent_filter.certificate import Certificate, check
+from consent_filter.errors import Misconfigured, Refused
+from consent_filter.ledger import Ledger, Subject
+from consent_filter.pseudonym import Keyring
+from consent_filter.signing import PublicKey, SigningKey
+from pipelines import access
+from pipelines.holder import Task
+from pipelines.holders import HOLDERS
+from throng import jobs, lock, prove
+from throng.settings import load
+from warehouse import erase
+from warehouse import report as reports
+from warehouse.lake import Lake
+
+
+def main(arguments: Namespace) -> int:
+    return {
+        "run": _run,
+        "preview": _preview,
+        "prove": _prove,
+        "certificate": _certificate,
+        "access": _access,
+    }[arguments.what](arguments)
+
+
+def _run(arguments: Namespace) -> int:
+    """Carry out what is pending, now."""
+    with lock.pipeline(arguments.data):
+        done = jobs.rights(arguments.data, at_once=True)
+    print(json.dumps(done))
+    return 1 if done["unreached"] else 0
+
+
+def _subject(arguments: Namespace) -> Subject:
+    if not (arguments.data / "ledger.sqlite").exists():
+        raise Refused(404, "no_ledger", "there is no ledger: nobody has said anything in this data folder")
+    keys = Keyring.open(arguments.data / "keys.json")
+    with closing(Ledger.open(arguments.data / "ledger.sqlite", keys, read_only=True)) as ledger:
+        return ledger.subject(ledger.key(arguments.site, arguments.kind, arguments.id))
+
+
+def _preview(arguments: Namespace) -> int:
+    """What an erasure would take away, and which released tables count the person; nothing is changed."""
+    data, subject = arguments.data, _subject(arguments)
+    persons = np.sort(np.array([one.person for one in subject.persons], np.uint64))
+    task = Task(data, lambda some: np.isin(some, persons), load(data).pipelines, time.time())
+    said: dict[str, Any] = {"linked": len(subject.linked), "pseudonyms": len(persons), "stores": {}}
+    for holder in HOLDERS:
+        changed = holder.change(task, dry_run=True)
+        said["stores"][holder.name] = {"found": changed.found, "would_remove": changed.removed}
+    said["releases"] = _releases(data, persons)
+    print(json.dumps(said, default=str, indent=1))
+    return 0
+
+
+def _releases(data: Path, persons: erase.Persons) -> dict[str, Any]:
+    """Days whose released tables are made anew, and the reports that are."""
+    lake = Lake.open(data)
+    if lake is None:
+        return {"days": [], "reports": []}
+    days = sorted({str(day) for batch in erase.rows(lake, persons) for day in batch["day"].to_pylist()})
+    lake.close()
+    return {"days": days, "reports": sorted(reports.load()) if days else []}
+
+
+def _prove(arguments: Namespace) -> int:
+    """Every place where something of that person is; 1 if any of it may not stay."""
+    whom = prove.whom(arguments.data, arguments.site, arguments.kind, arguments.id)
+    with lock.pipeline(arguments.data):
+        found = list(prove.run(arguments.data, whom, arguments.backup))
+    left = [one for one in found if one.allowed is None]
+    for one in found:
+        text = one.allowed or "MUST NOT BE THERE"
+        said = {"file": one.file, "found": one.what, "allowed": one.allowed}
+        print(json.dumps(said) if arguments.format == "json" else f"{one.file}: {one.what}: {text}")
+    if arguments.format != "json":
+        print(f"{len(found)} places, {len(left)} of them must not be" if found else "nothing is left")
+    return 1 if left else 0
+
+
+def _certificate(arguments: Namespace) -> int:
+    """Whether certificates are true: their signature, their sums, and with --data the folder itself."""
+    keys = [*_keys(arguments)]
+    wrong = 0
+    for name in arguments.certificate:
+        try:
+            one = check(Path(name).read_bytes(), keys)
+            if arguments.against is not None:
+                against(one, arguments.against)
+            said = {"certificate": "valid", "id": one.id, "people": one.people, "requests": one.requests}
+        except Refused as error:
+            wrong, said = 1, {"certificate": "invalid", "why": error.code, "says": error.message}
+        except OSError as error:
+            wrong, said = 1, {"certificate": "invalid", "why": "unreadable", "says": str(error.strerror)}
+        print(json.dumps({"file": name, **said}))
+    return wrong
+
+
+def _keys(arguments: Namespace) -> Iterator[PublicKey]:
+    if arguments.key:
+        try:
+            file = Path(arguments.key)
+            yield PublicKey.parse(file.read_text() if file.exists() else arguments.key)
+        except ValueError:
+            raise Misconfigured("--key", "…", "a file as GET /consent/key answers, or the x in it") from None
+        return
+    file = (arguments.against or arguments.data) / signing.FILE
+    if not file.exists():
+        raise Misconfigured("--key", None, "needed, as the data folder has no key of its own")
+    yield SigningKey.read(file).public
+
+
+def against(one: Certificate, data: Path) -> None:
+    """Hold a certificate against a data folder. Raises Refused where they contradict each other.
+
+    Files that were there when it was drawn, and still are, must be listed in it with the same bytes; what it
+    says was replaced must not be there.
+    """
+    from consent_filter.certificate import after
+
+    listed = {file.file: file for file in after(one)}
+    for rewritten in one.rewritten:
+        if (data / "lake" / rewritten.old.file).exists():
+            raise Refused(400, "still_there", "a file that was replaced is still on the disk")
+    lake = Lake.open(data)
+    if lake is None:
+        return
+    try:
+        for part, snapshot in erase.since(lake):
+            if snapshot > one.rewritten_at:
+                continue
+            known = listed.get(part.file)
+            if known is None:
+                raise Refused(400, "left_out", "the catalog names a file that the certificate leaves out")
+            if known.sha256 != part.sha256:
+                raise Refused(400, "differs", "a file is not the one that the certificate speaks of")
+    finally:
+        lake.close()
+
+
+def _access(arguments: Namespace) -> int:
+    """Write the access bundle of one person: a zip."""
+    bundle = access.bundle(arguments.data, _subject(arguments), time.time_ns() // 1_000_000)
+    if arguments.out == "-":
+        sys.stdout.buffer.write(access.packed(bundle))
+        return 0
+    Path(arguments.out).write_bytes(access.packed(bundle))
+    print(f"{arguments.out}: {bundle.rows} rows, {len(bundle.said['records'])} records")
+    return 0
