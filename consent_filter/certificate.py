@@ -60,8 +60,8 @@ class Remains(Struct, frozen=True, forbid_unknown_fields=True):
 class Certificate(Struct, frozen=True, forbid_unknown_fields=True):
     """Times are UTC milliseconds. before: every file of facts as the catalog listed them, `root_before` its
     hash; `root_after` the hash of the list with `rewritten` replaced. rows_before, rows_after: as the catalog
-    counted them. rewritten_at: the catalog's snapshot with that list. copies_until: the last moment at which a backup made by us
-    can still hold what was removed."""
+    counted them. rewritten_at: the catalog's snapshot with that list. copies_until: the last moment at which
+    a backup made by us can still hold what was removed."""
 
     schema: str
     id: str

@@ -194,7 +194,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def lasting(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a key file, what may be copied elsewhere: never keys that are destroyed on time, as a copy is not."""
+    """Of a key file, what may be copied: never keys that are destroyed on time, as a copy is not."""
     return {name: held[name] for name in held if name not in ("chain", "import")}
 
 
