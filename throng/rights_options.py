@@ -9,7 +9,8 @@ from pathlib import Path
 #: As `consent_filter/rights/case.py` has them; a test compares.
 RIGHTS = ("access", "rectify", "restrict", "lift", "object", "withdraw", "erase", "guardian", "complaint")
 CHANNELS = ("letter", "telephone", "email", "ticket", "form")
-MARKETING = ("email", "post", "sms", "phone", "account", "adverts")
+_WAYS = ("email", "post", "sms", "phone", "account")
+MARKETING = (*_WAYS, "adverts", *(f"affiliate_{way}" for way in _WAYS), "referral")
 ASSURANCE = ("low", "substantial", "high")
 GROUNDS = (
     "identity", "repetitive", "unfounded", "disproportionate", "impractical", "others", "law", "claims",
