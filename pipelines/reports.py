@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from consent_filter.ledger import withdrawn
+from consent_filter.ledger import linked, withdrawn
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
+from warehouse import links
 from warehouse import report as reports
 from warehouse.build import build
 from warehouse.lake import Lake
@@ -73,18 +74,18 @@ def make(work: Work) -> str:
     con = lake.connection.cursor()
     try:
         offer_withdrawn(con, withdrawn(Path(work.data) / "ledger.sqlite"))
+        logins = linked(Path(work.data) / "ledger.sqlite")
+        events = links.offer(con, _EVENTS, logins, work.days or None)
         buckets = [Bucket(number, work.of) for number in range(work.of)]
         relations: Days | History
         if work.days:
-            relations = Days(con, _EVENTS, _RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
+            relations = Days(con, events, _RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
         else:
             published = pa.concat_tables(
                 pq.read_table(file, columns=["site", "day"])
                 for file in sorted(room.glob("traffic_day@*.parquet"))
             )
-            relations = History(
-                con, _EVENTS, _RECEIVED, published, buckets, min_group=work.settings.min_group
-            )
+            relations = History(con, events, _RECEIVED, published, buckets, min_group=work.settings.min_group)
         chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
         for report, released in build(con, relations, chosen, work.settings, buckets):
             pq.write_table(released.table, room / f"{report.name}@{work.label}.parquet")
@@ -146,9 +147,10 @@ def run(
     store = Store.open(data)
     try:
         gone, rule = withdrawn(data / "ledger.sqlite"), _rule(settings)
+        logins = links.table(linked(data / "ledger.sqlite"))
         number, rows = lake.number(), _rows(lake)
         anew = force or store.get("rule") != rule
-        days = rows if anew else {day: rows.get(day, 0) for day in _touched(lake, store, gone)}
+        days = rows if anew else {day: rows.get(day, 0) for day in _touched(lake, store, gone, logins)}
         owed = bool(days) or anew or store.get("waiting") == "True"
         rests = live and owed and not anew and not _rested(store, settings)
         if not owed or (rests and not days):
@@ -167,6 +169,7 @@ def run(
         with store.change():
             changed = _take(store, room, works, whole, settings, anew)
             store.subtract(gone)
+            store.join(logins)
             store.put(commit=number, rule=rule, waiting=rests)
             if whole:
                 store.put(rested_at=time.time() + took * settings.idle_share)
@@ -221,13 +224,22 @@ def _rows(lake: Lake) -> dict[date, int]:
     )
 
 
-def _touched(lake: Lake, store: Store, gone: NDArray[np.uint64]) -> set[date]:
-    """Days of new commits, and of those who have withdrawn, or come back, since the last run."""
+def _touched(lake: Lake, store: Store, gone: NDArray[np.uint64], logins: pa.Table) -> set[date]:
+    """Days of new commits, of those who have withdrawn, or come back, and of visits that a login has joined
+    to an account, or an undone one to their browser again, since the last run."""
     days = {day for _, day in lake.touched(int(store.get("commit") or 0))}
     turned = np.setxor1d(gone, store.subtracted())
     if len(turned):
         hold(lake.connection, "turned", pa.table({"person": turned}))
         found = lake.connection.execute(f"SELECT DISTINCT day FROM {_EVENTS} SEMI JOIN turned USING (person)")
+        days |= {day for (day,) in found.fetchall()}
+    joined = store.turned(logins)
+    if joined.num_rows:
+        hold(lake.connection, "turned", joined)
+        found = lake.connection.execute(
+            f"SELECT DISTINCT day FROM {_EVENTS} JOIN turned ON person = device"
+            " AND day BETWEEN CAST(moment AS DATE) - 1 AND CAST(moment AS DATE) + 1"
+        )
         days |= {day for (day,) in found.fetchall()}
     return days
 

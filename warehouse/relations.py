@@ -30,7 +30,7 @@ from warehouse.sessions import SELECT, visits
 
 #: Up to so many rows are held in memory once; above, each report reads its own few columns of the files.
 FEW = 200_000
-_COLUMNS = (
+COLUMNS = (
     "site, day, time, type, person, treatment, purposes, signal, basis, name, path, utm_source, utm_medium,"
     " utm_campaign, referrer_host, referrer_group, browser, os, device, country, duration_ms, scroll,"
     " ad_slot, ad_creative, ad_campaign, gender, cell"
@@ -119,12 +119,12 @@ class Days:
         source = "held" if held else self._facts
         if held:
             run(
-                f"CREATE OR REPLACE TEMP TABLE held AS SELECT {_COLUMNS}, offset_min FROM {self._facts}"
+                f"CREATE OR REPLACE TEMP TABLE held AS SELECT {COLUMNS}, offset_min FROM {self._facts}"
                 f" WHERE {named(self._days)} AND {bucket.where}"
             )
         where = "true" if held else f"{named(self._days)} AND {bucket.where}"
         run(
-            f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {_COLUMNS}, time + to_minutes(offset_min) AS local"
+            f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
             f" FROM {source} ANTI JOIN withdrawn USING (person) WHERE {where}"
         )
         once = named(self._days) if bucket.number == 0 else "false"

@@ -26,6 +26,7 @@ _OWN = (
     "state_of (name VARCHAR PRIMARY KEY, value VARCHAR)",
     "done_to (report VARCHAR PRIMARY KEY, explanation VARCHAR, version BIGINT)",
     "subtracted (person UBIGINT)",
+    "logins (device UBIGINT, account UBIGINT, moment TIMESTAMP_MS)",
 )
 
 
@@ -78,6 +79,19 @@ class Store:
         hold(self.connection, "gone", pa.table({"person": pa.array(persons, pa.uint64())}))
         self.connection.execute("DELETE FROM subtracted")
         self.connection.execute("INSERT INTO subtracted FROM gone")
+
+    def turned(self, logins: pa.Table) -> pa.Table:
+        """Of these logins and those that the tables were made with, the ones that are among either alone."""
+        hold(self.connection, "now", logins)
+        return self.connection.sql(
+            "(FROM now EXCEPT FROM logins) UNION ALL (FROM logins EXCEPT FROM now)"
+        ).to_arrow_table()
+
+    def join(self, logins: pa.Table) -> None:
+        """Say which logins the tables are now made with."""
+        hold(self.connection, "now", logins)
+        self.connection.execute("DELETE FROM logins")
+        self.connection.execute("INSERT INTO logins FROM now")
 
     def published(self, without: Iterable[date]) -> pa.Table:
         """(site, day) that `traffic_day` has a row of, except on the days given."""

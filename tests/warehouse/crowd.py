@@ -20,9 +20,10 @@ from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from consent_filter.ledger import Ledger
+from consent_filter.links import Linked
 from consent_filter.purpose import Purpose
 from consent_filter.site import local
-from warehouse import facts
+from warehouse import facts, links
 from warehouse import report as reports
 from warehouse.build import build
 from warehouse.lake import TABLES, Lake
@@ -137,6 +138,28 @@ def withdraw(data: Path, numbers: Iterable[int]) -> None:
         ledger.executemany("INSERT INTO withdrawn VALUES (?, 0)", [(one,) for one in signed])
 
 
+def login(data: Path, logins: Iterable[tuple[int, int, str | int]]) -> None:
+    """Say in the ledger of a data folder that these logins stand, and no others."""
+    Ledger.open(data / "ledger.sqlite").close()
+    met = linked(logins)
+    rows = zip(
+        met.at.tolist(), met.device.view(np.int64).tolist(), met.account.view(np.int64).tolist(), strict=True
+    )
+    with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("DELETE FROM link")
+        ledger.executemany(
+            "INSERT INTO link VALUES (?, ?, ?, ?, ?)",
+            [(b"%d" % device, b"%d" % account, at, device, account) for at, device, account in rows],
+        )
+
+
+def linked(logins: Iterable[tuple[int, int, str | int]]) -> Linked:
+    """Logins (numbers of the device and the account, and when) as the ledger has them."""
+    rows = [(person(device), person(account), milliseconds(at)) for device, account, at in logins]
+    device, account, at = zip(*rows, strict=True) if rows else ((), (), ())
+    return Linked(np.array(device, np.uint64), np.array(account, np.uint64), np.array(at, np.int64))
+
+
 class Crowd:
     """Rows in memory, to be released again and again. `rows` may be in any order."""
 
@@ -164,21 +187,25 @@ class Crowd:
         *,
         of: int = 1,
         withdrawn: Iterable[int] = (),
+        logins: Iterable[tuple[int, int, str | int]] = (),
         held: bool = True,
         chosen: Iterable[Report] | None = None,
     ) -> dict[str, pa.Table]:
-        """Every report, of people in so many buckets. `held`: facts are small enough to be copied once."""
+        """Every report, of people in so many buckets. `held`: facts are small enough to be
+        copied once. `logins`: device, account, time."""
         con, buckets = self._connection, [Bucket(number, of) for number in range(of)]
         offer_withdrawn(con, np.array([person(number) for number in withdrawn], np.uint64))
+        met = linked(logins)
+        facts_of = links.offer(con, "facts_of", met)
         wanted = list(reports.load().values() if chosen is None else chosen)
         rows, many = 0 if held else 1 << 40, settings.max_cells
-        days = Days(con, "facts_of", "balance_of", self._days, rows=rows, many=many)
+        days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many)
         daily = [one for one in wanted if one.grain == "day"]
         found = {one.name: made.table for one, made in build(con, days, daily, settings, buckets)}
         whole = [one for one in wanted if one.grain == "all"]
         if whole:
             history = History(
-                con, "facts_of", "balance_of", found["traffic_day"], buckets, min_group=settings.min_group
+                con, facts_of, "balance_of", found["traffic_day"], buckets, min_group=settings.min_group
             )
             found |= {one.name: made.table for one, made in build(con, history, whole, settings, buckets)}
         return found

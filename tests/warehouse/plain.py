@@ -38,6 +38,32 @@ def release(facts: Sequence[Fact], received: Sequence[Fact], settings: Warehouse
     return found
 
 
+def rejoined(facts: Sequence[Fact], logins: Iterable[tuple[Any, Any, int]]) -> list[Fact]:
+    """Facts as reports read them: what a browser did in a visit before its login is the account's (M42).
+
+    Walks back from each login, the earliest first, over the browser's measured rows of the site's own day;
+    a pause of more than half an hour ends the walk, and a row that has been walked over belongs to an earlier
+    login. `logins`: device, account, UTC milliseconds.
+    """
+    found = [dict(fact) for fact in facts]
+    taken: set[int] = set()
+    for device, account, at in sorted(logins, key=lambda one: (one[2], one[1])):
+        mine = [
+            place
+            for place, fact in enumerate(facts)
+            if fact["person"] == device and fact["time"] <= at and fact["purposes"] & 1
+            and (at + fact["offset_min"] * 60_000) // 86_400_000 == (fact["day"] - date(1970, 1, 1)).days
+        ]  # fmt: skip
+        until = at
+        for place in sorted(mine, key=lambda place: -facts[place]["time"]):
+            if until - facts[place]["time"] > 30 * 60 * 1000 or place in taken:
+                break
+            until = facts[place]["time"]
+            taken.add(place)
+            found[place]["person"] = account
+    return found
+
+
 def _add(cells: Cells, keys: Keys, person: Any, sums: Iterable[int]) -> None:
     old = cells.setdefault(keys, {}).get(person)
     cells[keys][person] = [a + b for a, b in zip(old, sums, strict=True)] if old else list(sums)
