@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -233,12 +233,13 @@ def _touched(lake: Lake, store: Store, gone: NDArray[np.uint64], logins: pa.Tabl
         hold(lake.connection, "turned", pa.table({"person": turned}))
         found = lake.connection.execute(f"SELECT DISTINCT day FROM {_EVENTS} SEMI JOIN turned USING (person)")
         days |= {day for (day,) in found.fetchall()}
-    joined = store.turned(logins)
+    joined, undone = store.turned(logins)
+    days |= {day + timedelta(days=by) for day in undone for by in (-1, 0, 1)} & _rows(lake).keys()
     if joined.num_rows:
         hold(lake.connection, "turned", joined)
         found = lake.connection.execute(
-            f"SELECT DISTINCT day FROM {_EVENTS} JOIN turned ON person = device"
-            " AND day BETWEEN CAST(moment AS DATE) - 1 AND CAST(moment AS DATE) + 1"
+            f"SELECT DISTINCT day FROM {_EVENTS} JOIN (SELECT device AS person, moment FROM turned)"
+            " USING (person) WHERE day BETWEEN CAST(moment AS DATE) - 1 AND CAST(moment AS DATE) + 1"
         )
         days |= {day for (day,) in found.fetchall()}
     return days

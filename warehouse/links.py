@@ -47,9 +47,9 @@ def offer(
     )
     pause = f"INTERVAL {PAUSE // 1000} SECONDS"
     run(
-        "CREATE OR REPLACE TEMP TABLE spans AS SELECT person AS whose, day AS met, account, min(time) AS since,"
-        " moment AS until FROM (SELECT *, bool_and(near) OVER (PARTITION BY person, day, moment"
-        " ORDER BY time DESC ROWS UNBOUNDED PRECEDING) AS joined FROM (SELECT *,"
+        "CREATE OR REPLACE TEMP TABLE spans AS SELECT person AS whose, day AS met, account,"
+        " min(time) AS since, moment AS until FROM (SELECT *, bool_and(near) OVER (PARTITION BY person, day,"
+        " moment ORDER BY time DESC ROWS UNBOUNDED PRECEDING) AS joined FROM (SELECT *,"
         " coalesce(lag(time) OVER (PARTITION BY person, day, moment ORDER BY time DESC), moment) - time"
         f" <= {pause} AS near FROM before WHERE same)) WHERE joined GROUP BY ALL"
     )

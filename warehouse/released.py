@@ -26,8 +26,11 @@ _OWN = (
     "state_of (name VARCHAR PRIMARY KEY, value VARCHAR)",
     "done_to (report VARCHAR PRIMARY KEY, explanation VARCHAR, version BIGINT)",
     "subtracted (person UBIGINT)",
-    "logins (device UBIGINT, account UBIGINT, moment TIMESTAMP_MS)",
+    "logins (mark UBIGINT, moment TIMESTAMP_MS)",
 )
+
+#: Stands for a login: nobody's pseudonym can be read from it.
+_MARK = "hash(device, account, moment)"
 
 
 class Store:
@@ -80,18 +83,23 @@ class Store:
         self.connection.execute("DELETE FROM subtracted")
         self.connection.execute("INSERT INTO subtracted FROM gone")
 
-    def turned(self, logins: pa.Table) -> pa.Table:
-        """Of these logins and those that the tables were made with, the ones that are among either alone."""
+    def turned(self, logins: pa.Table) -> tuple[pa.Table, list[date]]:
+        """Those of the logins that the tables were not made with; and the days (UTC) of others that they were
+        made with, of which no more is known here."""
         hold(self.connection, "now", logins)
-        return self.connection.sql(
-            "(FROM now EXCEPT FROM logins) UNION ALL (FROM logins EXCEPT FROM now)"
-        ).to_arrow_table()
+        run = self.connection.sql
+        new = run(f"FROM now WHERE {_MARK} NOT IN (SELECT mark FROM logins)").to_arrow_table()
+        gone = run(
+            "SELECT DISTINCT CAST(moment AS DATE) FROM logins"
+            f" WHERE mark NOT IN (SELECT {_MARK} FROM now) ORDER BY ALL"
+        )
+        return new, [day for (day,) in gone.fetchall()]
 
     def join(self, logins: pa.Table) -> None:
-        """Say which logins the tables are now made with."""
+        """Say which logins the tables are now made with: by a hash, so that whoever is erased is not here."""
         hold(self.connection, "now", logins)
         self.connection.execute("DELETE FROM logins")
-        self.connection.execute("INSERT INTO logins FROM now")
+        self.connection.execute(f"INSERT INTO logins SELECT {_MARK}, moment FROM now")
 
     def published(self, without: Iterable[date]) -> pa.Table:
         """(site, day) that `traffic_day` has a row of, except on the days given."""

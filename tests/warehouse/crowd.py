@@ -135,7 +135,7 @@ def withdraw(data: Path, numbers: Iterable[int]) -> None:
     signed = np.array([person(number) for number in numbers], np.uint64).view(np.int64).tolist()
     with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("DELETE FROM withdrawn")
-        ledger.executemany("INSERT INTO withdrawn VALUES (?, 0)", [(one,) for one in signed])
+        ledger.executemany("INSERT INTO withdrawn (person, since) VALUES (?, 0)", [(one,) for one in signed])
 
 
 def login(data: Path, logins: Iterable[tuple[int, int, str | int]]) -> None:
