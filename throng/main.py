@@ -53,6 +53,9 @@ The link, and the two headers of RFC 8058 for the sender's mail system, which mu
 
   throng unsubscribe link --site shop --channel email --at https://collect.shop.example --user-id - < ids.txt
 
+Channels: email, post, sms, phone and account; the same of others, affiliate_email and so on; adverts; and
+referral, being written to because a member has named one.
+
 With `-`, an id a line on standard input gives a link a line, in order; a line that is no id gives an empty
 one and the exit code 1. `--format json`: {"link", "headers"} a line. Nothing is stored; a link holds no id.
 """
@@ -62,9 +65,9 @@ has said nothing where the site's policy allows that. Nothing is stored. Ask jus
 
   throng suppression filter --site shop --channel email < ids.txt > may-be-written-to.txt
 
-`--format json` names everyone: {"id", "send", "why"}; why is agreed, default, silent, refused, erased, or
-unnamed (the policy does not name this channel). A line that is no id is never printed, and gives the exit
-code 1.
+Channels are those of `throng unsubscribe --help`. `--format json` names everyone: {"id", "send", "why"}; why
+is agreed, default, silent, refused, erased, or unnamed (the policy does not name this channel). A line that
+is no id is never printed, and gives the exit code 1.
 
 For a sender elsewhere: HMAC-SHA-256 of each id under that sender's own key, sorted, instead of ids.
 
@@ -159,7 +162,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("action", choices=("link",))
     one.add_argument("--site", required=True, metavar="S")
     one.add_argument(
-        "--channel", required=True, action="append", choices=CHANNELS, help="what it stops; may be repeated"
+        "--channel",
+        required=True,
+        action="append",
+        choices=CHANNELS,
+        metavar="CHANNEL",
+        help="what it stops, one of those below; may be repeated",
     )
     one.add_argument("--at", required=True, metavar="URL", help="the collector, as readers of mail reach it")
     whose = one.add_mutually_exclusive_group(required=True)
@@ -170,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("suppression", "of a sender's list, who may be written to", epilog=SUPPRESSION)
     one.add_argument("action", choices=("filter", "key"))
     one.add_argument("--site", required=True, metavar="S")
-    one.add_argument("--channel", choices=CHANNELS)
+    one.add_argument("--channel", choices=CHANNELS, metavar="CHANNEL", help="one of those below")
     one.add_argument("--sender", metavar="NAME", help="who gets keyed hashes instead of ids")
     one.add_argument("--kind", choices=("user", "device", "contact"), default="user", help="what the ids are")
     one.add_argument(
