@@ -109,7 +109,8 @@ def _change(one: Office, sites: Sites, said: Namespace) -> Case:
 def _enter(one: Office, sites: Sites, said: Namespace, name: str) -> Case:
     if said.site not in sites:
         raise Misconfigured("--site", said.site, "a site of throng.toml")
-    kind, id = ("device", said.device_id) if said.device_id else ("user", said.user_id or "")
+    told = {"user": said.user_id, "device": said.device_id, "contact": said.contact}
+    kind, id = next(((kind, id) for kind, id in told.items() if id), ("user", ""))
     if id == "-":
         id = sys.stdin.readline().removesuffix("\n")
     if not id and said.right != "complaint":

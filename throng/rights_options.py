@@ -149,6 +149,7 @@ def _enter(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     whose = said.add_mutually_exclusive_group()
     whose.add_argument("--user-id", metavar="ID", help="- is standard input")
     whose.add_argument("--device-id", metavar="ID")
+    whose.add_argument("--contact", metavar="ADDRESS", help="e-mail or telephone of who has no account")
     said.add_argument("--email", metavar="ADDRESS", help="on file: a code may be sent there")
     said.add_argument("--purpose", action="append", metavar="P", help="withdraw, object: which; repeatable")
     said.add_argument(

@@ -15,7 +15,8 @@ AT_ONCE = ("object", "withdraw")
 CARRIED = ("guardian", "erase", "restrict", "lift", "rectify", "access")
 #: How a request may come (M70, M118). `api` is also the panel; the others are entered by an officer.
 CHANNELS = ("api", "letter", "telephone", "email", "ticket", "form")
-KINDS = ("user", "device")
+#: Whose: an account, a browser, or somebody without either whom a member has named (M71).
+KINDS = ("user", "device", "contact")
 #: unproved: not known who asks. verified: to be carried out. done, refused: closed. joined: another has it.
 STATES = ("unproved", "verified", "done", "refused", "joined")
 OPEN = ("unproved", "verified")

@@ -8,6 +8,7 @@ from typing import Any
 
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
+from consent_filter.marketing import contact
 from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring, subject
 from consent_filter.rights import mail
@@ -56,6 +57,10 @@ class Office:
             raise Refused(400, "site", "site is missing or not one that is measured here")
         if right == "complaint" and not id:
             id = secrets.token_urlsafe(16)  # who complains need not be known to us
+        if kind == "contact":
+            if right not in AT_ONCE:
+                raise Refused(400, "right", "of an address alone nothing is held but what it refuses")
+            id = contact(id)
         if not 0 < len(id) <= ID:
             raise Refused(400, f"{kind}_id", f"an id has 1 to {ID} characters")
         if email is not None and not mail.address(email):

@@ -10,6 +10,7 @@ import pytest
 
 from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
+from consent_filter.marketing import contact
 from consent_filter.policy import Pack, load
 from consent_filter.purpose import BY_NAME, mask, names
 from consent_filter.rights.carrying import asked, reach
@@ -22,9 +23,8 @@ from tests.consent_filter.rights.test_register import refused
 PACKS = [load("workallies-2024"), load("worktasker-2014")]
 WORKALLIES = PACKS[0]
 #: Whatever they rest on (GDPR Art. 21(2)): profiling, and direct marketing.
-ALWAYS = {"personalisation", "ad_personalisation", "remarketing"} | {
-    n for n in BY_NAME if n.startswith(("marketing_", "affiliate_"))
-}
+ALWAYS = {"personalisation", "ad_personalisation", "remarketing", "referral"}
+ALWAYS |= {name for name in BY_NAME if name.startswith(("marketing_", "affiliate_"))}
 
 
 def stopped(right: str, pack: Pack, country: str | None, *purposes: str) -> set[str]:
@@ -106,6 +106,23 @@ def test_it_is_done_when_it_is_known_who_asks_and_not_before(one: Desk) -> None:
     ledger.close()
 
 
+@pytest.mark.requirement("M70")
+def test_who_has_no_account_is_refused_by_their_address(one: Desk) -> None:
+    """A letter of somebody whom a member has named: their address stands nowhere in clear."""
+    counter, ledger = office(one)
+    case = counter.receive(
+        "shop", "withdraw", "contact", " Canary.4711@Mail.Example ", detail={"channels": ["referral"]},
+        channel="letter", officer="Ms Officer", received=one.now - 1000, proof=SEEN,
+    )  # fmt: skip
+    assert case.state == "done"
+    entry = ledger.get("shop", "contact", contact("canary.4711@mail.example"))
+    assert entry is not None
+    assert names(entry.deny) == ["referral"]
+    ledger.close()
+    for file in one.data.iterdir():
+        assert b"4711@" not in file.read_bytes().lower()
+
+
 def test_ended_between_the_word_and_its_request_it_is_said_again_and_changes_nothing(one: Desk) -> None:
     counter, ledger = office(one)
     case = one.receive("withdraw", detail={"purposes": ["research"]}, proof=SEEN)
@@ -130,6 +147,8 @@ def test_ended_between_the_word_and_its_request_it_is_said_again_and_changes_not
         ("email", {"email": "\u00e9@b.example"}),
         ("text", {"text": NAME * 400}),
         ("about", {"about": ["R-1"] * 11}),
+        ("right", {"kind": "contact", "id": "a@b.example"}),
+        ("contact", {"kind": "contact", "right": "withdraw", "id": "nobody"}),
         ("purposes", {"right": "object", "detail": {"purposes": [[]]}}),
         ("changes", {"right": "rectify"}),
         ("changes", {"right": "rectify", "detail": {"changes": {}}}),
