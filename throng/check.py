@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from consent_filter import policy, signing
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Ledger
+from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
 from throng.failure import describe
@@ -84,6 +86,20 @@ def ledger(data: Path) -> Iterator[Finding]:
     yield Finding("ledger", "hash chain verifies" if whole else "the hash chain does not verify", mend)
 
 
+def requests(data: Path) -> Iterator[Finding]:
+    """The register of requests opens, is its owner's alone, and nothing that was done was taken out of it."""
+    if not (data / store.FILE).exists():
+        yield Finding("requests", "no register yet: made when somebody asks for their data")
+        return
+    for name in (store.FILE, vault.FILE):
+        if (data / name).exists() and (mode := stat.S_IMODE((data / name).stat().st_mode)) & 0o077:
+            yield Finding("requests", f"{data / name} has mode {mode:o}", f"chmod 600 {data / name}")
+    with closing(store.Store.open(data)) as register:
+        whole = register.verify()
+    mend = "" if whole else "the register was changed outside Throng: restore it from a backup"
+    yield Finding("requests", "what was done verifies" if whole else "its hash chain does not verify", mend)
+
+
 def disk(data: Path) -> Iterator[Finding]:
     """There is room, and the folder can be written."""
     place = data
@@ -139,7 +155,9 @@ def _written(path: Path) -> float:
         return 0.0
 
 
-LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (settings, keys, ledger, disk, versions, clock)
+LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (
+    settings, keys, ledger, requests, disk, versions, clock,
+)  # fmt: skip
 
 
 def findings(data: Path) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import pytest
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import Signer
+from tests.consent_filter.rights.desk import desk
 from tests.throng.conftest import Said, Throng
 
 
@@ -98,6 +99,18 @@ def test_a_key_of_receipts_that_is_damaged(tmp_path: Path, throng: Throng) -> No
     wrong(throng("check"), f"keys +{file} is no key: no receipt can be signed", f"restore {file}")
     file.rename(data / "receipts.old")
     well(throng("check"))
+
+
+def test_a_register_that_was_changed_outside_or_has_lost_its_key(tmp_path: Path, throng: Throng) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with desk(data) as one:
+        one.receive("access")
+        well(throng("check"))
+        one.register.store.database.execute("UPDATE content SET text = replace(text, 'person', 'nobody')")
+    wrong(throng("check"), "requests +its hash chain does not verify", "the register was changed")
+    (data / "rights.key").unlink()
+    wrong(throng("check"), "requests +Broken: .*rights.key is gone", "see above")
 
 
 def test_a_ledger_that_was_changed_outside(tmp_path: Path, throng: Throng) -> None:
