@@ -35,7 +35,7 @@ from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.limits import Rate
 from ingest.metrics import Metrics
-from ingest.rights_page import HEAD, asks, proved, wrong
+from ingest.rights_page import HEAD, asks, proved, standing, wrong
 from ingest.settings import Sites
 
 _LARGEST = 16_384
@@ -179,7 +179,13 @@ class Requesting:
             except Refused:
                 return told(register.opened(id, secret), answer=False)
 
-        return JSONResponse(await self._do(look))
+        if not _page(request):
+            return JSONResponse(await self._do(look))
+        try:
+            said = await self._do(look)
+        except Refused as error:
+            return Response(wrong(error.message), error.status, HEAD, "text/html")
+        return Response(standing(said, secret), 200, HEAD, "text/html")
 
     async def answer(self, request: Request) -> Response:
         """`GET /rights/{request}/answer`: the answer itself, for who has proved who they are."""
@@ -198,7 +204,12 @@ class Requesting:
                 raise Refused(404, "no_answer", "there is nothing to fetch: see the state of the request")
             return found
 
-        media, body = await self._do(fetch)
+        try:
+            media, body = await self._do(fetch)
+        except Refused as error:
+            if not _page(request):
+                raise
+            return Response(wrong(error.message), error.status, HEAD, "text/html")
         name = f"{id}.{'zip' if media == 'application/zip' else 'json'}"
         head = {"content-disposition": f'attachment; filename="{name}"', "x-content-type-options": "nosniff"}
         return Response(body, headers=head, media_type=media)
@@ -288,6 +299,11 @@ async def _read(request: Request, type: type[_T], says: str) -> _T:
         return msgspec.json.decode(body, type=type)
     except (msgspec.DecodeError, UnicodeError):
         raise Refused(400, "malformed", says) from None
+
+
+def _page(request: Request) -> bool:
+    """Whether a person looks, and not a program."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _secret(request: Request) -> str:

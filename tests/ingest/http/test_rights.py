@@ -259,6 +259,37 @@ def test_mail_that_does_not_go_out_is_written_down_and_asked_for_again(running: 
     soon(lambda: len(mailbox.mails) == before + 1)
 
 
+@pytest.mark.requirement("M114", "M119")
+def test_a_person_reads_where_it_stands_and_why_not(running: Up) -> None:
+    """The page behind a secret: the ground and the remedy of a refusal, what is kept, why and until when."""
+    html = "Accept: text/html"
+
+    def page(path: str) -> str:
+        return ask(running, request(b"", html, method="GET", path=path)).body.decode()
+
+    refusal, done = (
+        body(post(running, "/rights", {"site": "shop", "right": right, "device_id": BROWSER}))
+        for right in ("restrict", "erase")
+    )
+    path = f"/rights/{refusal['request']}?secret={refusal['secret']}"
+    assert "You will have an answer by" in page(path)
+    register = Register.open(running.data)
+    register.extend(refusal["request"], "Ms Officer", "there is <much> of it")
+    assert "there is &lt;much&gt; of it" in page(path)
+    register.refuse(refusal["request"], "claims", "Ms Officer", "a case is before the court")
+    kept = {"what": "invoices", "ground": "tax law", "until": "2036"}
+    register.finish(done["request"], {"retained": [kept]}, b"{}")
+    register.close()
+    assert "legal claims" in page(path)
+    assert "supervisory authority" in page(path)
+    assert "a case is before the court" in page(path)
+    assert "invoices, because tax law, until 2036" in page(
+        f"/rights/{done['request']}?secret={done['secret']}"
+    )
+    assert "no such request" in page(f"/rights/{done['request']}?secret=x").lower()
+    assert "no such request" in page(f"/rights/{done['request']}/answer?secret=x").lower()
+
+
 def shape(answer: Answer) -> Any:
     """An answer without what is random or the time."""
     said = json.loads(answer.body)
