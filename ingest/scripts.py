@@ -74,7 +74,7 @@ class PanelPage:
         around = " ".join(self._sites[site].origins) or "*"
         head = {
             "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self';"
-            f" base-uri 'none'; form-action 'none'; frame-ancestors 'self' {around}",
+            f" img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self' {around}",
             "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",
             "x-robots-tag": "noindex",

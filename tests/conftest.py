@@ -17,6 +17,8 @@ DATA = Path(os.environ.get("THRONG_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 #: The IAB's own encoders, which run in Node: package.json with its lock.
 VECTORS = ROOT / "tests/consent_filter/iab/vectors"
+#: The accessibility checker, which runs in the browser.
+AXE = ROOT / "tests/whole/axe"
 
 
 def node() -> bool:
@@ -32,6 +34,10 @@ NEEDS = {
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
     "node": (node, f"apt-get install nodejs npm; npm ci --prefix {VECTORS.relative_to(ROOT)}"),
+    "axe": (
+        lambda: (AXE / "node_modules/axe-core/axe.min.js").is_file(),
+        f"apt-get install npm; npm ci --prefix {AXE.relative_to(ROOT)}",
+    ),
     "disk": (lambda: os.geteuid() == 0, "run as root: the test mounts a small disk and fills it"),
 }
 

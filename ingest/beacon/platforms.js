@@ -14,7 +14,7 @@
     if (!heard[api] && w[api]) { heard[api] = 1; w[api](...all); }
   };
   const google = () => {
-    for (const [what, how, marks] of [].concat(w[layer] || []).map(one => [].slice.call(one))) {
+    for (const [what, how, marks] of [].concat(w[layer] || []).map(one => [].slice.call(Object(one)))) {
       if (what !== 'consent') continue;
       for (const mark in marks) {
         const yes = marks[mark] === 'granted';

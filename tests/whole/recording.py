@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).parents[2] / "ingest" / "beacon" / "t.js"
+SCRIPTS = Path(__file__).parents[2] / "ingest" / "beacon"
 #: As the README says to write it: what is called before the script is there waits.
 STUB = "<script>window.throng=window.throng||function(){(throng.q=throng.q||[]).push(arguments)}</script>"
 
@@ -70,8 +70,8 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             recorder.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-            if path == "/t.js":
-                return self._answer(200, SCRIPT.read_bytes(), content_type="text/javascript")
+            if path in ("/t.js", "/cmp.js"):
+                return self._answer(200, (SCRIPTS / path[1:]).read_bytes(), content_type="text/javascript")
             if path == "/favicon.ico":
                 return self._answer(204)
             html, head = recorder.pages.get(path, ("", {}))

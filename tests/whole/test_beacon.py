@@ -79,13 +79,14 @@ def test_an_id_exists_only_while_it_is_allowed(record: Recorder, visitor: Any) -
     assert page.evaluate("localStorage.length") == 0
     until(lambda: record.of("page_view"))
     agreed = {"measurement": True, "ad_measurement": False}
-    page.evaluate("c => throng.consent(c)", agreed)
+    told = {"surface": "banner", "locale": "de", "wording": "cookies/3"}
+    page.evaluate("([c, how]) => throng.consent(c, how)", [agreed, told])
     assert page.evaluate("throng.consent()") == agreed
     page.evaluate("throng('one')")
     until(lambda: record.of("event"))
     (choice,) = record.choices
     device = choice["device_id"]
-    assert choice == {"site": "shop", "device_id": device, "consent": agreed}
+    assert choice == told | {"site": "shop", "device_id": device, "consent": agreed}
     assert len(device) >= 32 or device.count("-") == 3
     # Another tab of the same visitor, with the same id.
     other = visitor.new_page()
@@ -121,7 +122,9 @@ def test_who_refuses_at_once_never_has_an_id(record: Recorder, visitor: Any) -> 
     until(lambda: record.of("event"))
     assert record.choices == []
     assert not any("device_id" in event for event in record.events)
-    assert page.evaluate("JSON.parse(localStorage.throng)") == {"c": {"measurement": False}}
+    kept = page.evaluate("JSON.parse(localStorage.throng)")
+    assert kept.pop("t") > 0
+    assert kept == {"c": {"measurement": False}}
 
 
 def test_what_waits_is_not_sent_under_an_id_that_was_taken_back(record: Recorder, visitor: Any) -> None:
