@@ -21,6 +21,7 @@ from consent_filter.purpose import BY_NAME, names
 from consent_filter.raw import Place
 from consent_filter.receipt import draw
 from consent_filter.signing import Signer
+from consent_filter.site import Site
 from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.redaction import plain
@@ -118,12 +119,7 @@ class Choosing:
 
     def own_page(self, request: Request, site: str) -> str | None:
         """The origin of the page that sends this, None where none does. Raises Refused for a strange one."""
-        origin = request.headers.get("origin")
-        # The panel's own page; no script can send this header.
-        own = request.headers.get("sec-fetch-site") == "same-origin"
-        if origin and not own and self._sites[site].origins and origin not in self._sites[site].origins:
-            raise Refused(403, "origin", "this page's origin is not in the site's list")
-        return origin
+        return own_page(request, self._sites[site])
 
     def country(self, request: Request) -> str | None:
         """Where the visitor's browser is; a site's own server (which names no origin) is not the visitor."""
@@ -135,6 +131,16 @@ class Choosing:
         except Misconfigured:  # a database that turns out to be damaged costs nobody their word
             return None
         return None if found == NOWHERE.country else found
+
+
+def own_page(request: Request, site: Site) -> str | None:
+    """The origin of the page that sends this, None where none does. Raises Refused for a strange one."""
+    origin = request.headers.get("origin")
+    # The panel's own page; no script can send this header.
+    own = request.headers.get("sec-fetch-site") == "same-origin"
+    if origin and not own and site.origins and origin not in site.origins:
+        raise Refused(403, "origin", "this page's origin is not in the site's list")
+    return origin
 
 
 async def read(request: Request, type: type[_Body], says: str) -> _Body:

@@ -31,6 +31,7 @@ from consent_filter.rights.proof import UNGUESSABLE, Code, Device, Proof, Token,
 from consent_filter.rights.register import Register
 from consent_filter.rights.settings import Rights
 from consent_filter.signing import Signer
+from ingest.choosing import own_page
 from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.limits import Rate
@@ -129,11 +130,9 @@ class Requesting:
         said = await _read(
             request, Asked, "send {site, right, user_id or device_id, …}; docs/rights.md lists the rest"
         )
-        origin = request.headers.get("origin")
         if said.site not in self._sites:
             raise Refused(400, "site", "site is missing or not one that is measured here")
-        if origin and self._sites[said.site].origins and origin not in self._sites[said.site].origins:
-            raise Refused(403, "origin", "this page's origin is not in the site's list")
+        origin = own_page(request, self._sites[said.site])
         kind = "user" if said.user_id else "device"
         id = said.user_id or said.device_id or ""
         if not id and said.right != "complaint":

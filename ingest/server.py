@@ -36,6 +36,7 @@ from ingest.rights import Requesting
 from ingest.scripts import PanelPage
 from ingest.settings import Ingest, Sites
 from ingest.unsubscribe import Unsubscribing
+from ingest.vouching import Vouching
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Seconds between looks at slow clients, keys that have had their time, and segments that may be closed.
@@ -79,7 +80,7 @@ def serve(
     )
     app = create(
         choosing,
-        Preferring(ledger, sites, packs, choosing),
+        Preferring(ledger, sites, packs, choosing, Vouching(data, requesting.office)),
         PanelPage(sites),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,

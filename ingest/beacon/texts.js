@@ -43,7 +43,7 @@ const TEXTS = {
       personalisation: ['Personal pages', 'Showing what fits you.'], ad_measurement: ['Measuring adverts', 'Counting whether adverts are seen.'],
       ad_personalisation: ['Personal adverts', 'Choosing adverts that fit you.'], remarketing: ['Remarketing', 'Showing you our adverts elsewhere.'],
       third_party: ['Third parties', 'Passing data on to others for their own purposes.'], precise_geo: ['Precise location', 'Using where your device is, as a coarse cell.'],
-      security: ['Security', 'Keeping fraud and attacks away.'], referral: ['Invitations', 'Writing to you because a member has named you.']
+      gender: ['Gender', 'Using your gender, as you have stated it, in counts.'], security: ['Security', 'Keeping fraud and attacks away.'], referral: ['Invitations', 'Writing to you because a member has named you.']
     },
     ways: { email: 'E-mail', post: 'Post', sms: 'Text message', phone: 'Telephone', account: 'In the account', referral: 'Invitations because a member has named you' }
   },
@@ -86,7 +86,7 @@ const TEXTS = {
       personalisation: ['Persönliche Seiten', 'Zeigen, was zu Ihnen passt.'], ad_measurement: ['Messung von Werbung', 'Zählen, ob Anzeigen gesehen werden.'],
       ad_personalisation: ['Persönliche Werbung', 'Anzeigen auswählen, die zu Ihnen passen.'], remarketing: ['Remarketing', 'Ihnen anderswo unsere Anzeigen zeigen.'],
       third_party: ['Dritte', 'Daten an andere für deren eigene Zwecke weitergeben.'], precise_geo: ['Genauer Ort', 'Verwenden, wo Ihr Gerät ist, als grobes Feld.'],
-      security: ['Sicherheit', 'Betrug und Angriffe abwehren.'], referral: ['Einladungen', 'Ihnen schreiben, weil ein Mitglied Sie genannt hat.']
+      gender: ['Geschlecht', 'Ihr Geschlecht, wie Sie es angegeben haben, in Zählungen verwenden.'], security: ['Sicherheit', 'Betrug und Angriffe abwehren.'], referral: ['Einladungen', 'Ihnen schreiben, weil ein Mitglied Sie genannt hat.']
     },
     ways: { email: 'E-Mail', post: 'Post', sms: 'Textnachricht', phone: 'Telefon', account: 'Im Konto', referral: 'Einladungen, weil ein Mitglied Sie genannt hat' }
   }

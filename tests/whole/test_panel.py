@@ -16,6 +16,10 @@ from tests.whole.test_banner import HANGING
 
 pytestmark = pytest.mark.needs("chromium")
 
+RIGHTS = [
+    "A copy of my data", "Correct my data", "Restrict the use", "Object", "Withdraw my agreement",
+    "Erase my data", "Complain",
+]  # fmt: skip
 #: A language from the right, as a page brings it along; what it does not say is said in English.
 ARABIC = """<script>window.throngTexts = {ar: {rtl: 1, title: 'خصوصيتك',
   purposes: {measurement: ['القياس', 'عد الزيارات']}}}</script>"""
@@ -114,6 +118,49 @@ def test_who_is_signed_in_sees_own_and_affiliates_apart(place: Place, visitor: A
     for channel, may in (("email", ""), ("affiliate_email", "canary-member\n")):
         asked = ("suppression", "filter", "--site", "shop", "--channel", channel)
         assert throng(place.running.data, *asked, text="canary-member\n") == may
+
+
+@pytest.mark.requirement("M120", "M117", "M118")
+def test_each_right_is_a_button_and_the_request_can_be_followed(place: Place, visitor: Any) -> None:
+    asked: list[str] = []
+    visitor.on("request", lambda one: asked.append(one.url))
+    page = opened(visitor, place.panel())
+    page.get_by_role("button", name="Erase my data").press("Enter")
+    page.get_by_role("button", name="Send this request").press("Enter")
+    said(page, "there is no number")
+    page.get_by_role("button", name="Cancel").press("Enter")
+    assert focused(page) == "Erase my data"
+    assert stored(page) == {}, "nobody's request is kept"
+    page.get_by_role("switch", name="Measurement").press("Space")
+    said(page, "Saved")
+    for right in RIGHTS:
+        assert page.get_by_role("button", name=right, exact=True).count() == 1
+    page.get_by_role("button", name="Restrict the use").press("Enter")
+    page.keyboard.type("until the matter is settled")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    said(page, "Received under the number R-")
+    said(page, "You have an answer by ")
+    assert focused(page) == "Restrict the use"
+    page.get_by_text("being dealt with · due").wait_for()
+    page.get_by_role("button", name="Object").press("Enter")
+    page.get_by_role("button", name="Send this request").press("Enter")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Fetch the answer").press("Enter")
+    assert json.loads(waiting.value.path().read_text())
+    page.reload()
+    page.get_by_text("being dealt with · due").wait_for()
+    kept = stored(page)
+    assert outside(kept) == []
+    secrets = [one["secret"] for one in kept["throng-rights"]]
+    assert len(secrets) == 2
+    assert not any(word in url for url in asked for word in (*secrets, kept["throng.d"]))
+    # Half a year later they are gone.
+    page.evaluate("""() => localStorage['throng-rights'] = JSON.stringify(
+      JSON.parse(localStorage['throng-rights']).map(one => ({...one, t: one.t - 181 * 864e5})))""")
+    page.reload()
+    page.get_by_role("heading", name="Your rights").wait_for()
+    assert "throng-rights" not in stored(page)
 
 
 @pytest.mark.needs("axe")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from consent_filter.purpose import names
 from consent_filter.receipt import read
-from consent_filter.signing import PublicKey
-from tests.ingest.http.wire import Answer, ask, counted, counts, event, request
-from tests.whole.running import Up
+from consent_filter.rights.token import make
+from consent_filter.signing import PublicKey, to_bytes
+from tests.ingest.http.wire import SETTINGS, Answer, ask, counted, counts, event, request
+from tests.whole.running import Up, throng, up
 
 ID = "canary-member-0815"
 MINE: dict[str, Any] = {"site": "shop", "user_id": ID, "source": "account_settings"}
@@ -150,6 +154,41 @@ def test_an_account_and_its_browser_are_one_person(running: Up) -> None:
     chosen = {name: one["chosen"] for name, one in purposes(both).items() if one["chosen"] is not None}
     assert chosen == {"measurement": False, "ad_measurement": True, "personalisation": True}
     assert [one["denied"] for one in json.loads(both.body)["history"]] == [["measurement"], []]
+
+
+@pytest.mark.requirement("M115")
+def test_where_the_sites_server_says_who_is_signed_in_nobody_else_is_believed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data, "part", "collector", settings=SETTINGS) as running:
+        head, granted = f"throng-user: {ID}", MINE | {"purposes": {"measurement": True}}
+        assert change(running, granted).status == 200, "without a key as with PUT /consent"
+        said = json.loads(throng(data, "rights", "key", "--site", "shop", "--format", "json"))
+
+        def token(**more: str) -> str:
+            payload = {"site": "shop", "user_id": ID, "right": "preferences", "jti": str(uuid4())}
+            payload |= {"exp": int(time.time()) + 300}  # type: ignore[dict-item]
+            return make(payload | more, said["kid"], to_bytes(said["secret"]))
+
+        before = look(running, head, f"throng-token: {token()}").body
+        refused = MINE | {"purposes": {"measurement": False}}
+        used = token()
+        for wrong, code in (
+            (None, "token"),
+            (token(user_id="canary-other"), "token_subject"),
+            (token(right="access"), "token_right"),
+            (token(site="other"), "token_key"),
+            (used[:-4] + "AAAA", "token_forged"),
+            ("canary", "token_malformed"),
+        ):
+            more = {} if wrong is None else {"token": wrong}
+            assert change(running, refused | more).code == code
+            assert look(running, head, *([f"throng-token: {wrong}"] if wrong else [])).code == code
+        assert look(running, head, f"throng-token: {token()}").body == before, "nothing was changed"
+        assert change(running, refused | {"token": used}).status == 200
+        assert change(running, granted | {"token": used}).code == "token_replayed"
+        # A browser's own number is known to nobody else, and needs no token.
+        device = {"user_id": None, "device_id": "canary-device-0123456789"}
+        assert change(running, granted | device).status == 200
 
 
 def test_every_purpose_of_the_list_is_spoken_of(running: Up) -> None:
