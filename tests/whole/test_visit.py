@@ -54,6 +54,14 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
             user_agent=BROWSER, extra_http_headers=_BRANDS | more.pop("headers", {}), **more
         )
 
+    def choose(page: Any, *buttons: str) -> None:
+        page.click("[data-throng-ask]")
+        page.locator("throng-banner").get_by_role("button", name=buttons[0]).click()
+        if len(buttons) > 1:
+            page.locator("throng-banner").get_by_role("checkbox", name="Measurement").check()
+            page.locator("throng-banner").get_by_role("button", name=buttons[1]).click()
+        page.locator("throng-banner").wait_for(state="detached")
+
     # Somebody agrees, looks around, goes through a single-page application, and comes back.
     agrees = visitor()
     page = agrees.new_page()
@@ -61,7 +69,7 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{market}/privacy")
     assert page.evaluate("localStorage.length") == 0, "nothing is stored before a choice"
-    page.click("[data-choice=yes]")
+    choose(page, "Accept all")
     assert len(page.evaluate("JSON.parse(localStorage.throng).d")) >= 32
     page.goto(f"{market}/project/101")
     page.click("[data-throng=bid_placed]")
@@ -78,7 +86,7 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     page = refuses.new_page()
     page.goto(f"{market}/privacy")
     _settle(page)  # what is still waiting when the choice comes would be refused with it
-    page.click("[data-choice=no]")
+    choose(page, "Refuse all")
     assert page.evaluate("JSON.parse(localStorage.throng).d") is None
     page.goto(f"{market}/u/chiyo")
     _settle(page)
@@ -98,7 +106,7 @@ def test_visitors_do_things_and_the_reports_say_so(running: Up, market: str, bro
     offline = visitor()
     page = offline.new_page()
     page.goto(f"{market}/privacy")
-    page.click("[data-choice=some]")
+    choose(page, "Choose", "Save this choice")
     page.goto(f"{market}/messages")
     _settle(page)
     offline.set_offline(True)
