@@ -12,6 +12,7 @@ from consent_filter.errors import Broken
 from consent_filter.links import Links
 from consent_filter.pseudonym import Keyring, hashes, subject
 from consent_filter.raw import Column, Raw, column, pair
+from consent_filter.renewal import Renewal
 from consent_filter.salts import Salts
 from consent_filter.standing import Standing
 
@@ -33,6 +34,9 @@ class Known:
         self._seen: dict[tuple[str, str, str], bytes] = {}
         self._standing, self._salts, self._links = Standing(), Salts(KEYS), Links()
         self._restricted: set[bytes] = set()
+        self._renewal = Renewal()
+        #: Site → days after which a browser's pseudonym is renewed; where none is named it never is.
+        self.lasts: dict[str, int] = {}
 
     @property
     def _keys(self) -> Keyring:
@@ -97,7 +101,10 @@ class Known:
         for purpose, site, kind, id in ids:
             key = self.key(site, kind, id)
             one = copies[purpose]()
-            one.update((salts.get(purpose, key) or self._salt(purpose, key)) + key)
+            salt = salts.get(purpose, key) or self._salt(purpose, key)
+            if kind == "device" and self._is_over(purpose, site, key):
+                salt = self._renew(purpose, key)
+            one.update(salt + key)
             digests.append(one.digest())
         return digests
 
@@ -105,7 +112,25 @@ class Known:
         if not self._gives:
             raise Broken("only the collector gives ids a pseudonym; this process reads the ledger")
         with self._noting:
-            return self._salts.get(purpose, key) or self._salts.new(purpose, key)
+            found = self._salts.get(purpose, key) or self._salts.new(purpose, key)
+            self._renewal.mark(self._keys.today(), self._salts.place(purpose, key))
+            return found
+
+    def _is_over(self, purpose: int, site: str, key: bytes) -> bool:
+        lasts = self.lasts.get(site)
+        if lasts is None:
+            return False
+        return self._salts.place(purpose, key) < self._renewal.over(lasts, self._keys.today())
+
+    def _renew(self, purpose: int, key: bytes) -> bytes:
+        """Who that browser was ends; `Ledger.flush` makes it durable with the new salt."""
+        before = self.person(purpose, key)
+        assert before is not None
+        with self._noting:
+            self._renewal.turn(purpose, key, before)
+            found = self._salts.renew(purpose, key)
+            self._renewal.mark(self._keys.today(), self._salts.place(purpose, key))
+        return found
 
     def person(self, purpose: int, key: bytes) -> int | None:
         """The pseudonym that an id has now, as a number; None where it has none."""

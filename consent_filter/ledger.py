@@ -88,7 +88,7 @@ class Ledger(Shared):
         if not has(database, "content"):
             database.close()  # made a moment ago, and not yet filled
             return cls.memory(keys)
-        if not has(database, "unlinked"):
+        if not has(database, "past"):
             database.close()  # of before: it gets the tables that it lacks
             prepare(connect(path, "rw")).close()
             database = connect(path, "ro")
@@ -109,6 +109,7 @@ class Ledger(Shared):
             with self._noting:
                 pending, met = dict(self._salts.pending), list(self._links.pending)
             self._salts.write(self._database, pending)
+            self._renewal.write(self._database, pending, self._keys.today())
             for purpose, key in pending:
                 if key in self._restricted:
                     self._restrict(key, [purpose])
@@ -117,6 +118,9 @@ class Ledger(Shared):
                 if device is not None and account is not None:
                     links.write(self._database, one, device, account)
             then.append(lambda: self._salts.written(pending))
+            if self._renewal.any(pending):
+                then.append(self._truncate)
+            then.append(lambda: self._renewal.written(pending))
             then.append(lambda: self._links.written(met))
 
     # What people say.
@@ -230,8 +234,9 @@ class Ledger(Shared):
             (key, word.grant, word.deny, word.erased, now),
         )
         departed.withdraw(self._database, key, gone, now, removes)
-        for purpose, _ in gone:
+        for purpose in {purpose for purpose, _ in gone}:
             self._salts.delete(self._database, purpose, key)
+        self._renewal.drop(self._database, key, {purpose for purpose, _ in gone})
         if MEASUREMENT in forget:
             links.drop(self._database, key)
         if word.erased:
@@ -239,7 +244,7 @@ class Ledger(Shared):
             chain.forget(self._database, key)
         link = chain.add(self._database, key, json.dumps(text))
         then.append(lambda: self._standing.put(key, word, now))
-        then.append(lambda: self._drop(key, [purpose for purpose, _ in gone]))
+        then.append(lambda: self._drop(key, {purpose for purpose, _ in gone}))
         if gone or word.erased:
             then.append(self._besides)
             then.append(self._truncate)
@@ -263,7 +268,7 @@ class Ledger(Shared):
             chain.add(self._database, key, json.dumps({"restricted": False, "source": source, "at": now}))
             then.append(self._besides)
 
-    def _restrict(self, key: bytes, purposes: Iterable[int]) -> None:
+    def _restrict(self, key: bytes, purposes: Collection[int]) -> None:
         departed.restrict(self._database, key, [person for _, person in self._gone(key, purposes)])
 
     def unlink(self, device: bytes, account: bytes, source: str, now: int) -> None:

@@ -137,7 +137,8 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     order decides only whose it is said to be. "specific": what was granted by one that is heard earlier is
     not taken back by a signal that is heard later; the visitor's own refusal binds all the same. tcf_vendor:
     the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
-    facts are kept (M79); `pipelines/expire.py` deletes. withdrawal: what becomes of the past of who takes
+    facts are kept (M79); `pipelines/expire.py` deletes. identifier_days: after
+    how long a browser becomes somebody else (M23). withdrawal: what becomes of the past of who takes
     measurement back (M113): no report counts it ("stop"), or it leaves the disk, too ("remove"). rules: which
     requirement stands where. age: how old one must be, and what is not done while that is unknown; None asks
     for no age. Words for people, which `throng check` shows and nothing acts on: recipients, to whom the text
@@ -154,6 +155,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     conflict: str = "restrictive"
     tcf_vendor: int = 0
     facts_days: int
+    identifier_days: int = 395
     withdrawal: str = "stop"
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()
@@ -169,6 +171,8 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         _one_of("withdrawal", self.withdrawal, WITHDRAWALS)
         if sorted(self.order) != sorted([LEDGER, *SIGNALS]):
             raise Misconfigured("order", list(self.order), f"{LEDGER}, {', '.join(SIGNALS)}: each once")
+        if not 1 <= self.identifier_days <= 395:
+            raise Misconfigured("identifier_days", self.identifier_days, "1 to 395 (13 months, CNIL)")
         if not 1 <= self.facts_days <= 760:
             raise Misconfigured("facts_days", self.facts_days, "1 to 760 (25 months, CNIL)")
         self.by_country()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from consent_filter.policy import KINDS, Meaning, Pack, Regime, Use
+from consent_filter.policy import KINDS, Age, Meaning, Pack, Regime, Use
 
 #: Stand for countries: all that neither pack names; whoever's signals say that the law of agreement holds.
 ELSEWHERE, REGULATED = "elsewhere", "regulated"
@@ -22,6 +22,7 @@ _SILENT = Meaning(denies=())
 #: Keys that change words, or what a refusal is called, but nothing that is done.
 _MINOR = {"name", "version", "policy", "warnings", "rules", "refusal", "leaves"}
 _COMPARED = {"otherwise", "regulated", "order", "conflict", "facts_days", "recipients", "groups", "regimes"}
+_COMPARED |= {"age", "identifier_days"}
 _COMPARED |= {"kind", "countries", "purposes", "signals", "basis", "default", "cookieless"}
 _COMPARED |= {"denies", "ends", "grants"}
 
@@ -78,6 +79,13 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
         longer = new.facts_days > old.facts_days
         what = "kept_longer" if longer else "kept_shorter"
         yield Change(what, "facts_days", f"{old.facts_days}", f"{new.facts_days}", longer)
+    if old.identifier_days != new.identifier_days:
+        longer = new.identifier_days > old.identifier_days
+        what = "known_longer" if longer else "known_shorter"
+        yield Change(what, "identifier_days", f"{old.identifier_days}", f"{new.identifier_days}", longer)
+    if old.age != new.age:
+        laxer = old.age is not None and _younger(old.age, new.age)
+        yield Change("age_laxer" if laxer else "age_stricter", "age", _age(old), _age(new), laxer)
     if bool(old.regulated) != bool(new.regulated):
         laxer = not new.regulated or new.regimes[new.regulated].kind != "opt_in"
         yield Change("regulated", "regulated", old.regulated, new.regulated, laxer)
@@ -87,6 +95,15 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
         binding = new.conflict == "restrictive"
         yield Change("order", "order", ", ".join(old.order), ", ".join(new.order), not binding)
     yield from _others(old, new, "")
+
+
+def _younger(old: Age, new: Age | None) -> bool:
+    """Whether less is kept from the young, or from those of unknown age."""
+    return new is None or new.minimum < old.minimum or not {*old.unknown_denies} <= {*new.unknown_denies}
+
+
+def _age(pack: Pack) -> str:
+    return "" if pack.age is None else f"{pack.age.minimum}: {', '.join(pack.age.unknown_denies)}"
 
 
 def _of_a_regime(old: Regime, new: Regime, where: str) -> Iterator[Change]:

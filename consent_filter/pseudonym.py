@@ -114,20 +114,21 @@ class Keyring:
         if self._importing:
             return _derive(bytes.fromhex(self._held["import"]["key"]), b"day %d" % day)
         chain = self._held["chain"]
-        if not chain["day"] <= day <= self._today() + _AHEAD:
+        if not chain["day"] <= day <= self.today() + _AHEAD:
             return None
         key = bytes.fromhex(chain["key"])
         for _ in range(day - chain["day"]):
             key = _derive(key, b"next")
         return key
 
-    def _today(self) -> int:
+    def today(self) -> int:
+        """Days since 1970, in UTC."""
         return int(self._now() // _DAY)
 
     def _due(self) -> bool:
         """Whether the keys held are older, or younger, than the clock lets them be."""
         day = self._held["chain"]["day"]
-        if not day <= self._today() <= day + _KEPT_DAYS:
+        if not day <= self.today() <= day + _KEPT_DAYS:
             return True
         born = self._held["import"]["born"] if "import" in self._held else self._now()
         missing = self._importing and "import" not in self._held
@@ -138,7 +139,7 @@ class Keyring:
         with self._file() as held:
             for purpose in _PURPOSES:
                 held.setdefault(purpose, secrets.token_hex(32))
-            oldest = self._today() - _KEPT_DAYS
+            oldest = self.today() - _KEPT_DAYS
             chain = held.get("chain")
             # A clock that has stepped back behind the chain gets a new one: the keys before it are destroyed
             # and stay so, and a chain that ran ahead must not stand still until the clock has caught up.

@@ -31,6 +31,8 @@ class Salts:
         self._held = {purpose: Packed(SALT + _PLACE) for purpose in purposes}
         #: New ones that only memory has.
         self._pending: dict[tuple[int, bytes], bytes] = {}
+        #: Places of what the pending ones take the place of.
+        self._old: dict[tuple[int, bytes], int] = {}
         self._last = 0
 
     def load(self, database: sqlite3.Connection) -> None:
@@ -52,6 +54,16 @@ class Salts:
         found = self._held[purpose].get(key)
         return None if found is None else found[:SALT]
 
+    def place(self, purpose: int, key: bytes) -> int:
+        """The number that the salt was made with; later ones have larger ones. 0 where there is none."""
+        found = self._held[purpose].get(key)
+        return 0 if found is None else int.from_bytes(found[SALT:], "big")
+
+    def renew(self, purpose: int, key: bytes) -> bytes:
+        """Another salt instead of the one that there is, which leaves the disk when this is written."""
+        self._old.setdefault((purpose, key), self.place(purpose, key))
+        return self.new(purpose, key)
+
     def new(self, purpose: int, key: bytes) -> bytes:
         """A salt for who has none yet; `write` makes it durable."""
         self._last += 1
@@ -71,20 +83,26 @@ class Salts:
             (int.from_bytes(salt[SALT:], "big"), key, purpose, salt[:SALT])
             for (purpose, key), salt in pending.items()
         ]
+        database.executemany(
+            "DELETE FROM salt WHERE seq = ?", [(self._old[one],) for one in pending if one in self._old]
+        )
         database.executemany("INSERT INTO salt VALUES (?, ?, ?, ?)", rows)
 
     def written(self, pending: Mapping[tuple[int, bytes], bytes]) -> None:
         """These are durable."""
         for one in pending:
             self._pending.pop(one, None)
+            self._old.pop(one, None)
 
     def delete(self, database: sqlite3.Connection, purpose: int, key: bytes) -> None:
         """From the disk. Part of the caller's transaction; `drop` follows when it has held."""
         found = self._held[purpose].get(key)
         if found is not None:
-            database.execute("DELETE FROM salt WHERE seq = ?", (int.from_bytes(found[SALT:], "big"),))
+            places = [int.from_bytes(found[SALT:], "big"), self._old.get((purpose, key), 0)]
+            database.executemany("DELETE FROM salt WHERE seq = ?", [(place,) for place in places])
 
     def drop(self, purpose: int, key: bytes) -> None:
         """From memory."""
         self._held[purpose].pop(key)
         self._pending.pop((purpose, key), None)
+        self._old.pop((purpose, key), None)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from consent_filter import chain, departed, links
+from consent_filter import chain, departed, links, renewal
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Broken
 from consent_filter.known import KEYS, Known
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS choice (
   key BLOB PRIMARY KEY, granted INTEGER NOT NULL, denied INTEGER NOT NULL, erased INTEGER NOT NULL,
   since INTEGER NOT NULL
 ) WITHOUT ROWID;
-{departed.TABLES}{chain.TABLES}{links.TABLES}"""
+{departed.TABLES}{chain.TABLES}{links.TABLES}{renewal.TABLES}"""
 
 
 class Shared(Known):
@@ -47,6 +47,7 @@ class Shared(Known):
             self._position = chain.length(database)
             self._salts.load(database)
             self._standing.load(database)
+            self._renewal.load(database)
             self._besides()
 
     def refresh(self) -> bool:
@@ -94,16 +95,19 @@ class Shared(Known):
             # What was not even written when they left need not stay on a disk for the reports' sake.
             with self._transaction():
                 departed.withdraw(self._database, key, gone, since, True)
-                for purpose, _ in gone:
+                for purpose in {purpose for purpose, _ in gone}:
                     self._salts.delete(self._database, purpose, key)
-        self._drop(key, [purpose for purpose, _ in gone])
+                self._renewal.drop(self._database, key, {purpose for purpose, _ in gone})
+        self._drop(key, {purpose for purpose, _ in gone})
 
-    def _gone(self, key: bytes, purposes: Iterable[int]) -> list[tuple[int, int]]:
+    def _gone(self, key: bytes, purposes: Collection[int]) -> list[tuple[int, int]]:
         found = [(purpose, self.person(purpose, key)) for purpose in purposes]
-        return [(purpose, person) for purpose, person in found if person is not None]
+        now = [(purpose, person) for purpose, person in found if person is not None]
+        return self._renewal.of(self._database, key, purposes) + now
 
     def _drop(self, key: bytes, purposes: Collection[int]) -> None:
         with self._noting:
+            self._renewal.forget(key, purposes)
             for purpose in purposes:
                 self._salts.drop(purpose, key)
             if MEASUREMENT in purposes:

@@ -47,6 +47,7 @@ class Path:
         bounded: bool = True,
     ) -> None:
         self.sites, self.enrich, self.packs, self.ledger, self.keys = sites, enrich, packs, ledger, keys
+        ledger.lasts = {site: packs[site].identifier_days for site in packs}
         self.laws = Laws(packs)
         self.parsing = Parsing(sites, limits or Ingest(), bounded)
         self.live = Live(enrich, Senders(self.laws, ledger, keys, packs), self.parsing)

@@ -44,10 +44,15 @@ SIGNIFICANT = [
     ("regulated", "", "regulated", None),
     ("conflict", "specific", "conflict", None),
     ("tcf_vendor", 7, "tcf_vendor", None),
+    ("age", None, "age_laxer", None),
+    ("age.minimum", 16, "age_laxer", None),
+    ("age.unknown_denies", ["personalisation"], "age_laxer", None),
 ]  # fmt: skip
 MINOR = [
     ("recipients", ["analysts", "investors"], "recipient_removed"),
     ("facts_days", 30, "kept_shorter"),
+    ("identifier_days", 30, "known_shorter"),
+    ("age.minimum", 21, "age_stricter"),
     ("version", "2", "version"),
     ("warnings", [], "warnings"),
     ("order", [*reversed(OLD.order)], "order"),
