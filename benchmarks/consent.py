@@ -40,8 +40,7 @@ def main() -> None:
     """Events a second, the median of seven rounds; the whole path is in `benchmarks.path`."""
     now = int(time.time() * 1000)
     measured, keys = sites(), Keyring.memory()
-    packs, ledger = Packs(measured), Ledger.memory(keys)
-    laws = Laws(packs)
+    ledger, laws = Ledger.memory(keys), Laws(Packs(measured))
     chosen = {"measurement": True, "ad_measurement": True}
     for n in range(1000):  # a ledger that has something in it, about others
         ledger.put("market", "device", f"other-{n}", chosen, "benchmark", now)
@@ -52,7 +51,7 @@ def main() -> None:
         for _ in range(7):
             begun = time.perf_counter()
             for raw in waiting:
-                apply(raw, decide(raw, ledger.words(raw), laws), keys, ledger, measured, packs)
+                apply(raw, decide(raw, ledger.words(raw, laws.turns), laws), keys, ledger, measured)
             rounds.append(sum(raw.n for raw in waiting) / (time.perf_counter() - begun))
         value = statistics.median(rounds)
         emit(f"consent_batch_{size}", value, "events/s", n=len(waiting))

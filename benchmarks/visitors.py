@@ -144,7 +144,7 @@ def stored(n: int, seed: int = 1) -> pa.Table:
     packs, keys = Packs(SITES), Keyring.memory(lambda: NOON / 1000)
     ledger = Ledger.memory(keys)
     raw = events(n, seed)
-    found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, SITES, packs)
+    found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, SITES)
     return pa.Table.from_batches([found.batch])
 
 

@@ -28,7 +28,6 @@ from consent_filter.decide import (
 from consent_filter.events import Events
 from consent_filter.ledger import Ledger
 from consent_filter.member import removed
-from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.site import Site, local
@@ -60,7 +59,6 @@ def apply(
     keys: Keyring,
     ledger: Ledger,
     sites: Mapping[str, Site],
-    packs: Mapping[str, Pack],
 ) -> Filtered:
     """The events of the batch that may be stored, as EVENT; the others as counts by reason.
 
@@ -79,7 +77,7 @@ def apply(
         rows, counts = None, Counts()
     if any(said.values != [None] for said in (raw.member, raw.referral, raw.geo)):
         counts.update(_removed(raw, verdicts, ~refused, days))
-    return Filtered(events(raw, rows, verdicts, person, days, offsets, keys, packs), counts)
+    return Filtered(events(raw, rows, verdicts, person, days, offsets, keys), counts)
 
 
 def _removed(raw: Raw, verdicts: Column[Verdict], kept: Mask, days: NDArray[np.int32]) -> Counts:

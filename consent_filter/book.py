@@ -7,10 +7,13 @@ on purpose; nothing but tests and `explain` runs it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 from consent_filter.policy import Pack
+from consent_filter.policy_change import reset
 from consent_filter.purpose import BY_NAME
 
 
@@ -42,11 +45,12 @@ class Event(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What the ledger has on record of the person."""
+    """What the ledger has on record of the person. `lapsed`: agreed to under an older policy, and no more."""
 
     granted: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     erased: bool = False
+    lapsed: frozenset[str] = frozenset()
 
 
 class Ruling(NamedTuple):
@@ -57,6 +61,7 @@ class Ruling(NamedTuple):
     because: str
     signal: str
     basis: str
+    policy: str
     reason: str
 
 
@@ -89,22 +94,43 @@ def choice(consent: bytes | None) -> tuple[frozenset[str], frozenset[str], bool]
     return EVERYTHING & granted, EVERYTHING & denied, False
 
 
+def judged(
+    policies: Sequence[tuple[date, Pack]], day: date, event: Event, ledger: Ledger, agreed: Mapping[str, date]
+) -> Ruling:
+    """What may be done with an event of that day, under the policy then in force.
+
+    policies: since which day each is, the oldest first; it also holds before. agreed: when each purpose that
+    the ledger has was agreed to last. What was agreed to before a significant change is to be asked again.
+    """
+    in_force = [one for one in policies if one[0] <= day] or list(policies[:1])
+    lapsed = set()
+    for (_, older), (since, newer) in pairwise(in_force):
+        again = reset(older, newer).get(_regime(newer, event), ())
+        lapsed |= {purpose for purpose in again if purpose in agreed and agreed[purpose] < since}
+    return rule(in_force[-1][1], event, ledger._replace(lapsed=frozenset(lapsed)))
+
+
+def _regime(pack: Pack, event: Event) -> str:
+    """Whoever's signals say that the law of agreement holds for them has it, wherever they are."""
+    if pack.regulated and any(heard.regulated for heard in event.platforms.values()):
+        return pack.regulated
+    return pack.regime(event.country)
+
+
 def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     """What may be done with this event, and why."""
-    # 0. Whoever's signals say that the law of agreement holds for them has it, wherever they are.
-    name = pack.regime(event.country)
-    if pack.regulated and any(heard.regulated for heard in event.platforms.values()):
-        name = pack.regulated
-    regime = pack.regimes[name]
+    # 0. The law is that of the country, or the one that the visitor's signals say.
+    name = _regime(pack, event)
+    regime, policy = pack.regimes[name], f"{pack.name}/{pack.version}"
 
     def refuse(rule: str, signal: str, reason: str, leaves: str = "") -> Ruling:
         left = leaves or regime.refusal
-        return Ruling(frozenset(), left, f"{pack.name}.{name}.{rule}", signal, "", reason)
+        return Ruling(frozenset(), left, f"{pack.name}.{name}.{rule}", signal, "", policy, reason)
 
     def keep(purposes: set[str], treatment: str, rule: str, signal: str, basis: str) -> Ruling:
         if advert:  # what is known of an advert's viewer is not for reports on visits
             purposes = purposes - {"measurement", "research"}
-        return Ruling(frozenset(purposes), treatment, f"{pack.name}.{name}.{rule}", signal, basis, "")
+        return Ruling(frozenset(purposes), treatment, f"{pack.name}.{name}.{rule}", signal, basis, policy, "")
 
     # 1. Whoever was erased stays erased.
     if ledger.erased:
@@ -123,7 +149,9 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
     advert = event.type.startswith("ad_")
     needed = "ad_measurement" if advert else "measurement"
     granted, denied, unreadable = choice(event.consent)
-    agreed = (granted | ledger.granted) & set(named)
+    # What has lapsed counts no more, also where the browser remembers it: until they are asked again.
+    granted, on_record = granted - ledger.lapsed, ledger.granted - ledger.lapsed
+    agreed = (granted | on_record) & set(named)
     browser = Heard(frozenset(), EVERYTHING)
     signals = {who: browser for who, header in (("gpc", event.gpc), ("dnt", event.dnt)) if _one(header)}
     signals |= event.platforms
@@ -144,17 +172,20 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
 
     # 3. Signals in the pack's order: each permits what the regime lets it permit, and takes back what the
     #    regime says it does. Where the pack lets the more specific stand, nothing is taken back that somebody
-    #    heard before has permitted. A known child takes back everything.
+    #    heard before has permitted; where it lets the latest stand, nothing that somebody heard before has
+    #    permitted at this moment, for what is on record is older. A known child takes back everything.
     permitted: dict[str, str] = {}
     objected: dict[str, str] = {}
     ended: set[str] = set()
+    at_this_moment: set[str] = set()
     for who in pack.order:
         if who in ("ledger", "choice"):
-            for purpose in ledger.granted if who == "ledger" else granted:
+            for purpose in on_record if who == "ledger" else granted:
                 permitted.setdefault(purpose, who)
+            at_this_moment |= granted if who == "choice" else set()
         elif who in signals:
             heard, means = signals[who], regime.signals[who]
-            before = set(permitted) if pack.conflict == "specific" else set()
+            before = {"specific": set(permitted), "latest": at_this_moment}.get(pack.conflict, set())
             takes = EVERYTHING if heard.child else (heard.denied & set(means.denies)) - before
             for purpose in takes:
                 objected.setdefault(purpose, who)
@@ -162,11 +193,12 @@ def rule(pack: Pack, event: Event, ledger: Ledger) -> Ruling:
                 ended |= takes
             for purpose in heard.granted & set(means.grants):
                 permitted.setdefault(purpose, who)
+                at_this_moment.add(purpose)
     permitted = {purpose: who for purpose, who in permitted.items() if purpose in named}
     refusing_to_be_measured = "measurement" in denied | ledger.denied
     if refusing_to_be_measured:  # then only what they have agreed to by name
         first_own = [who for who in pack.order if who in ("ledger", "choice")]
-        said = {"ledger": ledger.granted, "choice": granted}
+        said = {"ledger": on_record, "choice": granted}
         permitted = {purpose: next(w for w in first_own if purpose in said[w]) for purpose in agreed}
 
     # 4. What stands: what was permitted, and what the regime grants while nobody has spoken.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, compress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -15,7 +15,6 @@ from consent_filter.decide import IDENTIFIED, Verdict
 from consent_filter.events import ABSENT, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.member import Member, Referral
-from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.purpose import ALL
 from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source
@@ -46,14 +45,13 @@ _PLACE = ("continent", "country", "region", "network")
 #: Every column of text in EVENT, by the column of RAW whose codes it has.
 _TEXTS: dict[str, Texts] = {
     "site": Texts(("site",), None),
-    "policy": Texts(("policy",), None),
     "protocol": Texts(("protocol",), None),
     "type": Texts(("type",), None),
     "name": Texts(("name",), None),
     "props": Texts(("props",), None),
     "verdict": Texts(
-        ("treatment", "because", "signal", "basis"),
-        _fields(Verdict, "treatment", "because", "signal", "basis"),
+        ("treatment", "because", "signal", "basis", "policy"),
+        _fields(Verdict, "treatment", "because", "signal", "basis", "policy"),
     ),
     "page": Texts(("path", *_UTM), _fields(Page, "path", *_UTM)),
     "source": Texts(("referrer_host", "referrer_group"), _fields(Source, "host", "group")),
@@ -90,13 +88,11 @@ def events(
     days: NDArray[np.int32],
     offsets: NDArray[np.int16],
     keys: Keyring,
-    packs: Mapping[str, Pack],
 ) -> Events:
     """The rows (None: all) as EVENT, every column empty where none of its purposes is granted, or where it
     would tell visitors apart who have no identifier."""
     site = raw.site
-    policy = Column(site.codes, [f"{packs[id].name}/{packs[id].version}" for id in site.values])
-    head = (site, policy, raw.protocol, raw.type, raw.name, raw.props, verdicts)
+    head = (site, raw.protocol, raw.type, raw.name, raw.props, verdicts)
     sources: list[Column[Any]] = [*head, raw.page, raw.source, raw.browser, raw.place, raw.ad]
     sources += raw.member, raw.referral, raw.geo
     codes = np.concatenate([source.codes for source in sources]).reshape(len(sources), raw.n)

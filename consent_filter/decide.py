@@ -9,18 +9,22 @@ together. Nothing here depends on another row, so that order and the splitting i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
+from consent_filter.in_force import History
 from consent_filter.member import ADULT, MINOR, Member, standing
-from consent_filter.policy import LEDGER, Pack
+from consent_filter.policy import LEDGER, Pack, histories
+from consent_filter.policy_change import reset
 from consent_filter.purpose import ALL, BY_NAME, Purpose, mask
 from consent_filter.raw import Column, Raw, column, combine
 from consent_filter.signals import OWN, SIGNALS, Said
 from consent_filter.signals.tcf import to_vendor
+from consent_filter.site import local
 
 MEASUREMENT = int(Purpose.MEASUREMENT)
 AD_MEASUREMENT = int(Purpose.AD_MEASUREMENT)
@@ -36,11 +40,16 @@ KEPT = frozenset({IDENTIFIED, COOKIELESS})
 
 
 class Word(NamedTuple):
-    """What the ledger says of the person behind an event: purposes granted and denied; erased for good."""
+    """What the ledger says of the person behind an event: purposes granted and denied; erased for good.
+
+    old: for each change of the site's policy, what had been agreed to before it and not again since; none
+    where that is nothing.
+    """
 
     grant: int
     deny: int
     erased: bool = False
+    old: tuple[int, ...] = ()
 
 
 #: Nobody has said anything, or there is no id to look up.
@@ -52,8 +61,8 @@ class Verdict(NamedTuple):
 
     granted: bitmask of purposes. treatment: identified or cookieless (kept); count or drop (refused: a number
     remains, with or without the rule). because: `pack.regime.rule`. signal: whose word decided (SIGNALS, or
-    none). basis: legal basis of what is kept. reason: why it is refused ("" when kept): consent, signal
-    or erased.
+    none). basis: legal basis of what is kept. policy: the pack in force, and its version. reason: why it is
+    refused ("" when kept): consent, signal or erased.
     """
 
     granted: int
@@ -61,6 +70,7 @@ class Verdict(NamedTuple):
     because: str
     signal: str
     basis: str
+    policy: str
     reason: str
 
 
@@ -70,14 +80,26 @@ class Decision(NamedTuple):
     verdict: Column[Verdict]
 
 
+#: By the pack's rule of conflict: those whose grants stand against a signal that is heard later. What is on
+#: record was said before the event that it is looked up for, so any signal of that event is newer.
+_STANDS = {
+    "restrictive": frozenset[str](),
+    "latest": frozenset(SIGNALS),
+    "specific": frozenset([LEDGER, *SIGNALS]),
+}
+
+
 class Law(Struct, frozen=True, eq=False):
     """A regime, its purposes as bitmasks, and the name that its rules go by.
 
     `grants`, `denies`, `ends`, `leaves`: by signal. `regulated`: the law of whoever's signals say so. One for
-    each standing of age: what is not done while that is unknown is not named in that one (M86).
+    each standing of age: what is not done while that is unknown is not named in that one (M86). `lapses`:
+    what each change of the policy up to this one has reset, the oldest first. `stands`: whose grants a signal
+    that is heard later does not take back.
     """
 
     name: str
+    policy: str
     refusal: str
     named: int
     default: int
@@ -87,7 +109,8 @@ class Law(Struct, frozen=True, eq=False):
     ends: dict[str, bool]
     leaves: dict[str, str]
     order: tuple[str, ...]
-    specific: bool
+    stands: frozenset[str]
+    lapses: tuple[int, ...]
     vendor: int
     regulated: Law | None
     minor: bool
@@ -96,7 +119,14 @@ class Law(Struct, frozen=True, eq=False):
     judged: dict[Any, Verdict]
 
     @classmethod
-    def of(cls, pack: Pack, name: str, age: str = ADULT) -> Law:
+    def of(
+        cls,
+        pack: Pack,
+        name: str,
+        age: str = ADULT,
+        lapses: tuple[int, ...] = (),
+        regulated: tuple[int, ...] = (),
+    ) -> Law:
         regime = pack.regimes[name]
         barred = pack.age.unknown_denies if pack.age is not None and age != ADULT else ()
         uses = {
@@ -107,6 +137,7 @@ class Law(Struct, frozen=True, eq=False):
         stricter = pack.regulated and pack.regulated != name
         return cls(
             name=f"{pack.name}.{name}",
+            policy=f"{pack.name}/{pack.version}",
             refusal=regime.refusal,
             named=sum(uses),
             default=sum(bit for bit, use in uses.items() if use.default),
@@ -116,9 +147,10 @@ class Law(Struct, frozen=True, eq=False):
             ends={signal: meaning.ends for signal, meaning in means},
             leaves={signal: meaning.leaves or regime.refusal for signal, meaning in means},
             order=pack.order,
-            specific=pack.conflict == "specific",
+            stands=_STANDS[pack.conflict],
+            lapses=lapses,
             vendor=pack.tcf_vendor,
-            regulated=cls.of(pack, pack.regulated, age) if stricter else None,
+            regulated=cls.of(pack, pack.regulated, age, regulated) if stricter else None,
             minor=age == MINOR and pack.age is not None,
             basis={bit: use.basis for bit, use in uses.items()},
             cookieless_basis={bit: use.cookieless for bit, use in uses.items()},
@@ -136,41 +168,81 @@ def _age(member: Member | None) -> str | None:
 
 
 class Laws:
-    """The law of each (site, country), made once from the packs (by site)."""
+    """The law of each (site, country) on each day, made once from the packs (by site) that are in force."""
 
     def __init__(self, packs: Mapping[str, Pack]) -> None:
-        self._packs = packs
-        self._of: dict[tuple[str, str, str | None], Law] = {}
-        self._made: dict[tuple[int, str, str], Law] = {}
+        self._history = histories(packs)
+        self._of: dict[tuple[str, str, str | None, int], Law] = {}
+        self._made: dict[tuple[Any, ...], Law] = {}
+        self._resets: dict[tuple[int, int], dict[str, tuple[str, ...]]] = {}
 
-    def of(self, site: str, country: str, age: str | None = None) -> Law:
-        """`age`: as `Member` has it; None where nobody has said it."""
-        found = self._of.get((site, country, age))
+    def turns(self, site: str) -> tuple[int, ...]:
+        """When the site's policy changed, UTC milliseconds."""
+        return self._history(site).turns
+
+    def of(self, site: str, country: str, day: int, age: str | None = None) -> Law:
+        """The law on a day of the site (days since 1970 in its zone). `age`: as `Member` has it; None where
+        nobody has said it."""
+        return self._in(site, country, age, self._history(site).at(day))
+
+    def _in(self, site: str, country: str, age: str | None, era: int) -> Law:
+        found = self._of.get((site, country, age, era))
         if found is None:
-            pack = self._packs[site]
+            history = self._history(site)
+            pack = history.eras[era].pack
             stands = ADULT if pack.age is None else standing(age, pack.age.minimum)
-            key = id(pack), pack.regime(country), stands
+            key = id(pack), pack.regime(country), stands, *self._lapses(history, country, era)
             found = self._made.get(key) or self._made.setdefault(key, Law.of(pack, *key[1:]))
             if len(self._of) >= _REMEMBERED:
                 self._of.clear()
-            self._of[site, country, age] = found
+            self._of[site, country, age, era] = found
         return found
+
+    def _lapses(self, history: History, country: str, era: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What each change up to that era has reset (M123): in the country; where agreement is regulated."""
+        here, regulated = [], []
+        for (_, old), (_, new) in pairwise(history.eras[: era + 1]):
+            step = id(old), id(new)
+            if step not in self._resets:
+                self._resets[step] = reset(old, new)
+            again, regime = self._resets[step], new.regime(country)
+            here.append(mask(again.get(regime, ())))
+            regulated.append(mask(again.get(new.regulated or regime, ())))
+        return tuple(here), tuple(regulated)
 
     def rows(self, raw: Raw) -> Column[Law]:
         """The law of each row."""
-        places = raw.place
-        if raw.member.values != [None]:
-            cases = combine([raw.site, places.few(_COUNTRY), raw.member.few(_age)])
-            return cases.few(lambda case: self.of(*case))
+        countries = raw.place.few(_COUNTRY)
+        histories = [self._history(site) for site in raw.site.values]
+        if raw.member.values != [None] or any(history.turns for history in histories):
+            cases = combine([raw.site, countries, raw.member.few(_age), _eras(raw, histories)])
+            return Column(cases.codes, [self._in(*case) for case in cases.values])
         if len(raw.site.values) == 1:
             (site,), of = raw.site.values, self._of
-            few = places.few(_COUNTRY)
-            return Column(
-                few.codes, [of.get((site, name, None)) or self.of(site, name) for name in few.values]
-            )
-        countries = places.few(_COUNTRY)
-        laws = column([self.of(site, country) for site in raw.site.values for country in countries.values])
-        return Column(laws.codes[raw.site.codes * len(countries.values) + countries.codes], laws.values)
+            some = ((site, name, None, 0) for name in countries.values)
+            return Column(countries.codes, [of.get(one) or self._in(*one) for one in some])
+        both = [(site, country) for site in raw.site.values for country in countries.values]
+        found = column([self._in(site, country, None, 0) for site, country in both])
+        return Column(found.codes[raw.site.codes * len(countries.values) + countries.codes], found.values)
+
+
+def _eras(raw: Raw, histories: list[History]) -> Column[int]:
+    """Which policy of its site each row is judged by."""
+    eras = np.zeros(raw.n, np.int32)
+    for code, history in enumerate(histories):
+        if history.turns:
+            rows = np.flatnonzero(raw.site.codes == code)
+            eras[rows] = history.each(local(history.timezone, raw.time[rows])[0])
+    return Column(eras, list(range(max(len(history.eras) for history in histories))))
+
+
+def lapsed(law: Law, word: Word) -> int:
+    """What was agreed to under an older policy and counts no more: a change since then is significant for it,
+    and it has not been agreed to again."""
+    found = 0
+    for old, again in zip(word.old, law.lapses, strict=False):
+        found |= old & again
+    return found
 
 
 def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdict:
@@ -185,11 +257,15 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
     if law.vendor:
         said = tuple(to_vendor(one, law.vendor) if one.tcf else one for one in said)
     if word.erased:
-        return Verdict(0, law.refusal, f"{law.name}.erased", "choice", "", "erased")
+        return Verdict(0, law.refusal, f"{law.name}.erased", "choice", "", law.policy, "erased")
     if law.minor:
-        return Verdict(0, law.refusal, f"{law.name}.minor", "choice", "", "consent")
+        return Verdict(0, law.refusal, f"{law.name}.minor", "choice", "", law.policy, "consent")
     heard: dict[str, Word | Said] = {LEDGER: word, **dict(zip(SIGNALS, said, strict=True))}
-    grant = own = refused = objected = ended = 0
+    if gone := lapsed(law, word):
+        # What a browser remembers is no newer than what the ledger knows of it: only asking again is.
+        for name in _OWN:
+            heard[name] = heard[name]._replace(grant=heard[name].grant & ~gone)
+    stood = grant = own = refused = objected = ended = 0
     objector = ""
     for name in law.order:
         one = heard[name]
@@ -197,14 +273,16 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
             refused |= one.deny
             grant |= one.grant
             own |= one.grant
+            stood |= one.grant if name in law.stands else 0
             continue
         assert isinstance(one, Said)
-        taken = _ALL if one.child else one.deny & law.denies[name] & ~(grant if law.specific else 0)
+        taken = _ALL if one.child else one.deny & law.denies[name] & ~stood
         if taken & needed and not objector:
             objector = name
         objected |= taken
         ended |= taken if one.child or law.ends[name] else 0
         grant |= one.grant & law.grants[name]
+        stood |= one.grant & law.grants[name] if name in law.stands else 0
     grant, own = grant & law.named, own & law.named
     # Whoever refuses to be measured keeps out of everything but what they have agreed to by name.
     unmeasured = refused & MEASUREMENT and not own & needed
@@ -212,7 +290,7 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
         what = needed if refused & needed else MEASUREMENT
         speaker = next(name for name in law.order if name in _OWN and heard[name].deny & what)
         rule = "withdrawn" if speaker == LEDGER else _rule("", heard[speaker]) or "refused"
-        return Verdict(0, law.refusal, f"{law.name}.{rule}", "choice", "", "consent")
+        return Verdict(0, law.refusal, f"{law.name}.{rule}", "choice", "", law.policy, "consent")
     standing = own if refused & MEASUREMENT else grant | law.default
     allowed = standing & ~refused & ~objected
     exempt = law.cookieless & ~refused & ~ended
@@ -224,15 +302,19 @@ def judge(law: Law, word: Word, needed: int, has_id: bool, *said: Said) -> Verdi
         signal = {"": "none", LEDGER: "choice"}.get(speaker, speaker)
         treatment = IDENTIFIED if has_id and allowed & MEASUREMENT else COOKIELESS
         basis = "consent" if speaker else law.basis[needed]
-        return Verdict(_scope(allowed, needed), treatment, f"{law.name}.{rule}", signal, basis, "")
+        return Verdict(
+            _scope(allowed, needed), treatment, f"{law.name}.{rule}", signal, basis, law.policy, ""
+        )
     signal = objector or "none"
     if exempt & needed:
         basis = law.cookieless_basis[needed]
-        return Verdict(_scope(exempt, needed), COOKIELESS, f"{law.name}.cookieless", signal, basis, "")
+        return Verdict(
+            _scope(exempt, needed), COOKIELESS, f"{law.name}.cookieless", signal, basis, law.policy, ""
+        )
     if objector and needed & (standing | law.cookieless):
         rule = _rule(objector, heard[objector])
-        return Verdict(0, law.leaves[objector], f"{law.name}.{rule}", objector, "", "signal")
-    return Verdict(0, law.refusal, f"{law.name}.silence", "none", "", "consent")
+        return Verdict(0, law.leaves[objector], f"{law.name}.{rule}", objector, "", law.policy, "signal")
+    return Verdict(0, law.refusal, f"{law.name}.silence", "none", "", law.policy, "consent")
 
 
 def _rule(signal: str, said: Word | Said) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,6 @@ from consent_filter.purpose import names
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
 from consent_filter.site import Site
 
-#: Later than anything that was said: an event without a time of its own happens now.
-_NOW = (1 << 63) - 1
 #: What an event says about nothing that the decision could depend on.
 _AGENT = Agent(None, None, None, None, "other")
 _PAGE = Page(None, None, None, None, None, None, None, 0)
@@ -43,8 +42,7 @@ class Explainer:
     ) -> None:
         self._ledger, self._look = ledger, look
         self._sites: dict[str, Site] = {s.id: s for s in sites} if sites else _AnySite()
-        self._packs = Packs(self._sites)
-        self._laws = Laws(self._packs)
+        self._laws = Laws(Packs(self._sites))
 
     @classmethod
     def open(cls, data: Path, sites: Sequence[Site], look: Callable[[str], Place] | None = None) -> Explainer:
@@ -81,8 +79,8 @@ class Explainer:
             raise Refused(400, "site", "site is missing or not one that is measured here")
         country = self._country(request)
         raw = _raw(event, site, country, said)
-        (verdict,) = decide(raw, self._ledger.words(raw), self._laws).verdict.rows()
-        pack = self._packs[site]
+        words = self._ledger.words(raw, self._laws.turns)
+        (verdict,) = decide(raw, words, self._laws).verdict.rows()
         return {
             "decision": verdict.treatment,
             "purposes": names(verdict.granted),
@@ -90,7 +88,7 @@ class Explainer:
             "signal": verdict.signal,
             "basis": verdict.basis,
             "reason": verdict.reason,
-            "policy": f"{pack.name}/{pack.version}",
+            "policy": verdict.policy,
             "country": country,
         }
 
@@ -119,7 +117,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         value = event.get(name)
         return one(str(value) if isinstance(value, str | int) and value != "" else None)
 
-    consent, time = event.get("consent"), event.get("time")
+    consent, at, now = event.get("consent"), event.get("time"), time.time_ns() // 1_000_000
     return Raw(
         n=1,
         site=one(site),
@@ -127,7 +125,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         type=one(str(event.get("type") or "page_view")),
         name=one(None),
         received=np.zeros(1, np.int64),
-        time=np.full(1, time if isinstance(time, int) and 0 <= time < _NOW else _NOW, np.int64),
+        time=np.full(1, min(at, now) if isinstance(at, int) and at >= 0 else now, np.int64),
         id=[None],
         address=one(""),
         agent=one(("",)),

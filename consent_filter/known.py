@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from consent_filter.pseudonym import Keyring, hashes, subject
 from consent_filter.raw import Column, Raw, column, pair
 from consent_filter.renewal import Renewal
 from consent_filter.salts import Salts
-from consent_filter.standing import Standing
+from consent_filter.standing import Standing, join
 
 #: Keyed hashes of ids seen lately; a visitor sends several events.
 _REMEMBERED = 50_000
 #: Which key makes the pseudonym for which purpose: they do not join.
 KEYS = {MEASUREMENT: "identity", AD_MEASUREMENT: "advertising"}
+#: When the policy of a site changed, UTC milliseconds.
+Turns = Callable[[str], Sequence[int]]
 
 
 class Known:
@@ -53,30 +55,44 @@ class Known:
             found = self._seen[site, kind, id] = subject(self._keys, site, kind, id)
         return found
 
-    def words(self, raw: Raw) -> Column[Word]:
-        """What holds for each row by what its ids have said; a word of either counts, refusals of both."""
+    def words(self, raw: Raw, turns: Turns = lambda _: ()) -> Column[Word]:
+        """What holds for each row by what its ids have said; a word of either counts, refusals of both.
+
+        `turns`: when the policy of a site changed (`Laws.turns`): a word says what was agreed to before.
+        """
         if not self._standing:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
-        user, device = self._said(raw, raw.user_id, "user"), self._said(raw, raw.device_id, "device")
+        user = self._said(raw, raw.user_id, "user", turns)
+        device = self._said(raw, raw.device_id, "device", turns)
         if user.values == [NO_WORD]:
             return device
-        return pair(user, device).few(lambda both: _join(*both))
+        return pair(user, device).few(lambda both: join(*both))
 
-    def word(self, site: str, user: str | None, device: str | None) -> tuple[Word, int]:
+    def word(
+        self, site: str, user: str | None, device: str | None, turns: Sequence[int] = ()
+    ) -> tuple[Word, int]:
         """What one person has said, and from when on that is so (UTC milliseconds): not of events before."""
         word, since = NO_WORD, 0
         for kind, id in (("user", user), ("device", device)) if self._standing else ():
-            found = None if id is None else self._standing.found(self.key(site, kind, id))
+            key = None if id is None else self.key(site, kind, id)
+            found = None if key is None else self._standing.found(key, turns)
             if found is not None:
-                word, since = _join(word, found[0]), max(since, found[1])
+                word, since = join(word, found[0]), max(since, found[1])
         return word, since
 
-    def _said(self, raw: Raw, ids: Column[str | None], kind: str) -> Column[Word]:
+    def now(self, key: bytes, turns: Sequence[int] = ()) -> Word:
+        """What whoever that keyed hash stands for has said. `turns`: when the policy of the site changed."""
+        return self._standing.now(key, turns)
+
+    def _said(self, raw: Raw, ids: Column[str | None], kind: str, turns: Turns) -> Column[Word]:
         if ids.values == [None]:
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
         whose, standing = pair(raw.site, ids), self._standing
         keys = [None if id is None else self.key(site, kind, id) for site, id in whose.values]
-        last = [None if key is None else standing.found(key) for key in keys]
+        last = [
+            None if key is None else standing.found(key, turns(site))
+            for key, (site, _) in zip(keys, whose.values, strict=True)
+        ]
         said = Column(whose.codes, [NO_WORD if one is None else one[0] for one in last]).few(
             lambda word: word
         )
@@ -86,9 +102,10 @@ class Known:
             return said
         found = said.rows()
         for row in late.tolist():
-            key = keys[whose.codes[row]]
+            code = whose.codes[row]
+            key, (site, _) = keys[code], whose.values[code]
             assert key is not None  # it has said something
-            found[row] = standing.at(key, int(raw.time[row]))
+            found[row] = standing.at(key, int(raw.time[row]), turns(site))
         return column(found)
 
     def persons(self, ids: Sequence[tuple[int, str, str, str]]) -> list[bytes]:
@@ -143,9 +160,3 @@ class Known:
         if self._salts.get(MEASUREMENT, key) is not None:  # else there is nothing to join
             with self._noting:
                 self._links.note(key, self.key(site, "user", user), at)
-
-
-def _join(user: Word, device: Word) -> Word:
-    """The word of two ids of one event: what either refuses is refused."""
-    deny = user.deny | device.deny
-    return Word((user.grant | device.grant) & ~deny, deny, user.erased or device.erased)

@@ -200,7 +200,8 @@ class Ledger(Shared):
         word = after(self._standing.now(key), grant, deny)
         text: dict[str, Any] = {"site": site, "granted": names(grant), "denied": names(deny)}
         text |= {"source": source, "at": now} | to_builtins(how)
-        link = self._say(key, word, text, now, [purpose for purpose in KEYS if deny & purpose], removes, then)
+        forget = [purpose for purpose in KEYS if deny & purpose]
+        link = self._say(key, word, text, now, forget, removes, then, grant)
         return Recorded(Entry(word.grant, word.deny, now), text, link)
 
     def erase(self, site: str, kind: str, id: str, source: str, now: int) -> None:
@@ -226,6 +227,7 @@ class Ledger(Shared):
         forget: Collection[int],
         removes: bool,
         then: list[Callable[[], None]],
+        granted: int = 0,
     ) -> chain.Link:
         gone = self._gone(key, forget)
         run = self._database.execute
@@ -243,7 +245,7 @@ class Ledger(Shared):
             departed.remove(self._database, key)
             chain.forget(self._database, key)
         link = chain.add(self._database, key, json.dumps(text))
-        then.append(lambda: self._standing.put(key, word, now))
+        then.append(lambda: self._standing.put(key, word, now, granted))
         then.append(lambda: self._drop(key, {purpose for purpose, _ in gone}))
         if gone or word.erased:
             then.append(self._besides)

@@ -8,8 +8,10 @@ granted there, whatever anybody says: new uses need a new version of the policy 
 
 from __future__ import annotations
 
+import time
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.in_force import Era, History, history
 from consent_filter.purpose import BY_NAME
 from consent_filter.signals import OWN, SIGNALS
 from consent_filter.site import Site
@@ -25,7 +28,7 @@ KINDS = ("opt_in", "opt_out", "notice")
 BASES = ("consent", "legitimate_interest", "exempt", "notice")
 REFUSALS = ("count", "drop")
 WITHDRAWALS = ("stop", "remove")
-CONFLICTS = ("restrictive", "specific")
+CONFLICTS = ("restrictive", "latest", "specific")
 #: The visitor's word in the ledger: heard like a signal, and like a choice it cannot be weakened.
 LEDGER = "ledger"
 
@@ -130,12 +133,15 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One pack, made from one published policy.
 
-    version: goes with every event (M2). policy: which text. otherwise: the regime of every country that no
+    version: goes with every event (M2). policy: which text. in_force: the day from which it is, as the text
+    says it; a site may name another. otherwise: the regime of every country that no
     regime names. regulated: the regime of whoever's signals say that the law of agreement holds for them,
     wherever their address is (`gdpr=1`, GPP's section 2); "" takes no notice. order: whose word is heard
     first. conflict: what holds where two disagree. "restrictive": a refusal binds whoever says it, and the
     order decides only whose it is said to be. "specific": what was granted by one that is heard earlier is
-    not taken back by a signal that is heard later; the visitor's own refusal binds all the same. tcf_vendor:
+    not taken back by a signal that is heard later. "latest": the same among those that speak at the moment of
+    the event; what is on record was said before it, and a signal that comes with the event takes it back.
+    The visitor's own refusal binds under all three, until they agree again where it is on record. tcf_vendor:
     the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
     facts are kept (M79); `pipelines/expire.py` deletes. identifier_days: after
     how long a browser becomes somebody else (M23). withdrawal: what becomes of the past of who takes
@@ -149,6 +155,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str
     version: str
     policy: str
+    in_force: date | None = None
     otherwise: str
     regulated: str = ""
     order: tuple[str, ...]
@@ -210,25 +217,51 @@ def load(name: str) -> Pack:
         raise Misconfigured("site.pack", name, str(error)) from None
 
 
-class Packs(Mapping[str, Pack]):
-    """The pack of each site, by the site's id; loaded once for all sites that name it."""
+#: Sites whose packs are remembered.
+_REMEMBERED = 10_000
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
-        self._sites = sites
+
+class Packs(Mapping[str, Pack]):
+    """The packs of each site, by the site's id; loaded once for all sites that name them.
+
+    `packs[site]` is the one in force now. Raises Misconfigured for packs or dates that do not fit.
+    """
+
+    def __init__(self, sites: Mapping[str, Site], now: Callable[[], float] = time.time) -> None:
+        self._sites, self._now = sites, now
         self._loaded: dict[str, Pack] = {}
-        for site in sites.values():
-            self._load(site.pack)
+        self._histories: dict[str, History] = {}
+        for site in sites:
+            self.history(site)
 
     def _load(self, name: str) -> Pack:
         if name not in self._loaded:
             self._loaded[name] = load(name)
         return self._loaded[name]
 
+    def history(self, id: str) -> History:
+        """The packs of a site, and when each was in force."""
+        found = self._histories.get(id)
+        if found is None:
+            if len(self._histories) >= _REMEMBERED:  # while no site is declared any name is one
+                self._histories.clear()
+            site = self._sites[id]
+            named = [(site.pack, site.since), *((one.pack, one.since) for one in site.earlier)]
+            packs = [(self._load(name), since) for name, since in named]
+            found = history(site, [(since or pack.in_force, pack) for pack, since in packs])
+            self._histories[id] = found
+        return found
+
     def __getitem__(self, site: str) -> Pack:
-        return self._load(self._sites[site].pack)
+        return self.history(site).then(int(self._now() * 1000))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._sites)
 
     def __len__(self) -> int:
         return len(self._sites)
+
+
+def histories(packs: Mapping[str, Pack]) -> Callable[[str], History]:
+    """The history of each site; of packs that are no `Packs`, one pack a site for ever."""
+    return packs.history if isinstance(packs, Packs) else lambda site: History([Era(0, packs[site])])

@@ -14,15 +14,15 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from consent_filter.policy import KINDS, Age, Meaning, Pack, Regime, Use
+from consent_filter.policy import CONFLICTS, KINDS, Age, Meaning, Pack, Regime, Use
 
 #: Stand for countries: all that neither pack names; whoever's signals say that the law of agreement holds.
 ELSEWHERE, REGULATED = "elsewhere", "regulated"
 _SILENT = Meaning(denies=())
 #: Keys that change words, or what a refusal is called, but nothing that is done.
-_MINOR = {"name", "version", "policy", "warnings", "rules", "refusal", "leaves"}
+_MINOR = {"name", "version", "policy", "in_force", "warnings", "rules", "refusal", "leaves"}
 _COMPARED = {"otherwise", "regulated", "order", "conflict", "facts_days", "recipients", "groups", "regimes"}
-_COMPARED |= {"age", "identifier_days"}
+_COMPARED |= {"age", "identifier_days", "withdrawal"}
 _COMPARED |= {"kind", "countries", "purposes", "signals", "basis", "default", "cookieless"}
 _COMPARED |= {"denies", "ends", "grants"}
 
@@ -86,11 +86,17 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
     if old.age != new.age:
         laxer = old.age is not None and _younger(old.age, new.age)
         yield Change("age_laxer" if laxer else "age_stricter", "age", _age(old), _age(new), laxer)
+    if old.withdrawal != new.withdrawal:
+        stays = new.withdrawal == "stop"
+        yield Change(
+            "past_stays" if stays else "past_removed", "withdrawal", old.withdrawal, new.withdrawal, stays
+        )
     if bool(old.regulated) != bool(new.regulated):
         laxer = not new.regulated or new.regimes[new.regulated].kind != "opt_in"
         yield Change("regulated", "regulated", old.regulated, new.regulated, laxer)
     if old.conflict != new.conflict:
-        yield Change("conflict", "conflict", old.conflict, new.conflict, new.conflict != "restrictive")
+        laxer = CONFLICTS.index(new.conflict) > CONFLICTS.index(old.conflict)
+        yield Change("conflict", "conflict", old.conflict, new.conflict, laxer)
     if old.order != new.order:  # who is heard first matters only where an earlier grant is not taken back
         binding = new.conflict == "restrictive"
         yield Change("order", "order", ", ".join(old.order), ", ".join(new.order), not binding)
@@ -169,8 +175,10 @@ def _others(old: Struct, new: Struct, where: str) -> Iterator[Change]:
 def _pairs(old: Pack, new: Pack) -> dict[tuple[str, str], tuple[str, ...]]:
     """(old regime, new regime) → the countries that had the one and have the other."""
     pairs: dict[tuple[str, str], list[str]] = {}
-    for country in sorted({*old.by_country(), *new.by_country()}):
-        pairs.setdefault((old.regime(country), new.regime(country)), []).append(country)
+    was, now = old.by_country(), new.by_country()
+    for country in sorted({*was, *now}):
+        pair = was.get(country, old.otherwise), now.get(country, new.otherwise)
+        pairs.setdefault(pair, []).append(country)
     pairs.setdefault((old.otherwise, new.otherwise), []).append(ELSEWHERE)
     if old.regulated and new.regulated:
         pairs.setdefault((old.regulated, new.regulated), []).append(REGULATED)

@@ -24,7 +24,6 @@ from consent_filter.events import ABSENT, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
 from consent_filter.member import Member
-from consent_filter.policy import Pack
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Place
 from consent_filter.signals import SIGNALS
@@ -83,10 +82,9 @@ class Senders:
         laws: Laws,
         ledger: Ledger,
         keys: Keyring,
-        packs: Mapping[str, Pack],
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self._laws, self._ledger, self.keys, self._packs, self._now = laws, ledger, keys, packs, now
+        self._laws, self._ledger, self.keys, self._now = laws, ledger, keys, now
         self._since = now()
         self.known: dict[Any, Sender] = {}
         self.words = Words()
@@ -127,8 +125,8 @@ class Senders:
     ) -> Sender:
         """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
         age, gender = (None, None) if member is None else member[:2]
-        law = self._laws.of(site, place.country, age)
-        word, since = self._ledger.word(site, user, device)
+        law = self._laws.of(site, place.country, day, age)
+        word, since = self._ledger.word(site, user, device, self._laws.turns(site))
         heard = [signal.read(said[signal.field]) for signal in SIGNALS.values()]
         verdict = remembered(law, word, needed(type), user is not None or device is not None, *heard)
         where = site, day, protocol, place.country
@@ -139,17 +137,8 @@ class Senders:
         person = pseudonym(why, site, user, device, address, agent, day, time, self.keys, self._ledger)
         if person is None:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
-        pack, granted = self._packs[site], verdict.granted
-        texts = (
-            site,
-            f"{pack.name}/{pack.version}",
-            protocol,
-            *verdict[1:5],
-            *browser[:5],
-            *place,
-            age,
-            gender,
-        )
+        granted = verdict.granted
+        texts = (site, verdict.policy, protocol, *verdict[1:5], *browser[:5], *place, age, gender)
         lasting = verdict.treatment == IDENTIFIED
         fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
         may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]

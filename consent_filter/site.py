@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,15 +17,25 @@ from consent_filter.member import KINDS
 _CONTROLLER = 500
 
 
+class Earlier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A policy pack that was in force before. since: from which day on, else the pack's own date; the oldest
+    needs none."""
+
+    pack: str
+    since: date | None = None
+
+
 class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[site]]` table of the settings file.
 
     id: how events name it. controller: who answers for it (GDPR Art. 4(7)), name and address, as receipts say
     it. origins: where its pages live, e.g. "https://market.example"; empty allows any.
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
-    to one. paths: templates such as "/u/{user}", tried in order. props: custom-event property names that may
-    be stored; nothing else is. events: custom-event names that may be stored; empty allows any. query: query
-    parameters to keep besides campaign tags.
+    to one. since: the day from which it is in force here, e.g. 2026-12-01; without it the pack's own date. It
+    may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
+    event is judged by the pack of its day. paths: templates such as "/u/{user}", tried in order. props:
+    custom-event property names that may be stored; nothing else is. events: custom-event names that may be
+    stored; empty allows any. query: query parameters to keep besides campaign tags.
     """
 
     id: str
@@ -33,10 +43,17 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     origins: tuple[str, ...] = ()
     timezone: str = "UTC"
     pack: str = "workallies-2024"
+    since: date | None = None
+    earlier: tuple[Earlier, ...] = ()
     paths: tuple[str, ...] = ()
     props: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """Every pack that is or was in force, its own first."""
+        return (self.pack, *(one.pack for one in self.earlier))
 
     def __post_init__(self) -> None:
         if len(self.controller) > _CONTROLLER:

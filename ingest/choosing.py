@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from consent_filter.circumstances import Circumstances
+from consent_filter.decide import NO_WORD, Laws, lapsed
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Entry, Ledger, Recorded
 from consent_filter.policy import Pack, Packs
@@ -21,7 +22,8 @@ from consent_filter.purpose import BY_NAME, names
 from consent_filter.raw import Place
 from consent_filter.receipt import draw
 from consent_filter.signing import Signer
-from consent_filter.site import Site
+from consent_filter.site import Site, day
+from consent_filter.standing import join
 from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.redaction import plain
@@ -57,6 +59,7 @@ class Choosing:
     ) -> None:
         self._ledger, self._sites, self._packs, self._signer = ledger, sites, packs, signer
         self._trust, self._look = trust, look
+        self._laws = Laws(packs)
 
     async def answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -66,7 +69,25 @@ class Choosing:
         said = request.query_params
         kind, id = who(said.get("user_id"), said.get("device_id"))
         site = self.site(said.get("site", ""))
-        return JSONResponse(_said(site, self._ledger.get(site, kind, id), self._packs[site]))
+        entry = self._ledger.get(site, kind, id)
+        answer = _said(site, entry, self._packs[site])
+        country = self.country(request) if request.headers.get("origin") else None
+        if again := self.again(site, [(kind, id)], country):
+            answer["again"] = names(again)
+        return JSONResponse(answer)
+
+    def again(self, site: str, ids: Sequence[tuple[str, str]], country: str | None) -> int:
+        """Purposes that they have agreed to and have to be asked for again (M123), where they are; wherever
+        that may be, if nobody knows."""
+        turns = self._laws.turns(site)
+        word = NO_WORD
+        for kind, id in ids:
+            word = join(word, self._ledger.now(self._ledger.key(site, kind, id), turns))
+        today, _ = day(self._sites[site].timezone, time.time_ns() // 1_000_000)
+        found = 0
+        for one in ([country] if country else [*self._packs[site].by_country(), "--"]) if word.old else ():
+            found |= lapsed(self._laws.of(site, one, today), word)
+        return found
 
     async def _put(self, request: Request) -> Response:
         said = await read(

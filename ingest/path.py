@@ -50,7 +50,7 @@ class Path:
         ledger.lasts = {site: packs[site].identifier_days for site in packs}
         self.laws = Laws(packs)
         self.parsing = Parsing(sites, limits or Ingest(), bounded)
-        self.live = Live(enrich, Senders(self.laws, ledger, keys, packs), self.parsing)
+        self.live = Live(enrich, Senders(self.laws, ledger, keys), self.parsing)
 
     def run(self, requests: Sequence[Request]) -> tuple[Record, list[Answer]]:
         """The record to append, and one answer for each request, to be sent once the record is durable.
@@ -87,8 +87,8 @@ class Path:
         raw, robots = self._people(raw, tally)
         if raw.n == 0:
             return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
-        decision = decide(raw, self.ledger.words(raw), self.laws)
-        events, refused = apply(raw, decision, self.keys, self.ledger, self.sites, self.packs)
+        decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)
+        events, refused = apply(raw, decision, self.keys, self.ledger, self.sites)
         return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n))
 
     def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts]]:

@@ -121,6 +121,8 @@ class Preferring:
         pack, site = asked.pack, asked.site
         regime = pack.regime(asked.country or NOWHERE.country)
         one = together([self._ledger.subject(self._ledger.key(site, *id)) for id in ids])
+        again = self._choosing.again(site, ids, asked.country)
+        one = one._replace(word=one.word._replace(grant=one.word.grant & ~again))
         return {
             "site": site,
             "controller": self._sites[site].controller or None,
@@ -134,6 +136,7 @@ class Preferring:
             "erased": one.word.erased,
             "restricted": one.restricted,
             "objecting": asked.objecting,
+            "again": names(again),
             "purposes": said(pack, regime, one, asked.objecting),
             "history": history(one, self._receipts(site, pack) if receipts else None),
             "storage": storage.listed(),

@@ -10,6 +10,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
@@ -40,9 +41,13 @@ def settings(data: Path) -> Iterator[Finding]:
     found = load(data)
     file = data / FILE
     yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")
+    packs = policy.Packs({site.id: site for site in found.site})
     for site in found.site:
-        pack = policy.load(site.pack)
+        pack = packs[site.id]
         yield Finding("policy", f"{site.id}: {pack.name} {pack.version}, days of {site.timezone}")
+        for first, other in packs.history(site.id).eras[1:]:
+            since = date(1970, 1, 1) + timedelta(days=first)
+            yield Finding("policy", f"{site.id}: {other.name} {other.version} is in force from {since}")
         to = ", ".join(pack.recipients) or "nobody"
         yield Finding("policy", f"{site.id}: facts kept {pack.facts_days} days, released tables for {to}")
         for warning in pack.warnings:

@@ -35,7 +35,9 @@ def facts(data: Path) -> dict[str, Any]:
 
     _vet(data)
     settings = load(data)
-    return _plain(job.run(data, settings.pipelines, packs={site.pack for site in settings.site}))
+    return _plain(
+        job.run(data, settings.pipelines, packs={name for site in settings.site for name in site.packs})
+    )
 
 
 def reports(data: Path, *, live: bool = False) -> dict[str, Any]:

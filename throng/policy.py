@@ -96,7 +96,7 @@ def promises(arguments: Namespace) -> int:
 
 def lint(arguments: Namespace) -> int:
     """Packs, by name or path, and texts, by path. 1 where one of the findings is an error."""
-    names = arguments.file or sorted({site.pack for site in settings.load(arguments.data).site}) or shipped()
+    names = arguments.file or _in_use(arguments.data) or shipped()
     found = {name: _faults(name) for name in names}
     if arguments.format == "json":
         print(json.dumps({name: [one._asdict() for one in some] for name, some in found.items()}))
@@ -108,6 +108,10 @@ def lint(arguments: Namespace) -> int:
                     f"  {one.severity:<8}{one.code:<25}{one.where}\n          {one.says}\n          {one.why}"
                 )
     return int(any(one.severity == policy_faults.ERROR for some in found.values() for one in some))
+
+
+def _in_use(data: Path) -> list[str]:
+    return sorted({name for site in settings.load(data).site for name in site.packs})
 
 
 def _faults(name: str) -> list[policy_faults.Finding]:

@@ -6,16 +6,19 @@ import hmac
 import json
 import re
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from consent_filter.decide import Laws, lapsed
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.marketing import contact, may
-from consent_filter.policy import Packs, Regime
+from consent_filter.policy import Pack, Packs, Regime
 from consent_filter.pseudonym import Keyring
+from consent_filter.site import Site, day
 from ingest.enrich.place import NOWHERE
 from ingest.settings import Sites
 from throng.ids import ids
@@ -45,9 +48,10 @@ def main(arguments: Namespace) -> int:
         return 0
     if arguments.channel is None:
         raise Misconfigured("--channel", None, "the channel that they are written to by")
-    regime = _regime(sites, arguments.site, arguments.country or NOWHERE.country)
+    packs = Packs(sites)
+    regime = _regime(packs[arguments.site], arguments.country or NOWHERE.country)
     with closing(Ledger.open(_there(arguments.data / "ledger.sqlite"), keys, read_only=True)) as ledger:
-        judged = _Judged(ledger, regime, arguments)
+        judged = _Judged(ledger, regime, Laws(packs), sites[arguments.site], arguments)
         if key is None:
             judged.print("id", judged.lines())
         else:
@@ -60,8 +64,11 @@ def main(arguments: Namespace) -> int:
 class _Judged:
     """The ids on standard input, each with whether it may be written to, and why."""
 
-    def __init__(self, ledger: Ledger, regime: Regime, arguments: Namespace) -> None:
+    def __init__(self, ledger: Ledger, regime: Regime, laws: Laws, site: Site, arguments: Namespace) -> None:
         self._ledger, self._regime, self._arguments = ledger, regime, arguments
+        today, _ = day(site.timezone, time.time_ns() // 1_000_000)
+        self._turns = laws.turns(site.id)
+        self._law = laws.of(site.id, arguments.country or NOWHERE.country, today)
         self.wrong = 0
 
     def lines(self) -> Iterator[tuple[str, tuple[bool, str]]]:
@@ -71,7 +78,9 @@ class _Judged:
                 self.wrong = 1
                 print(f"throng: {id.message} ({id.code})", file=sys.stderr)
                 continue
-            word = self._ledger.subject(self._ledger.key(asked.site, asked.kind, id)).word
+            self._ledger.refresh()
+            word = self._ledger.now(self._ledger.key(asked.site, asked.kind, id), self._turns)
+            word = word._replace(grant=word.grant & ~lapsed(self._law, word))
             yield id, may(word, self._regime, asked.channel)
 
     def print(self, name: str, lines: Iterator[tuple[str, tuple[bool, str]]]) -> None:
@@ -82,10 +91,9 @@ class _Judged:
                 print(one)
 
 
-def _regime(sites: Sites, site: str, country: str) -> Regime:
+def _regime(pack: Pack, country: str) -> Regime:
     if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
         raise Misconfigured("--country", "…", "two capital letters, as ISO 3166 has them")
-    pack = Packs(sites)[site]
     return pack.regimes[pack.regime(country)]
 
 

@@ -49,7 +49,7 @@ class Filter(NamedTuple):
     def run(self, rows: list[Row] | Raw) -> Filtered:
         raw = batch(rows) if isinstance(rows, list) else rows
         decision = decide(raw, self.ledger.words(raw), self.laws)
-        return apply(raw, decision, self.keys, self.ledger, SITES, PACKS)
+        return apply(raw, decision, self.keys, self.ledger, SITES)
 
     def verdicts(self, rows: list[Row]) -> list[Verdict]:
         raw = batch(rows)
@@ -430,5 +430,5 @@ def test_sites_that_share_a_clock_are_read_once() -> None:
     packs = Packs(sites)
     keys = Keyring.memory(lambda: NOON / 1000)
     ledger, raw = Ledger.memory(keys), batch([Row(site="a"), Row(site="b")])
-    found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, sites, packs)
+    found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, sites)
     assert found.batch.column("offset_min").to_pylist() == [330, 330]

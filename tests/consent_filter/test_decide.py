@@ -21,7 +21,7 @@ from consent_filter.signals.said import SILENCE
 from consent_filter.signals.tcf import to_vendor
 from tests.consent_filter import rows as make
 from tests.consent_filter import strings
-from tests.consent_filter.rows import PACKS, Row, batch
+from tests.consent_filter.rows import DAY, PACKS, Row, batch
 
 PURPOSES = sorted(BY_NAME)
 SOME = st.sets(st.sampled_from(PURPOSES), max_size=4).map(lambda s: tuple(sorted(s)))
@@ -70,7 +70,7 @@ def packs(draw: st.DrawFn) -> Pack:
         otherwise="there",
         regulated=draw(st.sampled_from(["", "here", "there"])),
         order=tuple(draw(st.permutations(["ledger", *SIGNALS]))),
-        conflict=draw(st.sampled_from(["restrictive", "specific"])),
+        conflict=draw(st.sampled_from(["restrictive", "latest", "specific"])),
         tcf_vendor=draw(st.sampled_from([0, 7])),
         facts_days=760,
         recipients=(),
@@ -231,7 +231,7 @@ def severe(conflict: str = "restrictive") -> Pack:
 
 
 @pytest.mark.parametrize("word", [NO_WORD, Word(9, 0), Word(0, 1), Word(8, 1), Word(0, 8)])
-@pytest.mark.parametrize("conflict", ["restrictive", "specific"])
+@pytest.mark.parametrize("conflict", ["restrictive", "latest", "specific"])
 def test_decide_is_what_the_book_says_for_every_combination_of_a_severe_pack(
     word: Word, conflict: str
 ) -> None:
@@ -347,7 +347,7 @@ def test_a_verdict_is_remembered_and_memory_is_bounded(monkeypatch: pytest.Monke
     rows = everything_at_once()
     said = spoken(rows, [NO_WORD] * len(rows))
     assert verdicts(batch(rows), said, laws) == verdicts(batch(rows), said)
-    assert max(len(laws.of("eu", country).judged) for country in ("DE", "US", "NG")) <= 2
+    assert max(len(laws.of("eu", country, DAY).judged) for country in ("DE", "US", "NG")) <= 2
 
 
 def test_two_packs_of_one_name_do_not_mix() -> None:
@@ -355,7 +355,7 @@ def test_two_packs_of_one_name_do_not_mix() -> None:
     other = load("worktasker-2014")
     renamed = Pack(**{**{f: getattr(other, f) for f in other.__struct_fields__}, "name": shipped.name})
     laws = Laws({"eu": shipped, "us": renamed})
-    assert laws.of("eu", "US") is not laws.of("us", "US")
+    assert laws.of("eu", "US", DAY) is not laws.of("us", "US", DAY)
 
 
 def test_a_decision_is_pure() -> None:

@@ -159,6 +159,7 @@ def test_an_explanation_is_what_the_collector_would_do(row: Row) -> None:
         said["because"],
         said["signal"],
         said["basis"],
+        said["policy"],
         said["reason"],
     )
     assert found == (verdict.treatment, names(verdict.granted), *verdict[2:])

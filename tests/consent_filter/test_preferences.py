@@ -13,7 +13,7 @@ from consent_filter.preferences import MOST, NOBODY, Who, history, said
 from consent_filter.purpose import ALL, BY_NAME
 from consent_filter.signals import SIGNALS
 from consent_filter.signals.said import OBJECTION, SILENCE
-from tests.consent_filter.rows import PACKS
+from tests.consent_filter.rows import DAY, PACKS
 
 REGIMES = [("worktasker-2014", country) for country in ("DE", "US", "NG")] + [
     ("workallies-2024", country) for country in ("DE", "US", "NG")
@@ -34,7 +34,7 @@ masks = st.integers(0, int(ALL))
 def test_a_page_says_what_is_done(
     where: tuple[str, str], grant: int, deny: int, erased: bool, known: bool, objecting: set[str]
 ) -> None:
-    pack, law = load(where[0]), LAWS.of(*where)
+    pack, law = load(where[0]), LAWS.of(*where, DAY)
     regime = pack.regime(where[1])
     word = Word(0, 0, True) if erased else Word(grant & ~deny, deny)
     who = Who(known, word, 7, False, ())

@@ -17,7 +17,7 @@ from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import names
 from consent_filter.sender import WHAT
-from consent_filter.site import Site
+from consent_filter.site import Earlier, Site
 from ingest import path as the_path
 from ingest.enrich import Enrich
 from ingest.log.record import Record, encode
@@ -25,13 +25,21 @@ from ingest.path import Path
 from ingest.protocols import keys, parse
 from ingest.request import Answer, Browser, Request
 from ingest.settings import Ingest, Sites
-from tests.ingest.protocols.cases import NOW_MS
+from tests.ingest.protocols.cases import NOW, NOW_MS
 from tests.ingest.protocols.test_properties import gathered
 from tests.ingest.test_path import AGENTS, look
 
 _SITES = Sites(
     [
-        Site(id="market", origins=("https://market.example",), timezone="Europe/Berlin", props=("plan",)),
+        # Its policy changed this morning: what happened yesterday is judged by the one before.
+        Site(
+            id="market",
+            origins=("https://market.example",),
+            timezone="Europe/Berlin",
+            since=NOW.date(),
+            earlier=(Earlier(pack="worktasker-2014"),),
+            props=("plan",),
+        ),
         Site(id="strict", timezone="Asia/Kolkata", pack="worktasker-2014", events=("bid",), props=("plan",)),
     ]
 )
@@ -170,13 +178,15 @@ def _of(who: dict[str, Any], kind: str = "page_view", browser: Browser = _BROWSE
 
 
 _USER, _DEVICE, _NOBODY = _of({"user_id": "u1"}), _of({"device_id": "d1"}), _of({"consent": None})
+_SILENT = _of({"user_id": "u1", "consent": None})
+_YESTERDAY = _of({"user_id": "u1", "device_id": "d1", "time": NOW_MS - 13 * 3_600_000})
 _STEP = st.one_of(
-    st.lists(st.sampled_from([_USER, _DEVICE, _NOBODY]), min_size=1, max_size=2),
+    st.lists(st.sampled_from([_USER, _DEVICE, _NOBODY, _SILENT, _YESTERDAY]), min_size=1, max_size=3),
     st.builds(
         lambda who, choice, late: ("put", who, choice, late),
         st.sampled_from([("user", "u1"), ("device", "d1")]),
         _CHOICE,
-        st.sampled_from([-5000, 0, 5000]),
+        st.sampled_from([-36 * 3_600_000, -5000, 0, 5000]),
     ),
     st.builds(lambda who: ("erase", who), st.sampled_from([("user", "u1"), ("device", "d1")])),
     st.builds(lambda by: ("clock", by), st.sampled_from([-3 * 86_400, 3600, 86_400, 3 * 86_400])),
@@ -200,6 +210,20 @@ def test_nothing_is_remembered_that_holds_no_longer(steps: list[Any]) -> None:
     both = Both()
     for step in [[_USER, _DEVICE, _NOBODY], *steps, [_USER, _DEVICE, _NOBODY]]:
         _take(both, step)
+
+
+@pytest.mark.requirement("M124")
+def test_a_batch_in_which_the_policy_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same visitor, a minute before and a minute after midnight at the site."""
+    midnight = NOW_MS - 13 * 3_600_000  # 00:00 in Berlin
+    both = Both()
+    waiting = [_of({"user_id": "u1", "time": midnight + after}) for after in (-60_000, -1, 0, 60_000)]
+    both.agree(waiting)
+    record, _ = both.rows.run(waiting)
+    policies = record.batch.column("policy").to_pylist()
+    assert policies == ["worktasker-2014/1"] * 2 + ["workallies-2024/1"] * 2
+    monkeypatch.setattr("ingest.path._MANY", 0)  # by columns
+    assert both.rows.run(waiting)[0].batch.column("policy").to_pylist() == policies
 
 
 def test_a_program_is_not_remembered_as_a_person() -> None:

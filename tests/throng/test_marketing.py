@@ -201,3 +201,14 @@ def test_what_is_no_id_is_nobody_to_write_to(throng: Throng, ledger: Ledger) -> 
 def test_the_help_names_the_channels_that_there_are() -> None:
     assert set(main.CHANNELS) == set(CHANNELS)
     assert EVERY
+
+
+@pytest.mark.requirement("M123")
+def test_who_agreed_to_an_older_policy_is_not_written_to(throng: Throng, data: Path, ledger: Ledger) -> None:
+    (data / "throng.toml").write_text(
+        '[[site]]\nid = "shop"\nsince = 2026-01-01\nearlier = [{ pack = "worktasker-2014" }]\n'
+    )
+    said = throng(*FILTER, "--format", "json", given=IDS).out.splitlines()
+    assert {json.loads(line)["why"] for line in said[:1]} == {"silent"}
+    ledger.put("shop", "user", "canary-yes", {"marketing_email": True}, "site", 1_790_000_000_000)
+    assert throng(*FILTER, given=IDS).out == "canary-yes\n"

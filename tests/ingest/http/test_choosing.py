@@ -6,12 +6,15 @@ import json
 import signal
 import sqlite3
 import threading
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from consent_filter.ledger import Ledger
+from consent_filter.pseudonym import Keyring
 from consent_filter.receipt import read
 from consent_filter.signing import PublicKey, to_text
 from tests.ingest.http.wire import SETTINGS, Answer, ask, request, soon
@@ -215,3 +218,25 @@ def test_whoever_holds_a_receipt_is_in_the_ledger_whatever_was_killed(tmp_path: 
     assert {json.loads(line)["ledger"] for line in lines} == {"held"}
     places = [json.loads(line)["ledger"]["position"] for line in given]
     assert len(lines) == len(set(places)) == len(given) >= 150
+
+
+@pytest.mark.requirement("M123")
+def test_who_agreed_to_an_older_policy_is_told_to_be_asked_again(tmp_path: Path) -> None:
+    """From the day of the newer on, and until they agree again; what was refused is not asked for."""
+    data = tmp_path / "data"
+    data.mkdir()
+    yesterday = date.today() - timedelta(days=2)
+    earlier = f'since = {yesterday}\nearlier = [{{ pack = "worktasker-2014" }}]\n[ingest]'
+    ledger = Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"))
+    said = {"measurement": True, "personalisation": True, "ad_measurement": False, "remarketing": True}
+    ledger.put("shop", "device", ID, said, "site", 1_790_000_000_000)
+    ledger.close()
+    with up(data, "part", "collector", settings=SETTINGS.replace("[ingest]", earlier)) as running:
+        ask_for = request(b"", method="GET", path=f"/consent?site=shop&device_id={ID}")
+        told = json.loads(ask(running, ask_for).body)
+        assert told["consent"] == said
+        assert told["again"] == ["measurement", "personalisation"], "the newer text has no remarketing"
+        assert choose(running, MINE).status == 200
+        assert json.loads(ask(running, ask_for).body)["again"] == ["personalisation"]
+        assert choose(running, MINE | {"consent": {"personalisation": False}}).status == 200
+        assert "again" not in json.loads(ask(running, ask_for).body)
