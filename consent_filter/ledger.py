@@ -282,6 +282,11 @@ class Ledger(Shared):
                 chain.add(self._database, key, json.dumps(text))
             then += [self._besides, lambda: self._links.forget(device)]
 
+    def note(self, key: bytes, said: Mapping[str, object], source: str, now: int) -> None:
+        """Record what is nobody's word: that a policy was published, that somebody was told of it (M122)."""
+        with self._change():
+            chain.add(self._database, key, json.dumps({**said, "source": source, "at": now}))
+
     def removed(self, persons: Persons, now: int) -> None:
         """Their rows have left every disk: tombstones take the place of their pseudonyms (S2)."""
         with self._change() as then:

@@ -36,6 +36,7 @@ Ask:
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
+  throng policy notify --site shop < ids.txt         who has to be told of a new policy
   throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
 
 Everything is in one data folder (--data, or THRONG_DATA, else ./throng-data).
@@ -224,6 +225,22 @@ def _policy(one: argparse.ArgumentParser) -> None:
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
     one = command("fields", "every column: how it comes, what for, on which basis, how long, and who gets it")
     one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
+    for name, says in (
+        ("publish", "record that the newest policy of a site is published, and what it changes"),
+        ("notify", "of the ids on standard input, who has to be told of the newest policy"),
+        ("notified", "record that the ids on standard input were told of it"),
+    ):
+        one = command(name, says)
+        one.add_argument("--site", required=True, metavar="S")
+        if name == "publish":
+            continue
+        one.add_argument("--kind", choices=("user", "device"), default="user", help="what the ids are")
+        one.add_argument("--country", metavar="CC", help="where they all live; else the strictest hold")
+        if name == "notify":
+            one.add_argument(
+                "--sender", metavar="NAME", help="keyed hashes, as `throng suppression` has them"
+            )
+            one.add_argument("--count", action="store_true", help="how many, and nobody's id")
     one = command("promises", "each sentence of the policies: its rules, its tests, whether it is kept")
     one.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="a checkout (default: here)")
     one.add_argument(

@@ -15,7 +15,7 @@ from consent_filter.policy import load
 from consent_filter.policy_change import Change, changes, reset
 from consent_filter.promises import bind, broken, marked, requirements
 from consent_filter.promises_page import Run, page
-from throng import settings
+from throng import notice, settings
 from warehouse import report
 
 
@@ -147,4 +147,13 @@ def _line(change: Change) -> str:
 
 
 def main(arguments: Namespace) -> int:
-    return {"diff": diff, "fields": fields, "lint": lint, "promises": promises}[arguments.what](arguments)
+    does = {
+        "diff": diff,
+        "fields": fields,
+        "lint": lint,
+        "promises": promises,
+        "publish": notice.publish,
+        "notify": notice.notify,
+        "notified": notice.notified,
+    }
+    return does[arguments.what](arguments)

@@ -32,15 +32,11 @@ def main(arguments: Namespace) -> int:
     sites = Sites(load(arguments.data).site)
     if arguments.site not in sites:
         raise Misconfigured("--site", arguments.site, "a site of throng.toml")
-    if arguments.sender is not None and not _SENDER.fullmatch(arguments.sender):
-        raise Misconfigured("--sender", "…", "1 to 64 letters, digits, dots, hyphens, underscores")
     file = arguments.data / "keys.json"
     if not file.exists():
         raise Refused(404, "no_keys", "no keys here: without them nobody's word is found, so nobody is named")
     keys = Keyring.open(file)
-    key = None
-    if arguments.sender is not None:
-        key = keys.derived("ledger", f"suppression list\0{arguments.site}\0{arguments.sender}".encode())
+    key = key_of(keys, arguments.site, arguments.sender) if arguments.sender is not None else None
     if arguments.action == "key":
         if key is None:
             raise Misconfigured("--sender", None, "a name for the one who gets the lists")
@@ -59,6 +55,13 @@ def main(arguments: Namespace) -> int:
             hashes = {hmac.digest(key, _bytes(id), "sha256").hex(): said for id, said in judged.lines()}
             judged.print("hash", iter(sorted(hashes.items())))
     return judged.wrong
+
+
+def key_of(keys: Keyring, site: str, sender: str) -> bytes:
+    """What a sender's ids are hashed with."""
+    if not _SENDER.fullmatch(sender):
+        raise Misconfigured("--sender", "…", "1 to 64 letters, digits, dots, hyphens, underscores")
+    return keys.derived("ledger", f"suppression list\0{site}\0{sender}".encode())
 
 
 class _Judged:
