@@ -170,7 +170,7 @@ def _age(member: Member | None) -> str | None:
 class Laws:
     """The law of each (site, country) on each day, made once from the packs (by site) that are in force."""
 
-    def __init__(self, packs: Mapping[str, Pack]) -> None:
+    def __init__(self, packs: Mapping[str, Pack | History]) -> None:
         self._history = histories(packs)
         self._of: dict[tuple[str, str, str | None, int], Law] = {}
         self._made: dict[tuple[Any, ...], Law] = {}

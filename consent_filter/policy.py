@@ -262,6 +262,13 @@ class Packs(Mapping[str, Pack]):
         return len(self._sites)
 
 
-def histories(packs: Mapping[str, Pack]) -> Callable[[str], History]:
-    """The history of each site; of packs that are no `Packs`, one pack a site for ever."""
-    return packs.history if isinstance(packs, Packs) else lambda site: History([Era(0, packs[site])])
+def histories(packs: Mapping[str, Pack | History]) -> Callable[[str], History]:
+    """The history of each site; a pack alone is in force for ever."""
+    if isinstance(packs, Packs):
+        return packs.history
+
+    def of(site: str) -> History:
+        found = packs[site]
+        return found if isinstance(found, History) else History([Era(0, found)])
+
+    return of

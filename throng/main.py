@@ -36,6 +36,7 @@ Ask:
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
+  throng rehearse OLD NEW          what a change of policy would do to events, columns, reports, people
   throng policy notify --site shop < ids.txt         who has to be told of a new policy
   throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
 
@@ -198,6 +199,7 @@ def parser() -> argparse.ArgumentParser:
         "source", type=Path, metavar="FROM", help="a backup, or the folder of backups: the newest"
     )
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
+    _rehearse(command("rehearse", "one stream of requests under two policy packs, and what differs"))
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -205,6 +207,22 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--rate", type=float, default=30.0)
     one.add_argument("--seed", type=int, default=1)
     return whole
+
+
+def _rehearse(one: argparse.ArgumentParser) -> None:
+    """A before B; the stream is given, or a year made from a seed."""
+    for name in ("old", "new"):
+        one.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
+    one.add_argument(
+        "--requests",
+        type=Path,
+        metavar="FILE",
+        help="requests as `throng explain` takes them, each with its time; - is standard input",
+    )
+    one.add_argument("--seed", type=int, default=1, help="without requests: the dice of a made-up year")
+    one.add_argument("--people", type=int, default=200, metavar="N", help="who live in it")
+    one.add_argument("--reports", action="store_true", help="the reports, too: in a temporary folder")
+    one.add_argument("--format", choices=("table", "json"), default="table")
 
 
 def _policy(one: argparse.ArgumentParser) -> None:
@@ -274,6 +292,7 @@ _WHERE = {
     "restore": "throng.restore",
     "policy": "throng.policy",
     "rights": "throng.rights",
+    "rehearse": "throng.rehearse",
     "part": "throng.parts",
 }
 

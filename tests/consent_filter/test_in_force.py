@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from consent_filter import book
 from consent_filter.decide import Laws, decide
 from consent_filter.errors import Misconfigured
-from consent_filter.in_force import begins, history
+from consent_filter.in_force import History, begins, history
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack, Packs, load
 from consent_filter.pseudonym import Keyring
@@ -75,13 +75,9 @@ def pasts(draw: st.DrawFn) -> list[tuple[date, Pack]]:
     return [(TODAY + timedelta(days=d), pack) for d, pack in zip(days, numbered, strict=True)]
 
 
-class Dated(Packs):
+def dated(past: Sequence[tuple[date, Pack]], zone: str) -> Mapping[str, History]:
     """The packs of one site, made and not loaded."""
-
-    def __init__(self, past: Sequence[tuple[date, Pack]], zone: str) -> None:
-        super().__init__({})
-        site = Site(id="eu", timezone=zone)
-        self._histories["eu"] = history(site, [*reversed(past)])
+    return {"eu": history(Site(id="eu", timezone=zone), [*reversed(past)])}
 
 
 def word(said: list[Put], row: Row) -> tuple[book.Ledger, dict[str, int]]:
@@ -133,7 +129,7 @@ def recorded(ledger: Ledger, said: list[Put]) -> Ledger:
 def test_decide_is_what_the_book_says_whatever_was_in_force(
     past: list[tuple[date, Pack]], zone: str, said: list[Put], some: list[Row]
 ) -> None:
-    laws = Laws(Dated(past, zone))
+    laws = Laws(dated(past, zone))
     ledger = recorded(Ledger.memory(Keyring.memory()), said)
     raw = batch(some)
     found = decide(raw, ledger.words(raw, laws.turns), laws).verdict.rows()
@@ -155,6 +151,18 @@ def test_what_was_agreed_to_when_is_known_again_after_a_restart(said: list[Put],
         again.close()
 
 
+def test_who_spoke_twice_is_known_again_after_a_restart(tmp_path: Path) -> None:
+    """To have spoken of something else since is not to have agreed again."""
+    keys, turns = Keyring.memory(), (NOON - DAY_MS,)
+    ledger = Ledger.open(tmp_path / "ledger.sqlite", keys)
+    ledger.put("eu", "device", "d", {"measurement": True}, "site", NOON - 5 * DAY_MS)
+    ledger.put("eu", "device", "d", {"research": True}, "site", NOON - 1000)
+    ledger.close()
+    again = Ledger.open(tmp_path / "ledger.sqlite", keys, read_only=True)
+    assert again.word("eu", None, "d", turns)[0].old == (BY_NAME["measurement"],)
+    again.close()
+
+
 OLD, NEW = load("worktasker-2014"), load("workallies-2024")
 #: A newer text with one new recipient: significant for every purpose.
 NEWER = msgspec.structs.replace(NEW, version="2", recipients=(*NEW.recipients, "insurers"))
@@ -163,7 +171,7 @@ AGREED = {"measurement": True, "ad_measurement": True}
 
 
 def because(ledger: Ledger, **event: Any) -> str:
-    laws = Laws(Dated(PAST, "Europe/Berlin"))
+    laws = Laws(dated(PAST, "Europe/Berlin"))
     raw = batch([Row(device_id="d", **event)])
     return decide(raw, ledger.words(raw, laws.turns), laws).verdict.rows()[0].because.partition(".")[2]
 
@@ -208,7 +216,7 @@ def test_of_two_ids_what_either_has_renewed_is_new() -> None:
 
 def test_a_change_that_is_minor_resets_nothing() -> None:
     stricter = msgspec.structs.replace(NEW, version="2", recipients=())
-    laws = Laws(Dated([(PAST[0][0], NEW), (PAST[1][0], stricter)], "UTC"))
+    laws = Laws(dated([(PAST[0][0], NEW), (PAST[1][0], stricter)], "UTC"))
     ledger = Ledger.memory(Keyring.memory())
     ledger.put("eu", "device", "d", AGREED, "site", NOON - 5 * DAY_MS)
     raw = batch([Row(device_id="d")])
