@@ -125,6 +125,10 @@ class Log:
         found = self.find(task)
         done = Changed(self.name, sum(1 for _ in (task.data / "log").rglob("*.log")))
         done.found = sum(one.rows for one in found)
+        if aside := sum(1 for _ in (task.data / "log").rglob(f"*{frame.SET_ASIDE}")):
+            what = f"{aside} damaged segments that an operator has set aside"
+            why = "nobody can read them; what is mended and put back is kept out by the tombstones"
+            done.kept = [Kept(what, why, "they are deleted by hand")]
         if not found:
             return done
         done.removed = [f"{done.found} events in {len(found)} segments"]

@@ -62,13 +62,11 @@ def words(data: Path, settings: Pipelines, now: int) -> Asked:
                 try:
                     outcome, answer = _do(data, ledger, case, case.key, settings, now)
                 except Refused as error:  # an officer's to answer: it stays open, and says why
-                    outcome, answer = None, None
-                    asked.reasons.append(f"{case.id}: {error.code}")
-                if outcome is not None:
-                    register.finish(
-                        case.id, outcome, answer, media=_MEDIA.get(case.right, "application/json")
-                    )
-                    asked.closed += 1
+                    asked.stuck.append(f"{case.id}: {error.message}")
+                    continue
+                media = _MEDIA.get(case.right, "application/json")
+                register.finish(case.id, outcome, answer, media=media)
+                asked.closed += 1
     return asked
 
 

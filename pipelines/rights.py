@@ -31,6 +31,8 @@ from warehouse.lake import Lake
 GATHER = 60.0
 #: What was looked at: the catalog, and its number of commits.
 _SEEN = "vetted.json"
+#: Whether a place of backups lacks the newest list; unknown until this process has looked.
+_owed: dict[Path, bool] = {}
 
 
 class Done(Struct):
@@ -59,7 +61,7 @@ def run(
         return done
     asked = requests.words(data, settings, round(moment * 1000))
     gone, going = tombstones(data), removing(data / "ledger.sqlite")
-    standing, back = opened(data), _vet(data, gone)
+    standing, back = opened(data), _back(data, gone)
     known = {mark for one in standing for mark in one.marks}
     fresh = [mark for mark in gone.hashes(going) if mark.hex() not in known]
     came = [mark for mark in gone.hashes(back) if mark.hex() not in known]
@@ -68,17 +70,18 @@ def run(
         reasons = [*(["came back"] if came else []), *asked.reasons]
         standing.append(begin(data, [*fresh, *came], asked.new(standing), reasons, moment))
         done.begun = 1
-        done.unreached = stones.spread(data, backup.places)
     for one in list(standing):
         if _go_on(data, one, gone, going, settings, backup, moment, done):
             done.certified.append(one.id)
             standing.remove(one)
     done.open = len(standing)
     done.closed = requests.close(data, asked, standing)
-    if done.certified:
-        done.unreached = stones.spread(data, backup.places)
     done.waits += asked.stuck
-    _vetted(data)
+    if done.begun or done.certified or _owed.get(data, True):
+        done.unreached = stones.spread(data, backup.places)
+        _owed[data] = bool(done.unreached)
+    if len(gone) or done.certified:
+        _vetted(data)
     return done
 
 
@@ -114,27 +117,34 @@ def _ledger(data: Path) -> Ledger:
     return Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"), gives=False)
 
 
-def changed(data: Path) -> bool:
+def older(data: Path) -> bool:
     """Whether the facts are an older copy than the last pass left: then `run` looks at everybody in them.
 
     Every commit, and every removal, counts up: a copy of before has a lower number.
     """
-    if not (data / "ledger.sqlite").exists() or not (lake := Lake.open(data)):
+    if not (data / "ledger.sqlite").exists() or not len(tombstones(data)):
+        return False
+    lake = Lake.open(data)
+    if lake is None:
         return False
     try:
-        noted = _noted(data)
-        return lake.number() < noted.get("number", 0) or lake.made() != noted.get("made")
+        return _older(data, lake)
     finally:
         lake.close()
 
 
-def _vet(data: Path, gone: Tombstones) -> Persons:
+def _older(data: Path, lake: Lake) -> bool:
+    noted = _noted(data)
+    return lake.number() < noted.get("number", 0) or lake.made() != noted.get("made")
+
+
+def _back(data: Path, gone: Tombstones) -> Persons:
     """Removed persons who are in the facts again: the lake was put back from an older copy (S2)."""
-    lake = Lake.open(data) if len(gone) and changed(data) else None
+    lake = Lake.open(data) if len(gone) else None
     if lake is None:
         return np.zeros(0, np.uint64)
     try:
-        return erase.strangers(lake, gone.among)
+        return erase.strangers(lake, gone.among) if _older(data, lake) else np.zeros(0, np.uint64)
     finally:
         lake.close()
 

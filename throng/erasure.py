@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consent_filter import signing
-from consent_filter.certificate import Certificate, check
+from consent_filter.certificate import Certificate, after, check
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger, Subject
 from consent_filter.pseudonym import Keyring
@@ -23,6 +23,7 @@ from pipelines import access
 from pipelines.holder import Task
 from pipelines.holders import HOLDERS
 from throng import jobs, lock, prove
+from throng.ids import ids
 from throng.settings import load
 from warehouse import erase
 from warehouse import report as reports
@@ -47,12 +48,21 @@ def _run(arguments: Namespace) -> int:
     return 1 if done["unreached"] else 0
 
 
+def _id(arguments: Namespace) -> str:
+    """The id; - is standard input, so that it stands in no history of a shell."""
+    for id in ids(arguments.id):
+        if isinstance(id, Refused):
+            raise id
+        return id
+    raise Refused(400, "id", "there is no id on standard input")
+
+
 def _subject(arguments: Namespace) -> Subject:
     if not (arguments.data / "ledger.sqlite").exists():
         raise Refused(404, "no_ledger", "there is no ledger: nobody has said anything in this data folder")
     keys = Keyring.open(arguments.data / "keys.json")
     with closing(Ledger.open(arguments.data / "ledger.sqlite", keys, read_only=True)) as ledger:
-        return ledger.subject(ledger.key(arguments.site, arguments.kind, arguments.id))
+        return ledger.subject(ledger.key(arguments.site, arguments.kind, _id(arguments)))
 
 
 def _preview(arguments: Namespace) -> int:
@@ -81,7 +91,7 @@ def _releases(data: Path, persons: erase.Persons) -> dict[str, Any]:
 
 def _prove(arguments: Namespace) -> int:
     """Every place where something of that person is; 1 if any of it may not stay."""
-    whom = prove.whom(arguments.data, arguments.site, arguments.kind, arguments.id)
+    whom = prove.whom(arguments.data, arguments.site, arguments.kind, _id(arguments))
     with lock.pipeline(arguments.data):
         found = list(prove.run(arguments.data, whom, arguments.backup))
     left = [one for one in found if one.allowed is None]
@@ -132,8 +142,6 @@ def against(one: Certificate, data: Path) -> None:
     Files that were there when it was drawn, and still are, must be listed in it with the same bytes; what it
     says was replaced must not be there.
     """
-    from consent_filter.certificate import after
-
     listed = {file.file: file for file in after(one)}
     for rewritten in one.rewritten:
         if (data / "lake" / rewritten.old.file).exists():

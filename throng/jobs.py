@@ -21,11 +21,12 @@ def rights(data: Path, *, at_once: bool = False) -> dict[str, Any]:
     return _plain(job.run(data, settings.pipelines, settings.backup, at_once=at_once))
 
 
-def _vet(data: Path) -> None:
-    """Facts that are an older copy are looked through before anything is added to them, or made of them."""
+def vet(data: Path) -> None:
+    """Facts that are an older copy are looked through before anything is added to them, or made of them. The
+    loop does it in every pass."""
     from pipelines import rights as job
 
-    if job.changed(data):
+    if job.older(data):
         rights(data)
 
 
@@ -33,7 +34,6 @@ def facts(data: Path) -> dict[str, Any]:
     """Fold the log."""
     from pipelines import facts as job
 
-    _vet(data)
     settings = load(data)
     return _plain(
         job.run(data, settings.pipelines, packs={name for site in settings.site for name in site.packs})
@@ -44,7 +44,6 @@ def reports(data: Path, *, live: bool = False) -> dict[str, Any]:
     """Bring the released tables up to date. `live`: those over all days may rest a while in between."""
     from pipelines import reports as job
 
-    _vet(data)
     settings = load(data)
     return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live))
 
@@ -65,6 +64,7 @@ def _plain(result: object) -> dict[str, Any]:
 def main(arguments: Namespace) -> int:
     job = {"facts": facts, "reports": reports, "publish": publish}[arguments.command]
     with lock.pipeline(arguments.data):
+        vet(arguments.data)
         done = job(arguments.data)
     print("  ".join(f"{name}: {_said(value)}" for name, value in done.items()))
     for failure in done.get("failures", ()):

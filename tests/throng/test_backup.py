@@ -75,10 +75,11 @@ def test_keys_that_die_on_time_are_in_no_copy(data: Path, tmp_path: Path) -> Non
 def test_backups_end_and_a_damaged_one_is_refused(data: Path, tmp_path: Path) -> None:
     place, now = tmp_path / "place", time.time()
     old = backup.make(data, place, 30, now - 31 * 86_400)
-    assert not old.exists()  # its time was over when it was made
+    assert old.exists()
     first = backup.make(data, place, 30, now - 29 * 86_400)
+    assert old.exists()  # for 30 days, and no longer
     last = backup.make(data, place, 30, now)
-    assert first.exists()
+    assert [one.exists() for one in (old, first, last)] == [False, True, True]
     assert backup.prune(place, now + 2 * 86_400) == 1
     assert not first.exists()
     file = next((last / "data" / "lake").rglob("*.parquet"))
