@@ -22,7 +22,7 @@ from consent_filter.signing import PublicKey, SigningKey
 from pipelines import access
 from pipelines.holder import Task
 from pipelines.holders import HOLDERS
-from throng import jobs, lock, prove
+from throng import jobs, lock, prove, restore
 from throng.ids import ids
 from throng.settings import load
 from warehouse import erase
@@ -93,7 +93,8 @@ def _prove(arguments: Namespace) -> int:
     """Every place where something of that person is; 1 if any of it may not stay."""
     whom = prove.whom(arguments.data, arguments.site, arguments.kind, _id(arguments))
     with lock.pipeline(arguments.data):
-        found = list(prove.run(arguments.data, whom, arguments.backup))
+        places = [*arguments.backup, *restore.leftovers(arguments.data)]
+        found = list(prove.run(arguments.data, whom, places))
     left = [one for one in found if one.allowed is None]
     for one in found:
         text = one.allowed or "MUST NOT BE THERE"

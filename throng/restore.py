@@ -27,8 +27,8 @@ from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock
 from throng.settings import load
 
-#: What only ever grows with what people said and asked: of two, the folder's own holds.
-_NEWER = ("rights.sqlite", "rights.key", "receipts.key", "erasures")
+#: Goes with the log, whose end it knows.
+_OF_THE_COPY = ("imports.sqlite",)
 
 
 def run(source: Path, data: Path) -> dict[str, object]:
@@ -78,6 +78,11 @@ def _beside(data: Path, what: str) -> Path:
     return data.resolve().with_name(f".{data.resolve().name}.{what}")
 
 
+def leftovers(data: Path) -> list[Path]:
+    """What a killed restore has left beside the folder; the next one removes it."""
+    return [one for what in ("restoring", "before") if (one := _beside(data, what)).exists()]
+
+
 def _places(source: Path, data: Path) -> list[Path]:
     return [source.parent, *(Path(place) for place in load(data).backup.places)]
 
@@ -92,13 +97,14 @@ def _own(data: Path, draft: Path, whose: str) -> None:
     keyfile.write(draft / "keys.json", (data / "keys.json").read_bytes())
     for over in (draft / "erasures").glob("*.open"):
         over.unlink()
-    for name in _NEWER:
-        if (data / name).is_dir():
-            shutil.copytree(data / name, draft / name, dirs_exist_ok=True)
-        elif name.endswith(".sqlite") and (data / name).exists():
-            _replace(data / name, draft / name)
-        elif (data / name).exists():
-            keyfile.write(draft / name, (data / name).read_bytes())
+    # What people said and asked only ever grows: of two, the folder's own holds. Of keys, too.
+    for file in data.iterdir():
+        if file.name == "erasures":
+            shutil.copytree(file, draft / file.name, dirs_exist_ok=True)
+        elif file.suffix == ".sqlite" and file.name not in ("ledger.sqlite", *_OF_THE_COPY):
+            _replace(file, draft / file.name)
+        elif file.suffix == ".key":
+            keyfile.write(draft / file.name, file.read_bytes())
 
 
 def _replace(file: Path, target: Path) -> None:

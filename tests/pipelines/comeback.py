@@ -267,6 +267,7 @@ def run(folder: Path, seed: int, people: int, rounds: int) -> dict[str, Any]:
         ) as one:
             for id in gone:
                 one.erase("shop", "user", id, "test", round(time.time() * 1000))
+        reports.run(data, OPEN)  # notes whom the tables were made without
 
     done(lambda: fill(data, gone + others))
     whose = done(lambda: persons(data, gone))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -31,13 +32,19 @@ from warehouse.lake import Lake
 OFFICER = Judgement("letter", "high", "passport seen", "ann")
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "data"
     folder.mkdir()
     collect(folder, [f"person-{n}" for n in range(6)], "collector", [0, 1], time.time())
     facts.run(folder)
     return folder
+
+
+@pytest.fixture
+def data(whole: Path, tmp_path: Path) -> Path:
+    shutil.copytree(whole, tmp_path / "data")
+    return tmp_path / "data"
 
 
 @contextmanager

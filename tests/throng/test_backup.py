@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -22,9 +23,9 @@ SETTINGS = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
 IDS = [f"person-{n}" for n in range(12)]
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "data"
     folder.mkdir()
     (folder / "throng.toml").write_text(SETTINGS)
     collect(folder, IDS, "collector", [0, 1], time.time())
@@ -32,6 +33,12 @@ def data(tmp_path: Path) -> Path:
     reports.run(folder, OPEN)
     publish.run(folder, OPEN)
     return folder
+
+
+@pytest.fixture
+def data(whole: Path, tmp_path: Path) -> Path:
+    shutil.copytree(whole, tmp_path / "data", symlinks=True)
+    return tmp_path / "data"
 
 
 def words(folder: Path) -> Ledger:
@@ -130,6 +137,22 @@ def test_what_cannot_be_restored_is_refused(data: Path, tmp_path: Path, throng: 
     said = throng("backup", str(tmp_path / "place2"), data=data)
     assert (said.code, said.err) == (0, "")
     assert throng("backup", data=data).code == 2
+
+
+def test_what_a_killed_restore_left_is_found_and_removed(data: Path, tmp_path: Path, throng: Throng) -> None:
+    made = backup.make(data, tmp_path / "place", 30)
+    erase(data, IDS[0])
+    whole_pass(data, time.time())
+    shutil.copytree(made / "data", tmp_path / ".data.restoring", symlinks=True)
+    said = throng("rights", "prove", IDS[0], "--site", "shop", data=data)
+    assert said.code == 1
+    assert ".data.restoring/" in said.out
+    shutil.move(data, tmp_path / ".data.before")  # killed between the two renames
+    restore.run(made, data)
+    assert not restore.leftovers(data)
+    ledger = words(data)
+    assert ledger.subject(ledger.key("shop", "user", IDS[0])).word.erased
+    ledger.close()
 
 
 def test_the_list_of_the_erased_only_grows(data: Path, tmp_path: Path) -> None:
