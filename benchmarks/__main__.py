@@ -12,12 +12,13 @@ import subprocess
 import sys
 
 ALL = (
-    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "reports", "erasure", "sizes",
-    "visitors",
+    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "retention", "reports",
+    "erasure", "sizes", "visitors",
 )  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
 SMALL = {
-    "ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "reports": ["500000"], "erasure": ["500000"],
+    "ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "retention": ["200000"],
+    "reports": ["500000"], "erasure": ["500000"],
 }  # fmt: skip
 
 

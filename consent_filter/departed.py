@@ -90,6 +90,11 @@ def hidden(database: sqlite3.Connection) -> Persons:
     return _sorted(database.execute("SELECT person FROM withdrawn UNION SELECT person FROM restricted"))
 
 
+def restricted(database: sqlite3.Connection) -> Persons:
+    """Everyone of whom nothing may be deleted either, in ascending order (GDPR Art. 18)."""
+    return _sorted(database.execute("SELECT person FROM restricted"))
+
+
 def removing(database: sqlite3.Connection) -> Persons:
     """Everyone whose rows must leave the disk, in ascending order."""
     return _sorted(database.execute("SELECT person FROM withdrawn WHERE removes"))

@@ -319,6 +319,10 @@ class Ledger(Shared):
         """Everyone whose rows no report may count any more, in ascending order."""
         return departed.hidden(self._database)
 
+    def restricted(self) -> Persons:
+        """Everyone of whom nothing may be deleted either, in ascending order."""
+        return departed.restricted(self._database)
+
     def removing(self) -> Persons:
         """Everyone whose rows must leave the disk, in ascending order."""
         return departed.removing(self._database)
@@ -350,6 +354,12 @@ def removing(path: Path) -> Persons:
     """Everyone whose rows must leave the disk, for the pipeline."""
     with closing(Ledger.open(path, read_only=True)) as ledger:
         return ledger.removing()
+
+
+def restricted(path: Path) -> Persons:
+    """Everyone of whom nothing may be deleted while it stands, for the pipeline."""
+    with closing(Ledger.open(path, read_only=True)) as ledger:
+        return ledger.restricted()
 
 
 def linked(path: Path) -> Linked:

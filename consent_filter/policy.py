@@ -21,6 +21,7 @@ from msgspec import Struct
 from consent_filter.errors import Misconfigured
 from consent_filter.in_force import Era, History, history
 from consent_filter.purpose import BY_NAME
+from consent_filter.retention import Retention
 from consent_filter.signals import OWN, SIGNALS
 from consent_filter.site import Site
 
@@ -143,8 +144,9 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     the event; what is on record was said before it, and a signal that comes with the event takes it back.
     The visitor's own refusal binds under all three, until they agree again where it is on record. tcf_vendor:
     the operator's number on the IAB's vendor list; 0 is a publisher, who is on none. facts_days: how long
-    facts are kept (M79); `pipelines/expire.py` deletes. identifier_days: after
-    how long a browser becomes somebody else (M23). withdrawal: what becomes of the past of who takes
+    facts are kept (M79); `pipelines/expire.py` deletes. identifier_days: after how long a browser becomes
+    somebody else (M23). retention: what of them for less, by purpose, column and regime (`retention.py`).
+    withdrawal: what becomes of the past of who takes
     measurement back (M113): no report counts it ("stop"), or it leaves the disk, too ("remove"). rules: which
     requirement stands where. age: how old one must be, and what is not done while that is unknown; None asks
     for no age. Words for people, which `throng check` shows and nothing acts on: recipients, to whom the text
@@ -164,6 +166,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     facts_days: int
     identifier_days: int = 395
     withdrawal: str = "stop"
+    retention: Retention = Retention()
     recipients: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
@@ -182,6 +185,8 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured("identifier_days", self.identifier_days, "1 to 395 (13 months, CNIL)")
         if not 1 <= self.facts_days <= 760:
             raise Misconfigured("facts_days", self.facts_days, "1 to 760 (25 months, CNIL)")
+        for name in self.retention.regimes:
+            _one_of("retention.regimes", name, self.regimes)
         self.by_country()
 
     def by_country(self) -> dict[str, str]:

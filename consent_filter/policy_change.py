@@ -15,6 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from consent_filter.policy import CONFLICTS, KINDS, Age, Meaning, Pack, Regime, Use
+from consent_filter.retention import DEGREES, Class
 
 #: Stand for countries: all that neither pack names; whoever's signals say that the law of agreement holds.
 ELSEWHERE, REGULATED = "elsewhere", "regulated"
@@ -22,7 +23,7 @@ _SILENT = Meaning(denies=())
 #: Keys that change words, or what a refusal is called, but nothing that is done.
 _MINOR = {"name", "version", "policy", "in_force", "warnings", "rules", "refusal", "leaves"}
 _COMPARED = {"otherwise", "regulated", "order", "conflict", "facts_days", "recipients", "groups", "regimes"}
-_COMPARED |= {"age", "identifier_days", "withdrawal"}
+_COMPARED |= {"age", "identifier_days", "withdrawal", "retention"}
 _COMPARED |= {"kind", "countries", "purposes", "signals", "basis", "default", "cookieless"}
 _COMPARED |= {"denies", "ends", "grants"}
 
@@ -50,6 +51,7 @@ def changes(old: Pack, new: Pack) -> list[Change]:
     found = [*_of_the_whole(old, new)]
     for (before, after), countries in _pairs(old, new).items():
         said = [*_of_a_regime(old.regimes[before], new.regimes[after], f"regimes.{after}")]
+        said += _of_keeping(old, new, before, after)
         if before != after:
             said.append(Change("moved", f"regimes.{after}.countries", before, after, False))
         found += [change._replace(regime=after, countries=countries) for change in said]
@@ -91,6 +93,12 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
         yield Change(
             "past_stays" if stays else "past_removed", "withdrawal", old.withdrawal, new.withdrawal, stays
         )
+    for name in sorted({*old.retention.closed, *new.retention.closed}):
+        held, holds = (pack.retention.closed.get(name, Class(days=3, fields=())) for pack in (old, new))
+        if held != holds:
+            longer = holds.days > held.days or not {*holds.fields} <= {*held.fields}
+            what = "kept_longer" if longer else "kept_shorter"
+            yield Change(what, f"retention.closed.{name}", f"{held.days}", f"{holds.days}", longer)
     if bool(old.regulated) != bool(new.regulated):
         laxer = not new.regulated or new.regimes[new.regulated].kind != "opt_in"
         yield Change("regulated", "regulated", old.regulated, new.regulated, laxer)
@@ -131,6 +139,27 @@ def _of_a_regime(old: Regime, new: Regime, where: str) -> Iterator[Change]:
         heard, hears = (regime.signals.get(signal, _SILENT) for regime in (old, new))
         yield from _of_a_signal(heard, hears, f"{where}.signals.{signal}", both)
     yield from _others(old, new, f"{where}.")
+
+
+def _of_keeping(old: Pack, new: Pack, before: str, after: str) -> Iterator[Change]:
+    """Purposes of both regimes, a part of which is kept for longer, or finer; `facts_days` is apart."""
+    for name in new.regimes[after].purposes:
+        was, now = (_terms(*one, name) for one in ((old, before), (new, after)))
+        if name in old.regimes[before].purposes and was != now:
+            longer = any(now.get(key, now["days"]) > was.get(key, was["days"]) for key in was | now)
+            what = "kept_longer" if longer else "kept_shorter"
+            where = f"retention.purposes.{name}"
+            yield Change(what, where, f"{was['days']}", f"{now['days']}", longer, purposes=(name,))
+
+
+def _terms(pack: Pack, regime: str, purpose: str) -> dict[str, int]:
+    """What ends when for a purpose in a regime; what is not named lasts as long as the purpose."""
+    term = pack.retention.term(regime, purpose, 760)
+    found = {"days": term.days} | {name: min(days, term.days) for name, days in term.fields.items()}
+    for name, order in DEGREES.items():
+        for degree in order:
+            found[f"{name} {degree}"] = min(term.after(name, degree) or term.days, term.days)
+    return found
 
 
 def _of_a_use(old: Use, new: Use, where: str) -> Iterator[Change]:

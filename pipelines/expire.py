@@ -1,4 +1,5 @@
-"""Looking after facts: merge small files, null ids that no retry can repeat, delete what is over, clean up.
+"""Looking after facts: merge small files, null ids that no retry can repeat, delete what is over, make
+coarser what may not be as fine any more, clean up, and say what was taken away.
 
 An element is a group of files; it writes new ones, which then stand for the old ones in one transaction.
 Killed anywhere, it leaves the facts as they were, and files that the next run sweeps away.
@@ -10,32 +11,36 @@ import pickle
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from consent_filter.errors import Misconfigured
 from consent_filter.fields import FACTS
-from consent_filter.policy import load
 from ingest import imports
+from pipelines import keeping
 from pipelines.beamio import each
 from pipelines.settings import Pipelines
-from warehouse import compact
+from warehouse import compact, cuts, decay, purges
+from warehouse.decay import Due
 from warehouse.lake import Lake
+from warehouse.purges import Purged
 
 #: Commits after which the small tables of the lake are summed up, and seconds between looks for old rows.
 SETTLE, HOUR = 256, 3600.0
 
 
 class Expired(Struct):
-    """What a run did: files merged into others, files they became, rows deleted, files removed from disk."""
+    """What a run did: files merged into others, files they became, rows deleted, files removed from disk; and
+    by reason what was taken away (`purges.REASONS`)."""
 
     merged: int = 0
     written: int = 0
     deleted: int = 0
     removed: int = 0
+    purged: dict[str, Purged] = {}
 
 
 class _Task(NamedTuple):
@@ -71,7 +76,7 @@ def when_due(
     if lake is None:
         return 0
     number = lake.number()
-    rule = compact.Rule(moment, {}, settings.open_files, settings.file_rows)
+    rule = compact.Rule(moment, Due(_day(moment)), settings.open_files, settings.file_rows)
     many = bool(compact.plan(compact.files(lake), rule))
     lake.close()
     done = run(data, settings, moment, packs, look=hourly) if hourly or many else Expired()
@@ -98,14 +103,24 @@ def run(
     lake = Lake.open(data, write=True)
     assert lake is not None
     try:
-        rule = compact.Rule(moment, _keep(lake, packs), settings.open_files, settings.file_rows)
-        groups = compact.plan(
-            compact.files(lake), rule, compact.expired(lake, rule) if look else frozenset(), tidy=look
-        )
+        found, over = compact.files(lake), frozenset[str]()
+        rule = compact.Rule(moment, Due(_day(moment)), settings.open_files, settings.file_rows)
+        groups = compact.plan(found, rule)
+        if not look and not groups:
+            return Expired()
+        paths = None if look else [path for group in groups for path in group.paths]
+        due, waiting = keeping.due(data, lake, packs, moment, paths)
+        decay.offer(lake.connection, due)
+        rule = rule._replace(due=due)
+        if look:
+            over = compact.expired(lake, rule, found, waiting)
+            groups = compact.plan(found, rule, over, tidy=True)
         done = _rewrite(data, lake, groups, rule, settings) if groups else Expired()
         if look:
             # A line may not come in again while a fact of it may still be there.
             imports.forget(data / "imports.sqlite", round((moment - FACTS.total_seconds()) * 1000))
+            keeping.settle(data, due, moment)
+            cuts.destroy(lake.folder, due.today)
             _clock.looked[data] = moment
         return done
     finally:
@@ -130,31 +145,27 @@ def forget(data: Path, settings: Pipelines = Pipelines(), now: float | None = No
     assert lake is not None
     try:
         _clock.forgot[data] = moment
-        return compact.forget(lake, moment - settings.grace_minutes * 60)
+        before = lake.files()
+        removed = compact.forget(lake, moment - settings.grace_minutes * 60)
+        if removed:
+            gone = before.keys() - lake.files().keys()
+            purged = Purged(files=len(gone), bytes=sum(before[path] for path in gone))
+            purges.write(lake.connection, moment, {"removed": purged}, ())
+        return removed
     finally:
         lake.close()
 
 
-def _keep(lake: Lake, packs: Collection[str]) -> dict[str, int]:
-    """Days that facts are kept, by `policy` as rows name it: in every version as the newest says.
-
-    A pack that is neither a site's nor ships leaves the longest time; of two of one name the shorter holds.
-    """
-    days: dict[str, int] = {}
-    for pack in map(load, packs):
-        days[pack.name] = min(pack.facts_days, days.get(pack.name, pack.facts_days))
-    found = lake.connection.execute("SELECT DISTINCT policy FROM lake.events WHERE policy IS NOT NULL")
-    keep = {}
-    for (policy,) in found.fetchall():
-        name = policy.rpartition("/")[0]
-        with suppress(Misconfigured):
-            keep[policy] = days[name] if name in days else load(name).facts_days
-    return keep
+def _day(moment: float) -> date:
+    return datetime.fromtimestamp(moment, UTC).date()
 
 
 def _rewrite(
     data: Path, lake: Lake, groups: list[compact.Group], rule: compact.Rule, settings: Pipelines
 ) -> Expired:
+    paths = [path for group in groups for path in group.paths]
+    what = purges.account(lake.connection, paths, rule.due)
+    rule = rule._replace(due=rule.due._replace(cuts=cuts.keys(lake.folder, what.cuts)))
     folder, prefix = lake.room()
     notes = lake.folder / "work"
     notes.mkdir(exist_ok=True)
@@ -165,8 +176,7 @@ def _rewrite(
     try:
         each(tasks, partial(_work, folder=str(folder)), settings)
         made = [pickle.loads(Path(task.note).read_bytes()) for task in tasks]
-        over = compact.over(lake, groups, rule)
-        compact.replace(lake, groups, made, over)
+        compact.replace(lake, groups, made, what, rule.now)
     except BaseException:
         with suppress(OSError):
             for file in folder.glob(f"{prefix}-*"):
@@ -176,7 +186,9 @@ def _rewrite(
         for task in tasks:
             with suppress(OSError):
                 Path(task.note).unlink(missing_ok=True)
-    return Expired(sum(len(group.paths) for group in groups), sum(map(len, made)), over)
+    return Expired(
+        sum(len(group.paths) for group in groups), sum(map(len, made)), what.over, purged=what.purged
+    )
 
 
 def _work(task: _Task, folder: str) -> None:

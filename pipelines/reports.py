@@ -20,13 +20,16 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from consent_filter.ledger import linked, withdrawn
+from consent_filter.ledger import linked
+from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
 from warehouse import links
 from warehouse import report as reports
 from warehouse.build import build
+from warehouse.finest import standing
 from warehouse.lake import Lake
+from warehouse.purges import Mark, coarse
 from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
 from warehouse.release import explain
 from warehouse.released import Store
@@ -73,7 +76,7 @@ def make(work: Work) -> str:
     assert lake is not None
     con = lake.connection.cursor()
     try:
-        offer_withdrawn(con, withdrawn(Path(work.data) / "ledger.sqlite"))
+        offer_withdrawn(con, left_out(Path(work.data)))
         logins = linked(Path(work.data) / "ledger.sqlite")
         events = links.offer(con, _EVENTS, logins, work.days or None)
         buckets = [Bucket(number, work.of) for number in range(work.of)]
@@ -146,7 +149,7 @@ def run(
         return Made()
     store = Store.open(data)
     try:
-        gone, rule = withdrawn(data / "ledger.sqlite"), _rule(settings)
+        gone, rule = left_out(data), _rule(settings)
         logins = links.table(linked(data / "ledger.sqlite"))
         number, rows = lake.number(), _rows(lake)
         anew = force or store.get("rule") != rule
@@ -167,7 +170,7 @@ def run(
         pq.write_table(store.published(rows if anew else days), room / "traffic_day@before.parquet")
         took = _map(works, whole, where)
         with store.change():
-            changed = _take(store, room, works, whole, settings, anew)
+            changed = _take(store, room, works, whole, settings, anew, list(coarse(lake.connection)))
             store.subtract(gone)
             store.join(logins)
             store.put(commit=number, rule=rule, waiting=rests)
@@ -196,9 +199,18 @@ def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:
 
 
 def _take(
-    store: Store, room: Path, works: list[Work], whole: list[Work], settings: Warehouse, anew: bool
+    store: Store,
+    room: Path,
+    works: list[Work],
+    whole: list[Work],
+    settings: Warehouse,
+    anew: bool,
+    marks: list[Mark],
 ) -> list[str]:
-    """Move what was made into the store; returns the names of the reports that are different now."""
+    """Move what was made into the store; returns the names of the reports that are different now.
+
+    `marks`: where facts have become coarse. What they don't say any more stays as it was published.
+    """
     changed = []
     for one in reports.load().values():
         mine = works if one.grain == "day" else whole
@@ -206,7 +218,7 @@ def _take(
             continue
         table = pa.concat_tables(pq.read_table(room / f"{one.name}@{work.label}.parquet") for work in mine)
         days = None if anew or one.grain == "all" else [day for work in mine for day in work.days]
-        if store.replace(one, days, table, explain(one, settings)):
+        if store.replace(one, days, table, explain(one, settings), standing(one, marks)):
             changed.append(one.name)
     store.drop(reports.load())
     return changed

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
+from consent_filter import holds
 from consent_filter.departed import Tombstones
 from consent_filter.ledger import Ledger, removing
 from consent_filter.pseudonym import Keyring
@@ -61,6 +62,9 @@ def run(
         return done
     asked = requests.words(data, settings, round(moment * 1000))
     gone, going = tombstones(data), removing(data / "ledger.sqlite")
+    # What is held waits: in no report, and on the disk until the hold ends (M81).
+    stay = holds.persons(data, round(moment * 1000))
+    going = np.setdiff1d(going, stay)
     standing, back = opened(data), _back(data, gone)
     known = {mark for one in standing for mark in one.marks}
     fresh = [mark for mark in gone.hashes(going) if mark.hex() not in known]
@@ -71,7 +75,7 @@ def run(
         standing.append(begin(data, [*fresh, *came], asked.new(standing), reasons, moment))
         done.begun = 1
     for one in list(standing):
-        if _go_on(data, one, gone, going, settings, backup, moment, done):
+        if _go_on(data, one, gone, going, stay, settings, backup, moment, done):
             done.certified.append(one.id)
             standing.remove(one)
     done.open = len(standing)
@@ -90,6 +94,7 @@ def _go_on(
     one: Removal,
     gone: Tombstones,
     going: Persons,
+    stay: Persons,
     settings: Pipelines,
     backup: Backup,
     now: float,
@@ -100,7 +105,7 @@ def _go_on(
     persons = np.array(
         [person for mark, person in zip(gone.hashes(going), going, strict=True) if mark in held], np.uint64
     )
-    whom = marked(gone, held, persons)
+    whom = marked(gone, held - {*gone.hashes(stay)}, persons)
     changed = step(data, one, whom, settings, now, HOLDERS)
     waits = [f"{of.holder}: {of.waits}" for of in changed if of.waits]
     if waits or certify(data, one, whom, settings, backup, now, changed, HOLDERS) is None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from throng import __version__, rights_options
+from throng import __version__, keeping_options, rights_options
 from throng.failure import describe
 
 MANUAL = """\
@@ -27,6 +27,7 @@ Begin:
 
 Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
   throng facts  &&  throng reports  &&  throng publish
+  throng expire                    delete and coarsen what is due; --past: what was taken away
 
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
@@ -34,6 +35,7 @@ Ask:
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
   throng rights list               requests of people about their own data; what is due
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
+  throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
   throng status | throng check     is it well; what is wrong and how to mend it
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
   throng rehearse OLD NEW          what a change of policy would do to events, columns, reports, people
@@ -200,6 +202,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     _rehearse(command("rehearse", "one stream of requests under two policy packs, and what differs"))
+    keeping_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -293,6 +296,9 @@ _WHERE = {
     "policy": "throng.policy",
     "rights": "throng.rights",
     "rehearse": "throng.rehearse",
+    "expire": "throng.expire",
+    "hold": "throng.hold",
+    "account": "throng.account",
     "part": "throng.parts",
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 from consent_filter.rights.register import Register
 from consent_filter.rights.store import FILE
 from pipelines.balance import lag
-from throng import __version__, balance, lock
+from throng import __version__, balance, expire, lock
 from warehouse import snapshot
 
 
@@ -24,6 +24,7 @@ def gather(data: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         last = {}
     published = snapshot.manifest(data)
+    taken = expire.past(data)
     return {
         "running": lock.running(data),
         "lag": lag(data),
@@ -33,6 +34,7 @@ def gather(data: Path) -> dict[str, Any]:
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
         "rights": rights(data),
+        "purged": [one for one in taken if one["at"] == taken[0]["at"]],
         "versions": {
             "throng": __version__,
             **{name: version(name) for name in ("apache-beam", "duckdb", "pyarrow", "msgspec")},
@@ -70,6 +72,11 @@ def table(found: dict[str, Any]) -> str:
         if asked["overdue"]:
             lines.append(f"OVERDUE    {asked['overdue']} of them: see `throng rights list` (GDPR Art. 12(3))")
     lines.append(balance.table(found["balance"]))
+    for one in found["purged"]:
+        lines.append(
+            f"purged     {_clock(one['at'])}: {one['reason']}, {one['rows']:,} rows,"
+            f" {one['values']:,} values, {one['files']:,} files, {one['bytes']:,} bytes"
+        )
     lines.append("versions   " + ", ".join(f"{name} {v}" for name, v in found["versions"].items()))
     return "\n".join(lines)
 

@@ -7,20 +7,28 @@ files without ids are merged within a month, smallest first, until they are larg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from consent_filter.errors import Broken
-from consent_filter.fields import BY_NAME, EVENT, FACTS
+from consent_filter.fields import EVENT
+from consent_filter.retention import age
+from warehouse import decay, purges
+from warehouse.decay import Due, judged
 from warehouse.extensions import quote, transaction
 from warehouse.facts import FORMAT, ROW_GROUP, sync
 from warehouse.lake import Lake
+from warehouse.purges import Account
 from warehouse.recent import WINDOW
+from warehouse.relations import hold
 
 _DAY = 86_400
 #: Seconds of receipt that open files are kept apart by.
@@ -49,14 +57,14 @@ class Group(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """When what happens. `keep`: days that facts are kept, by the `policy` of the row; others FACTS.
+    """When what happens. `due`: what is over, or to be coarser.
 
     open_files: small files of one day and quarter above which they are merged. file_rows: rows from which on
     a closed file is left alone.
     """
 
     now: float
-    keep: Mapping[str, int]
+    due: Due
     open_files: int
     file_rows: int
 
@@ -137,48 +145,76 @@ def smallest(some: Sequence[File], least: int) -> list[File]:
     return chosen
 
 
-def expired(lake: Lake, rule: Rule) -> frozenset[str]:
-    """Files with rows whose time is over within a day: then they are rewritten once a day, and never late."""
-    (oldest, rows) = _limits(rule._replace(now=rule.now + _DAY))
-    found = lake.connection.execute(
-        f"SELECT DISTINCT filename FROM lake.events WHERE received < {oldest} AND NOT {rows}"
-    )
-    return frozenset(path for (path,) in found.fetchall())
+def expired(lake: Lake, rule: Rule, found: Iterable[File], again: NDArray[np.uint64]) -> frozenset[str]:
+    """Files in which something is due today that no rewrite has done yet. `decay.offer` has made the tables.
+
+    `again`: persons whose rows are looked at whatever was done, as those are whose hold has ended. The name
+    of a file says up to which day all is done in it, and the catalog which days of receipt are in it: only
+    what may be due is read, and of that only what decides.
+    """
+    due, since = rule.due, {}
+    days = {day for one in due.schedule.values() for day in one.days()}
+    for file in found:
+        first, last = (datetime.fromtimestamp(at, UTC).date() for at in file.received)
+        looked = purges.done(file.path)
+        before = age(last, looked) if looked else -1
+        if any(before < day <= age(first, due.today) for day in days):
+            since[file.path] = looked
+    run, over = lake.connection.execute, set[str]()
+    if since:
+        rows = run(
+            "SELECT DISTINCT filename, coalesce(policy, ''), coalesce(because, ''), coalesce(purposes, 0),"
+            " received::DATE"
+            f" FROM lake.events WHERE filename IN ({_listed(since)})"
+        ).fetchall()
+        for path, policy, because, purposes, got in rows:
+            looked = since[path]
+            before = age(got, looked) if looked else -1
+            ends = due.schedule[policy, because, purposes].days()
+            if any(before < day <= age(got, due.today) for day in ends):
+                over.add(path)
+    if due.closed is not None and due.closed.num_rows:
+        rows = run(
+            "SELECT filename, max(changed), bool_or(purposes <> 0 OR days_old >= most)"
+            f" FROM {judged('(SELECT *, filename FROM lake.events)', due)}"
+            " WHERE state IS NOT NULL AND NOT held GROUP BY ALL"
+        ).fetchall()
+        over |= {path for path, changed, new in rows if new or (purges.done(path) or date.min) < changed}
+    if len(again):
+        hold(lake.connection, "looked_again", pa.table({"person": pa.array(again, pa.uint64())}))
+        rows = run(
+            "SELECT DISTINCT filename FROM lake.events SEMI JOIN looked_again USING (person)"
+        ).fetchall()
+        over |= {path for (path,) in rows}
+    return frozenset(over)
 
 
-def _limits(rule: Rule) -> tuple[str, str]:
-    """SQL: the time before which rows of some policy are over; and whether a row may stay."""
-
-    def before(days: float) -> str:
-        return f"make_timestamp({round((rule.now - days * _DAY) * 1e6)})"
-
-    longest = FACTS.days
-    keep = {policy: min(days, longest) for policy, days in rule.keep.items()}
-    cases = "".join(f" WHEN '{quote(name)}' THEN {before(days)}" for name, days in sorted(keep.items()))
-    limit = f"CASE policy{cases} ELSE {before(longest)} END" if cases else before(longest)
-    return before(min([longest, *keep.values()])), f"(received >= {limit})"
+def _listed(paths: Iterable[str]) -> str:
+    return ", ".join(f"'{quote(path)}'" for path in paths)
 
 
 def rewrite(lake: Lake, group: Group, rule: Rule, folder: Path, name: str) -> list[tuple[str, int]]:
     """Write a group's rows anew: (file, rows) of each new file.
 
-    Left out: rows whose time is over. Nulled: values of fields that are kept for less (`Field.keep`).
+    Left out: rows whose time is over. Null, or coarser: what may not be kept as it was (`decay.py`).
     """
-    _, stays = _limits(rule._replace(now=rule.now + _DAY))
-    paths = ", ".join(f"'{quote(path)}'" for path in group.paths)
+    due = rule.due
+    decay.offer(lake.connection, due)
+    facts = f"(SELECT * FROM lake.events WHERE filename IN ({_listed(group.paths)}))"
     query = (
-        f"SELECT {', '.join(_column(field.name, rule.now) for field in EVENT)} FROM lake.events"
-        f" WHERE filename IN ({paths}) AND {stays} ORDER BY day, person, time"
+        f"SELECT {decay.columns(due, rule.now, WINDOW)} FROM {judged(facts, due)} WHERE {decay.STAYS}"
+        " ORDER BY day, person, time"
     )
-    return save(lake.connection.execute(query).to_arrow_reader(ROW_GROUP), folder, name)
+    reader = lake.connection.execute(query).to_arrow_reader(ROW_GROUP)
+    return save(reader, folder, name, purges.suffix(due.today))
 
 
-def save(batches: pa.RecordBatchReader, folder: Path, name: str) -> list[tuple[str, int]]:
+def save(batches: pa.RecordBatchReader, folder: Path, name: str, suffix: str = "") -> list[tuple[str, int]]:
     """Write sorted facts to new files, as many as they need: (file, rows) of each, on the disk."""
     made: list[tuple[str, int]] = []
     more = True
     while more:
-        file, rows = folder / f"{name}-{len(made)}.parquet", 0
+        file, rows = folder / f"{name}-{len(made)}{suffix}.parquet", 0
         more = False
         with open(file, "xb") as out:
             with pq.ParquetWriter(out, EVENT, **FORMAT) as writer:
@@ -196,46 +232,31 @@ def save(batches: pa.RecordBatchReader, folder: Path, name: str) -> list[tuple[s
     return made
 
 
-def _column(name: str, now: float) -> str:
-    keep = BY_NAME[name].keep
-    if keep is None or keep >= FACTS:
-        return name
-    over = now - max(keep, WINDOW).total_seconds()
-    return f"CASE WHEN received >= make_timestamp({round(over * 1e6)}) THEN {name} END AS {name}"
-
-
 def replace(
-    lake: Lake, groups: Sequence[Group], made: Sequence[Sequence[tuple[str, int]]], over: int
+    lake: Lake,
+    groups: Sequence[Group],
+    made: Sequence[Sequence[tuple[str, int]]],
+    what: Account,
+    now: float,
 ) -> None:
-    """Let new files stand for the old ones, in one transaction. `over`: rows left out because of their age.
+    """Let new files stand for the old ones, and say what was taken away, in one transaction.
 
     Raises Broken, with nothing changed, where a row was lost on the way.
     """
     old = [path for group in groups for path in group.paths]
     read, written = sum(group.rows for group in groups), sum(rows for one in made for _, rows in one)
-    if read != written + over:
-        raise Broken(f"read {read} facts, wrote {written}, {over} were over")
+    if read != written + what.over:
+        raise Broken(f"read {read} facts, wrote {written}, {what.over} were over")
     if not old:
         return
     with transaction(lake.connection):
-        names = ", ".join(f"'{quote(path)}'" for path in old)
-        deleted = lake.connection.execute(f"DELETE FROM lake.events WHERE filename IN ({names})").fetchall()
+        deleted = lake.connection.execute(
+            f"DELETE FROM lake.events WHERE filename IN ({_listed(old)})"
+        ).fetchall()
         if deleted != [(read,)]:
             raise Broken(f"{deleted} facts stand in files of {read}")
         lake.add([Path(path) for one in made for path, _ in one])
-
-
-def over(lake: Lake, groups: Sequence[Group], rule: Rule) -> int:
-    """How many rows of these groups are left out by `rewrite`."""
-    oldest, stays = _limits(rule._replace(now=rule.now + _DAY))
-    paths = ", ".join(f"'{quote(path)}'" for group in groups for path in group.paths)
-    if not paths:
-        return 0
-    found = lake.connection.execute(
-        f"SELECT count(*) FROM lake.events"
-        f" WHERE filename IN ({paths}) AND received < {oldest} AND NOT {stays}"
-    ).fetchone()
-    return int(found[0]) if found else 0
+        purges.write(lake.connection, now, what.purged, what.marks)
 
 
 def settle(lake: Lake) -> None:

@@ -76,7 +76,8 @@ def write(
         else one
         for one in EVENT.names
     )
-    stays = "true" if set else "person NOT IN (FROM gone)"
+    # A row of nobody stays: who is gone was not found in it.
+    stays = "true" if set else "(person IS NULL OR person NOT IN (FROM gone))"
     with lent(lake.connection, gone=table(persons)):
         rows = lake.connection.execute(
             f"SELECT {chosen} FROM lake.events WHERE filename = '{quote(path)}' AND {stays}"
@@ -121,7 +122,9 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
 
 def strangers(lake: Lake, absent: Absent) -> Persons:
     """Persons of the facts who may not be there: a lake of an older day has come back with them (S2)."""
-    found = lake.connection.execute("SELECT DISTINCT person FROM lake.events").fetchnumpy()["person"]
+    found = lake.connection.execute(
+        "SELECT DISTINCT person FROM lake.events WHERE person IS NOT NULL"
+    ).fetchnumpy()["person"]
     persons = np.sort(np.asarray(found, np.uint64))
     return persons[absent(persons)]
 
@@ -147,7 +150,7 @@ def rows_of(file: Path, absent: Absent) -> int:
         return sum(
             int(absent(distinct)[where].sum())
             for distinct, where in (
-                np.unique(batch["person"].to_numpy(), return_inverse=True)
+                np.unique(batch["person"].drop_null().to_numpy(), return_inverse=True)
                 for batch in one.iter_batches(ROW_GROUP, columns=["person"])
             )
         )

@@ -1,8 +1,8 @@
 """Facts at rest: a DuckLake whose one transaction commits Parquet files, log offsets and counts together.
 
 Tables: events (EVENT), received (the counts of the balance), offsets (how far each log partition is folded),
-commits (which days a commit touched). One writer at a time (the caller holds pipeline.lock); readers attach
-one snapshot, see a whole commit or none of it, and never block.
+commits (which days a commit touched), purges and coarse (`purges.py`). One writer at a time (the caller holds
+pipeline.lock); readers attach one snapshot, see a whole commit or none of it, and never block.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "offsets": {"log_partition": "VARCHAR", "position": "BIGINT"},
     "commits": {"number": "BIGINT", "site": "VARCHAR", "day": "DATE", "rows": "BIGINT"},
+    "purges": {
+        "moment": "TIMESTAMP",
+        "reason": "VARCHAR",
+        **dict.fromkeys(("facts", "cells", "files", "bytes"), "BIGINT"),
+    },
+    "coarse": {
+        "purpose": "INTEGER",
+        **dict.fromkeys(("field", "degree", "site"), "VARCHAR"),
+        "day": "DATE",
+    },
 }
 _EPOCH = date(1970, 1, 1)
 #: Small rows (counts, offsets) live in the catalog itself, until they are settled (`warehouse.compact`).
@@ -97,9 +107,14 @@ class Lake:
         )
 
     def _widen(self) -> None:
-        """Add the columns that EVENT has got since the lake was made; older rows are null there."""
-        found = self.connection.execute("SELECT column_name FROM (DESCRIBE lake.events)").fetchall()
-        for name in TABLES["events"].keys() - {name for (name,) in found}:
+        """Add what has come since the lake was made: tables, and columns of EVENT, null in older rows."""
+        columns = self.connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
+        ).fetchall()
+        for table in TABLES.keys() - {table for table, _ in columns}:
+            self.connection.execute(f"CREATE TABLE lake.{table} ({_columns(TABLES[table])})")
+        found = {name for table, name in columns if table == "events"}
+        for name in TABLES["events"].keys() - found:
             self.connection.execute(f"ALTER TABLE lake.events ADD COLUMN {name} {TABLES['events'][name]}")
 
     def _row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
@@ -140,6 +155,11 @@ class Lake:
         folder = self.folder / "files" / "main" / "events"
         folder.mkdir(parents=True, exist_ok=True)
         return folder, uuid.uuid4().hex
+
+    def files(self) -> dict[str, int]:
+        """Every file that lies in the lake, and its bytes."""
+        there = (path for path in (self.folder / "files").rglob("*") if path.is_file())
+        return {str(path): path.stat().st_size for path in there}
 
     def commit(
         self,
@@ -235,8 +255,7 @@ def _make(folder: Path, threads: int) -> None:
     try:
         lake._attach(f"{_SQLITE}, DATA_INLINING_ROW_LIMIT {_INLINED}", draft)
         for table, columns in TABLES.items():
-            text = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-            lake.connection.execute(f"CREATE TABLE lake.{table} ({text})")
+            lake.connection.execute(f"CREATE TABLE lake.{table} ({_columns(columns)})")
         # Deletions of a few facts must reach their files, not wait in the catalog.
         lake.connection.execute(
             "CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'events')"
@@ -244,6 +263,10 @@ def _make(folder: Path, threads: int) -> None:
     finally:
         lake.close()
     os.replace(folder / draft, folder / "catalog.sqlite")
+
+
+def _columns(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
 
 
 def _day(days: int) -> date:

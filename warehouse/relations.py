@@ -8,6 +8,7 @@ Offered to reports over all days (`History`), of published days only, for measur
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
   steps      (site, day, person): name and time of each custom event that a group did on that day
+A row of nobody (`retention.py`: person, none) is in none of them: nothing could say how many they are.
 To both: `received`, the counts of the balance, which are about nobody.
 """
 
@@ -125,7 +126,7 @@ class Days:
         where = "true" if held else f"{named(self._days)} AND {bucket.where}"
         run(
             f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
-            f" FROM {source} ANTI JOIN withdrawn USING (person) WHERE {where}"
+            f" FROM {source} ANTI JOIN withdrawn USING (person) WHERE person IS NOT NULL AND {where}"
         )
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
@@ -227,7 +228,7 @@ class History:
         run, self._at = self._con.execute, bucket
         kept = (
             f"{self._facts} SEMI JOIN published USING (site, day) ANTI JOIN withdrawn USING (person)"
-            f" WHERE {_MEASURED} AND {bucket.where}"
+            f" WHERE {_MEASURED} AND person IS NOT NULL AND {bucket.where}"
         )
         run(
             "CREATE OR REPLACE TEMP TABLE days AS SELECT site, day, person,"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from warehouse.extensions import OFFLINE, quote
 from warehouse.facts import Absent
+from warehouse.finest import stands
 from warehouse.relations import hold, lent, named
 from warehouse.report import Report
 
@@ -109,16 +110,32 @@ class Store:
             f"SELECT site, day FROM traffic_day WHERE NOT ({named(without)})"
         ).to_arrow_table()
 
-    def replace(self, report: Report, days: Sequence[date] | None, table: pa.Table, explanation: str) -> bool:
-        """Put a report's rows in place of those of the same days (None: all). Whether anything changed."""
+    def replace(
+        self,
+        report: Report,
+        days: Sequence[date] | None,
+        table: pa.Table,
+        explanation: str,
+        standing: pa.Table | None = None,
+    ) -> bool:
+        """Put a report's rows in place of those of the same days (None: all). Whether anything changed.
+
+        `standing`: (site, day) whose rows stay as they are: facts no longer say what is in them.
+        """
         run, name = self.connection.execute, report.name
+        stays = "false"
+        if standing is not None and standing.num_rows:
+            hold(self.connection, "standing", standing)
+            stays = stands(report)
+            with lent(self.connection, made=table):
+                table = self.connection.sql(f"FROM made WHERE NOT {stays}").to_arrow_table()
         self.connection.register("incoming", table)
         try:
             held = [row[0] for row in run("SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
                                           " ORDER BY column_index", [name]).fetchall()]  # fmt: skip
             if held != table.column_names:
                 run(f"CREATE OR REPLACE TABLE {name} AS FROM incoming WITH NO DATA")
-            where = "true" if days is None else named(days)
+            where = f"({'true' if days is None else named(days)}) AND NOT {stays}"
             old = f"(SELECT * FROM {name} WHERE {where})"
             ((differ,),) = run(
                 f"SELECT (SELECT count(*) FROM (FROM {old} EXCEPT ALL FROM incoming))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 
 from hypothesis import given
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from tests.warehouse.sample import DAY, NOON
 from warehouse.compact import CLOSED, QUARTER, File, Group, Rule, plan, smallest
+from warehouse.decay import Due
 
 NOW = NOON + 30 * 86_400
-RULE = Rule(NOW, {}, open_files=8, file_rows=1000)
+RULE = Rule(NOW, Due(date(2026, 10, 1)), open_files=8, file_rows=1000)
 
 
 def iso(day: int) -> str:
