@@ -27,6 +27,7 @@ try {
       p { margin-block-end: .75rem }
       .gpc { border-inline-start: .25rem solid Highlight; padding-inline-start: .75rem }
       .row { position: sticky; inset-block-end: -1.25rem; background: Canvas; padding-block: .5rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .5rem }
+      @media (max-width: 30rem) { .row { grid-template-columns: 1fr } }
       ul { margin-block-end: .75rem; columns: 17rem; column-gap: 2rem } li { break-inside: avoid }
     `);
     const close = () => {

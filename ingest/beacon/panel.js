@@ -258,7 +258,8 @@ customElements.get('throng-privacy') || customElements.define('throng-privacy', 
       if (!answer.ok) return this.say(said.error && said.error.message || text.unsent);
       remember({ request: said.request, secret: said.secret, right, due: said.due });
       const how = (said.prove || []).map(way => text.proof[way] || way).join(text.or);
-      this.show(this.here);
+      // What is only a word in the ledger is done already: it shows at once.
+      this.show(await this.ask().catch(() => this.here));
       this.root.getElementById(`r-${right}`).focus();
       this.say(`${fill(text.received, said.request, this.day(said.due))}${how ? ' ' + fill(text.prove, how) : ''}`);
     } catch (e) { this.say(text.unsent); }
