@@ -116,6 +116,7 @@ class Requesting:
             office = self.office()
             office.register.tidy()
             office.carrying.all()
+            office.tell()
             self._metrics.rights = office.register.counts()
 
     def close(self) -> None:

@@ -61,6 +61,20 @@ class Docket:
         with self.store.transaction():
             self.store.step(id, self.now(), "throng", what, code)
 
+    def untold(self) -> list[tuple[str, str]]:
+        """Requests of which there is something new to tell: number, and extended, done or refused."""
+        rows = self.store.rows(
+            "SELECT id, CASE WHEN state = 'verified' THEN 'extended' ELSE state END AS what FROM request"
+            " WHERE emptied IS NULL AND (state IN ('done', 'refused') AND told != state"
+            " OR state = 'verified' AND extended AND told = '')"
+        )
+        return [(row["id"], row["what"]) for row in rows]
+
+    def tell(self, id: str, what: str) -> None:
+        """The person has been told, or can't be."""
+        with self.store.transaction() as database:
+            database.execute("UPDATE request SET told = ? WHERE id = ?", (what, id))
+
     def _open(self, id: str, state: str | None = None, version: int | None = None) -> sqlite3.Row:
         """Its row. Raises Refused where it is closed, elsewhere in its way, or changed since that version."""
         row = self.store.row(id)

@@ -1,4 +1,4 @@
-"""A mail with a code, for the address on file. It says what was asked for, and nothing about what is held."""
+"""Mails to the address on file: a code, or that there is news; never anything about what is held."""
 
 from __future__ import annotations
 
@@ -53,18 +53,43 @@ def address(text: str) -> bool:
     )  # fmt: skip
 
 
-def letter(case: Case, code: str, settings: Rights) -> EmailMessage:
-    """The mail for that request."""
-    link = _LINK.format(at=settings.at.rstrip("/"), id=case.id, code=code) if settings.at else ""
+def _headed(case: Case, settings: Rights) -> EmailMessage:
     made = EmailMessage()
     made["From"], made["To"] = settings.mail_from, case.email
     made["Subject"] = f"Your request {case.id} to {case.site}"
     made["Date"], made["Message-ID"] = formatdate(), make_msgid(domain=settings.mail_from.rpartition("@")[2])
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
+    return made
+
+
+def letter(case: Case, code: str, settings: Rights) -> EmailMessage:
+    """The mail for that request."""
+    link = _LINK.format(at=settings.at.rstrip("/"), id=case.id, code=code) if settings.at else ""
+    made = _headed(case, settings)
     shown = f"{code[:5]}-{code[5:]}"
     what = WORDS[case.right]
     text = _TEXT.format(site=case.site, what=what, id=case.id, hours=CODE_HOURS, code=shown, link=link)
     made.set_content(text, cte="7bit")  # quoted-printable breaks links in two
+    return made
+
+
+_NEWS = """\
+There is news of your request {id} to {site}: {what}.
+{link}
+You need no password for that address: keep it to yourself.
+"""
+_WHAT = {
+    "extended": "it takes two months more, and why",
+    "done": "it is done",
+    "refused": "it is refused, and why",
+}
+
+
+def news(case: Case, what: str, secret: str, settings: Rights) -> EmailMessage:
+    """That something has happened (Art. 12(3) and (4)): not what, only where it can be read."""
+    made = _headed(case, settings)
+    link = f"\n    {settings.at.rstrip('/')}/rights/{case.id}?secret={secret}\n"
+    made.set_content(_NEWS.format(id=case.id, site=case.site, what=_WHAT[what], link=link), cte="7bit")
     return made
 
 

@@ -99,6 +99,29 @@ class Office:
             self.register.note(case.id, "mail failed")
         return sent
 
+    def tell(self) -> int:
+        """Write to who has an address on file that their request is extended, done or refused (Art. 12).
+
+        How many. What a mail server does not take is written down, for an officer to tell; it is not tried
+        for ever. The link opens the answer: the mailbox is what a code would have been sent to. Blocks.
+        """
+        register, told = self.register, 0
+        settings = register.settings
+        if not settings.mail_host or not settings.at:
+            return 0
+        for id, what in register.untold():
+            case = register.get(id)
+            if case.email and case.vouched and case.method:
+                secret = register.secret(id, answer=True)
+                try:
+                    sent = mail.send(mail.news(case, what, secret, settings), settings)
+                except Misconfigured:
+                    sent = False
+                register.note(id, "told" if sent else "mail failed", what)
+                told += sent
+            register.tell(id, what)
+        return told
+
 
 def _changes(said: Any) -> None:
     ok = isinstance(said, Mapping) and 0 < len(said) <= CHANGES

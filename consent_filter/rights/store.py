@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS request (
   state TEXT NOT NULL, version INTEGER NOT NULL, received INTEGER NOT NULL, entered INTEGER NOT NULL,
   due INTEGER NOT NULL, paused INTEGER, stood INTEGER NOT NULL, extended INTEGER NOT NULL,
   method TEXT NOT NULL, assurance TEXT NOT NULL, proved INTEGER, until INTEGER, tries INTEGER NOT NULL,
-  closed INTEGER, ground TEXT NOT NULL, joined TEXT, emptied INTEGER, person BLOB, scope BLOB, sealed BLOB
+  closed INTEGER, ground TEXT NOT NULL, joined TEXT, emptied INTEGER, person BLOB, scope BLOB, sealed BLOB,
+  told TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS request_person ON request (person);
 CREATE INDEX IF NOT EXISTS request_state ON request (state);
@@ -78,6 +79,20 @@ class Store:
         path.touch(mode=0o600)
         database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
         path.chmod(0o600)
+        try:
+            return cls(database, cls._prepare(database, data))
+        except sqlite3.OperationalError as error:
+            database.close()
+            raise OSError(errno.EIO, f"the register cannot be opened: {error}") from None
+        except sqlite3.DatabaseError:
+            database.close()
+            raise Broken(f"{path} is damaged: restore it from a backup") from None
+        except BaseException:
+            database.close()
+            raise
+
+    @staticmethod
+    def _prepare(database: sqlite3.Connection, data: Path) -> Vault:
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA synchronous=EXTRA")  # the journal's deletion too: acknowledged is stored
         database.execute("PRAGMA secure_delete=ON")
@@ -99,10 +114,10 @@ class Store:
             database.execute("CREATE INDEX IF NOT EXISTS content_key ON content (key)")
             database.execute("COMMIT")
         except BaseException:
-            database.execute("ROLLBACK")
-            database.close()
+            if database.in_transaction:
+                database.execute("ROLLBACK")
             raise
-        return cls(database, vault)
+        return vault
 
     def close(self) -> None:
         self.database.close()
@@ -128,7 +143,10 @@ class Store:
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
-            return self.database.execute(sql, values).fetchall()
+            try:
+                return self.database.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                raise OSError(errno.EIO, f"the register cannot be read: {error}") from None
 
     def row(self, id: str) -> sqlite3.Row:
         """Raises Refused for a request that is not there."""

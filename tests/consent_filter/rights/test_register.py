@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from consent_filter.rights.register import Register
 from tests.consent_filter.rights.desk import BROWSER, EMAIL, NAME, SEEN, USER, at, desk
 
 DAY = 86_400_000
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def refused(code: str, status: int = 0):  # type: ignore[no-untyped-def]
@@ -90,7 +93,10 @@ def test_a_request_is_refused_for_a_reason_from_the_list_and_too_often_is_one(tm
             one.register.finish(case.id, {})
         third = one.receive("access", proof=SEEN)
         assert (third.state, third.ground) == ("refused", "repetitive")
-        assert one.receive("withdraw", proof=SEEN).state == "verified"
+        for _ in range(4):
+            case = one.receive("withdraw", proof=SEEN)
+            assert case.state == "verified", "to stop is never too often"
+            one.register.finish(case.id, {})
         assert one.receive("access", "somebody else", proof=SEEN).state == "verified"
         one.now += 31 * DAY
         case = one.receive("access", proof=SEEN)
@@ -200,6 +206,44 @@ def test_nothing_that_a_person_hands_over_is_on_the_disk_in_clear(tmp_path: Path
         assert (tmp_path / "rights.key").read_bytes() not in held
     for name in ("rights.sqlite", "rights.key"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+_OTHER = """
+import sys
+from pathlib import Path
+from consent_filter.rights.register import Register
+register = Register.open(Path(sys.argv[1]))
+for n in range(10):
+    case = register.receive("shop", "access", sys.argv[2].encode() * 16, subject=sys.argv[2], text=str(n))
+    print(case.id)
+"""
+
+
+def test_several_processes_begin_at_once_and_write_one_register(tmp_path: Path) -> None:
+    """One of them makes the key; what any of them was told is there, and can be read."""
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OTHER, str(tmp_path), name], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        for name in "abcd"
+    ]
+    given = [line for one in begun for line in one.communicate(timeout=120)[0].split()]
+    assert len(set(given)) == 40
+    register = Register.open(tmp_path)
+    assert {(register.get(id).subject or "") for id in given} == set("abcd")
+    assert register.store.verify()
+    register.close()
+
+
+def test_a_file_that_is_damaged_is_named_and_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "rights.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(Broken, match=r"rights\.sqlite is damaged"):
+        Register.open(tmp_path)
+    assert (tmp_path / "rights.sqlite").read_bytes().startswith(b"no database")
+    (tmp_path / "rights.sqlite").unlink()
+    (tmp_path / "rights.key").write_bytes(b"short")
+    with pytest.raises(Broken, match=r"rights\.key is damaged"):
+        Register.open(tmp_path)
 
 
 def test_what_was_altered_or_moved_is_not_believed(tmp_path: Path) -> None:
