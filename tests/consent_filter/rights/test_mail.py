@@ -70,6 +70,18 @@ def test_who_has_an_address_on_file_is_told_of_what_happens(
     assert [s.code for s in one.register.history(case.id) if s.what == "told"] == ["extended", "done"]
 
 
+@pytest.mark.requirement("M115")
+def test_a_code_goes_to_no_address_that_only_the_request_names(
+    one: Desk, office: Office, mailbox: Mailbox
+) -> None:
+    case = one.receive("access", email="thief@mail.example")
+    assert not office.send_code(case.id)
+    assert mailbox.mails == []
+    one.register.vouch(case.id, EMAIL, "Ms Officer")
+    assert office.send_code(case.id)
+    assert [EMAIL in to[0] for to, _ in mailbox.mails] == [True]
+
+
 def test_what_a_mail_server_does_not_take_is_an_officers_to_tell(
     one: Desk, office: Office, mailbox: Mailbox
 ) -> None:
