@@ -56,13 +56,16 @@ def test_what_is_written_is_there_for_the_next_process(tmp_path: Path) -> None:
 def test_children_come_first_and_only_an_officer_lets_a_guardian_in(tmp_path: Path) -> None:
     with desk(tmp_path) as one:
         first = one.register.prove(one.receive("erase").id, SEEN)
+        one.now += DAY
         guardian = one.receive("guardian", BROWSER, kind="device")
         with refused("way"):
             one.register.prove(guardian.id, Device(BROWSER))
         with refused("assurance"):
             one.register.prove(guardian.id, Judgement("telephone", "low", "called", "Ms Officer"))
         one.register.prove(guardian.id, SEEN)
-        assert [case.id for case in one.register.pending()] == [guardian.id, first.id]
+        one.now += DAY
+        child = one.receive("erase", "a child", detail={"minor": True}, proof=SEEN)
+        assert [case.id for case in one.register.pending()] == [guardian.id, child.id, first.id]
 
 
 @pytest.mark.requirement("M118")
