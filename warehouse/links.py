@@ -9,7 +9,7 @@ login that is undone leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -32,40 +32,41 @@ def offer(
     if not len(linked.at):
         return facts
     run, within = connection.execute, "true" if days is None else named(days)
-    hold(connection, "logins", table(linked))
+    hold(connection, "met", table(linked))
     # Logins of a browser at the same moment: one of them, whatever their order.
+    near = "true" if days is None else f"({named(span(days)).replace('day', 'CAST(moment AS DATE)')})"
     run(
-        "CREATE OR REPLACE TEMP TABLE logins AS SELECT device, moment, min(account) AS account"
-        " FROM logins GROUP BY ALL"
+        "CREATE OR REPLACE TEMP TABLE logins AS SELECT device AS browser_of, moment, min(account) AS account"
+        f" FROM met WHERE {near} GROUP BY ALL"
     )
+    run("CREATE OR REPLACE TEMP TABLE joined AS SELECT DISTINCT browser_of AS person FROM logins")
+    # Each row with the next login on that browser; `counts`: that may be joined to it, if none is missing on
+    # the way there. One sort of the few rows of those browsers, and no join by ranges, which is quadratic.
     run(
-        f"CREATE OR REPLACE TEMP TABLE before AS SELECT person, day, time, moment, account,"
-        " day = CAST(moment + to_minutes(offset_min) AS DATE) AS same"
-        f" FROM (SELECT person, day, time, offset_min FROM {facts}"
-        f" SEMI JOIN (SELECT DISTINCT device AS person FROM logins) USING (person)"
-        f" WHERE {within} AND {_MEASURED}) f ASOF JOIN logins l ON f.person = l.device AND f.time <= l.moment"
+        f"CREATE OR REPLACE TEMP TABLE upcoming AS SELECT f.*, moment, account, {_MEASURED}"
+        " AND coalesce(day = CAST(moment + to_minutes(offset_min) AS DATE), false) AS counts"
+        f" FROM (SELECT {COLUMNS}, offset_min FROM {facts} SEMI JOIN joined USING (person)"
+        f" ANTI JOIN withdrawn USING (person) WHERE {within}) f"
+        " ASOF LEFT JOIN logins l ON f.person = l.browser_of AND f.time <= l.moment"
     )
-    pause = f"INTERVAL {PAUSE // 1000} SECONDS"
+    way = "PARTITION BY person, day, moment, counts ORDER BY time DESC"
+    columns = COLUMNS.replace("person,", "CASE WHEN one_visit THEN account ELSE person END AS person,", 1)
     run(
-        "CREATE OR REPLACE TEMP TABLE spans AS SELECT person AS whose, day AS met, account,"
-        " min(time) AS since, moment AS until FROM (SELECT *, bool_and(near) OVER (PARTITION BY person, day,"
-        " moment ORDER BY time DESC ROWS UNBOUNDED PRECEDING) AS joined FROM (SELECT *,"
-        " coalesce(lag(time) OVER (PARTITION BY person, day, moment ORDER BY time DESC), moment) - time"
-        f" <= {pause} AS near FROM before WHERE same)) WHERE joined GROUP BY ALL"
-    )
-    run("CREATE OR REPLACE TEMP TABLE joined AS SELECT DISTINCT whose AS person FROM spans")
-    columns = COLUMNS.replace("person,", "coalesce(account, person) AS person,", 1)
-    run(
-        f"CREATE OR REPLACE TEMP TABLE rejoined AS SELECT {columns}, offset_min FROM"
-        f" (FROM {facts} SEMI JOIN joined USING (person) ANTI JOIN withdrawn USING (person) WHERE {within})"
-        f" LEFT JOIN spans ON person = whose AND day = met AND {_MEASURED}"
-        " AND time BETWEEN since AND until"
+        f"CREATE OR REPLACE TEMP TABLE rejoined AS SELECT {columns}, offset_min FROM (SELECT *,"
+        f" counts AND bool_and(soon) OVER ({way} ROWS UNBOUNDED PRECEDING) AS one_visit"
+        f" FROM (SELECT *, coalesce(lag(time) OVER ({way}), moment) - time"
+        f" <= INTERVAL {PAUSE // 1000} SECONDS AS soon FROM upcoming))"
     )
     run(
         f"CREATE OR REPLACE TEMP VIEW accounts AS SELECT {COLUMNS}, offset_min FROM {facts}"
         f" ANTI JOIN joined USING (person) UNION ALL SELECT {COLUMNS}, offset_min FROM rejoined"
     )
     return "accounts"
+
+
+def span(days: Sequence[date]) -> list[date]:
+    """These days, and those around them: a day of a site's clock lies in two or three of UTC."""
+    return sorted({day + timedelta(days=by) for day in days for by in (-1, 0, 1)})
 
 
 def table(linked: Linked) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consent_filter.counts import Counts, Key
 from consent_filter.errors import Broken, Misconfigured
@@ -274,3 +275,22 @@ def test_sites_are_declared_once_and_named_well() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match=next(iter(wrong))):
         Ingest(**wrong)
+
+
+@pytest.mark.requirement("M23")
+def test_a_browser_is_somebody_else_after_the_days_that_its_policy_names() -> None:
+    clock = [NOW_MS / 1000]
+    keys = Keyring.memory(lambda: clock[0])
+    path = Path(SITES, Enrich(SITES, look, AGENTS), Packs(SITES), Ledger.memory(keys), keys)
+
+    def who(**ids: str) -> list[int]:
+        said = sent({"consent": {"measurement": True}} | ids)
+        record, _ = path.run([replace(said, received=int(clock[0] * 1000))])
+        return record.batch["person"].to_pylist()
+
+    first = who(device_id="d1"), who(user_id="u1")
+    clock[0] += 394 * 86_400
+    assert (who(device_id="d1"), who(user_id="u1")) == first
+    clock[0] += 86_400
+    assert who(device_id="d1") != first[0]
+    assert who(user_id="u1") == first[1]
