@@ -26,7 +26,8 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
 from consent_filter.site import Site
 
-SITES = {"market": Site(id="market", timezone="Europe/Berlin")}
+#: The pack that names every purpose which a column of a sender has.
+SITES = {"market": Site(id="market", timezone="Europe/Berlin", pack="worktasker-2014")}
 #: Browser, system, its releases, device, share of visitors in a thousand.
 _AGENTS: list[tuple[str | None, str | None, Sequence[str | None], str, float]] = [
     ("Chrome", "Windows", (None,), "desktop", 290),
@@ -98,8 +99,9 @@ def events(n: int, seed: int = 1) -> Raw:
     choices: list[bytes | None] = [
         None,
         b'{"measurement":true}',
-        b'{"measurement":true,"ad_measurement":true}',
+        b'{"measurement":true,"ad_measurement":true,"gender":true}',
     ]
+    members = [Member("ok", "female"), Member("18-24", "male"), Member("65+", "other")]
     moment = np.full(n, NOON, np.int64)
     nothing: Column[Any] = Column(one, [None])
     return Raw(
@@ -124,9 +126,7 @@ def events(n: int, seed: int = 1) -> Raw:
         dnt=Column(drawn([97, 3]), [None, "1"]),
         props=nothing,
         ad=nothing,
-        member=Column(
-            drawn([6, 2, 1, 1]), [None, *(Member(age, "other") for age in ("18-24", "25-34", "ok"))]
-        ),
+        member=Column(drawn([6, 2, 1, 1]), [None, *members]),
         referral=nothing,
         geo=nothing,
         duration_ms=np.full(n, -1, np.int32),
