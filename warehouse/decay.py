@@ -108,7 +108,7 @@ def _table(due: Due) -> pa.Table:
 
 
 def judged(facts: str, due: Due) -> str:
-    """The rows with what `stays` and `column` need: `days_old`, `held`, `state`, `gone`, and when what ends."""
+    """The rows, and what `STAYS` and `column` need: `days_old`, `held`, `state`, `gone`, when what ends."""
     joins = (
         " LEFT JOIN due_schedule s ON s.of_policy = coalesce(e.policy, '')"
         " AND s.of_because = coalesce(e.because, '') AND s.of_purposes = coalesce(e.purposes, 0)"

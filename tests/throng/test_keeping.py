@@ -124,8 +124,9 @@ def test_an_erasure_waits_for_the_hold_and_is_done_after_it(
 ) -> None:
     """Of two who are erased one is held. A row of nobody, found in no search, stays where it is."""
     data = tmp_path / "data"
-    nobody: dict[str, Any] = persons | {"nobody": None}
-    lay(data, nobody, 3)
+    lay(data, {"long ago": 77}, 740)
+    throng("expire")
+    lay(data, persons, 3)
     hold = place(throng, "ann")
     for id in ("ann", "bob"):
         ledger.erase("market", "user", id, "site", 1)
