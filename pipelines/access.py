@@ -21,6 +21,7 @@ from consent_filter.fields import EVENT
 from consent_filter.ledger import Subject
 from consent_filter.policy import Pack, load
 from consent_filter.purpose import names
+from consent_filter.retention import ends, regime
 from ingest.log.segment import SegmentLog
 from warehouse import erase
 from warehouse.lake import Lake
@@ -115,7 +116,7 @@ def _row(row: dict[str, Any], packs: dict[str, Pack | None]) -> dict[str, Any]:
         except Misconfigured:
             packs[name] = None
     pack = packs[name]
-    days = pack.facts_days if pack else fields.FACTS.days
+    days = _kept(pack, row) if pack else fields.FACTS.days
     values = {
         key: str(value) if isinstance(value, int) and key in ("person", "event_id") else value
         for key, value in row.items()
@@ -130,6 +131,13 @@ def _row(row: dict[str, Any], packs: dict[str, Pack | None]) -> dict[str, Any]:
         "kept_until": _clock(round((row["received"].replace(tzinfo=UTC).timestamp() + days * 86_400) * 1000)),
         **values,
     }
+
+
+def _kept(pack: Pack, row: dict[str, Any]) -> int:
+    """Days after receipt until the last purpose of a row has run out (M79)."""
+    where = regime(row["because"])
+    known = where if where in pack.regimes else ""
+    return ends(pack.retention, pack.facts_days, known, row["purposes"]).row
 
 
 def _clock(ms: int) -> str:
