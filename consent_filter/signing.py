@@ -6,7 +6,9 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -117,7 +119,7 @@ class SigningKey:
 
 
 class Signer:
-    """The key of one data folder, made when it is first needed. One process has it; any thread may ask."""
+    """The key of one data folder, made when it is first needed, by whichever process needs it first."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
@@ -130,7 +132,17 @@ class Signer:
                 try:
                     key = SigningKey.read(self._path)
                 except FileNotFoundError:
-                    key = SigningKey(Ed25519PrivateKey.generate())
-                    key.write(self._path)
+                    key = self._make()
                 self._key = key
             return self._key
+
+    def _make(self) -> SigningKey:
+        """A new key, unless another process has just made one: of two the first holds, for both."""
+        draft = self._path.with_name(f"{self._path.stem}-{os.getpid()}.key")
+        SigningKey(Ed25519PrivateKey.generate()).write(draft)
+        try:
+            with suppress(FileExistsError):
+                os.link(draft, self._path)
+        finally:
+            draft.unlink()
+        return SigningKey.read(self._path)

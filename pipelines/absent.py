@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter import holds
 from consent_filter.departed import Tombstones
 from consent_filter.ledger import removing
 from consent_filter.pseudonym import Keyring
@@ -33,7 +34,9 @@ def absent(data: Path) -> Absent:
     """Which persons may not be stored in this data folder."""
     if not (data / "ledger.sqlite").exists():
         return lambda persons: np.zeros(len(persons), np.bool_)
-    going, gone = removing(data / "ledger.sqlite"), tombstones(data)
+    gone = tombstones(data)
+    # What is under a hold stays on the disk, also what comes to it now (M81).
+    going = np.setdiff1d(removing(data / "ledger.sqlite"), holds.persons(data))
     return lambda persons: np.isin(persons, going) | gone.among(persons)
 
 

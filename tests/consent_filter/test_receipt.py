@@ -238,6 +238,14 @@ def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     assert set(key.public.jwk()) == {"kty", "crv", "alg", "use", "kid", "x"}
 
 
+def test_of_two_processes_that_make_the_key_the_first_holds(tmp_path: Path) -> None:
+    file = tmp_path / "receipts.key"
+    first, late = Signer(file), Signer(file)
+    key = first.key()
+    assert late._make().public.id == key.public.id  # it had looked before the other was done
+    assert [one.name for one in tmp_path.iterdir()] == ["receipts.key"]
+
+
 def test_a_draft_that_was_left_behind_is_written_anew(tmp_path: Path) -> None:
     draft = tmp_path / "receipts.new"
     draft.write_text("half a key")
