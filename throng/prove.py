@@ -140,10 +140,7 @@ class _Bytes:
 def _cells(file: Path, person: Person, found: set[str]) -> Iterator[str]:
     """What only shows when rows are put together: a value may lie on two pages."""
     signed = {number - (1 << 64) if number >> 63 else number for number in person.persons}
-    blobs = {
-        "the keyed hash": person.subject.key,
-        **dict.fromkeys(["a salt"], person.salts[0] if person.salts else b""),
-    }
+    blobs = [("the keyed hash", person.subject.key), *(("a salt", salt) for salt in person.salts)]
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as one:
         for (table,) in one.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in one.execute(f'SELECT * FROM "{table}"'):
@@ -156,7 +153,7 @@ def _cells(file: Path, person: Person, found: set[str]) -> Iterator[str]:
                     ):
                         what = "the id"
                     elif isinstance(cell, bytes):
-                        what = next((name for name, blob in blobs.items() if blob and blob in cell), None)
+                        what = next((name for name, blob in blobs if blob in cell), None)
                     if what and what not in found:
                         found.add(what)
                         yield what
