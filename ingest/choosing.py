@@ -28,8 +28,11 @@ from ingest.enrich.place import NOWHERE
 from ingest.forwarded import Trust
 from ingest.redaction import plain
 from ingest.settings import Sites
+from ingest.vouching import Vouching
 
 _LARGEST = 8192
+#: The header of a token that the site's server has signed (`vouching.py`).
+TOKEN = "throng-token"
 _Body = TypeVar("_Body", bound=Struct)
 
 
@@ -43,6 +46,7 @@ class Choice(Struct, forbid_unknown_fields=True):
     surface: str | UnsetType = UNSET
     locale: str | UnsetType = UNSET
     wording: str | UnsetType = UNSET
+    token: str | None = None
 
 
 class Choosing:
@@ -56,9 +60,10 @@ class Choosing:
         signer: Signer,
         trust: Trust,
         look: Callable[[str], Place],
+        vouching: Vouching,
     ) -> None:
         self._ledger, self._sites, self._packs, self._signer = ledger, sites, packs, signer
-        self._trust, self._look = trust, look
+        self._trust, self._look, self._vouching = trust, look, vouching
         self._laws = Laws(packs)
 
     async def answer(self, request: Request) -> Response:
@@ -69,6 +74,7 @@ class Choosing:
         said = request.query_params
         kind, id = who(said.get("user_id"), said.get("device_id"))
         site = self.site(said.get("site", ""))
+        await self.vouched(site, kind, id, request.headers.get(TOKEN), once=False)
         entry = self._ledger.get(site, kind, id)
         answer = _said(site, entry, self._packs[site])
         country = self.country(request) if request.headers.get("origin") else None
@@ -98,6 +104,7 @@ class Choosing:
         if unknown := set(said.consent) - set(BY_NAME):
             raise Refused(400, "purpose", f"{len(unknown)} unknown purposes; known: {', '.join(BY_NAME)}")
         kind, id = who(said.user_id, said.device_id)
+        await self.vouched(site, kind, id, said.token, once=True)
         pack = self._packs[site]
         told = {name: getattr(said, name) for name in ("surface", "locale", "wording")}
         ids = [id for id in (said.user_id, said.device_id) if id]
@@ -131,6 +138,11 @@ class Choosing:
         except (OSError, Broken):
             raise Refused(503, "unavailable", "there is no key now; try again") from None
         return JSONResponse(key.public.jwk())
+
+    async def vouched(self, site: str, kind: str, id: str, token: str | None, *, once: bool) -> None:
+        """Raises Refused where a site's server says who is signed in, and has not said that it is they."""
+        if kind == "user":
+            await run_in_threadpool(self._vouching.check, site, id, token, once=once)
 
     def site(self, name: str) -> str:
         """The site of that name. Raises Refused."""

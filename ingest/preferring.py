@@ -24,15 +24,14 @@ from consent_filter.preferences import Record, history, said, together
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.signals import SIGNALS
 from ingest import storage
-from ingest.choosing import Choosing, circumstances, read, who
+from ingest.choosing import TOKEN, Choosing, circumstances, read, who
 from ingest.enrich.place import NOWHERE
 from ingest.settings import Sites
-from ingest.vouching import Vouching
 
 #: Where somebody changes what they have chosen, and what the ledger calls that surface (M68).
 SOURCES = {"account_settings": "account", "panel": "panel"}
 #: Headers that say whose preferences are asked for; percent-encoded where an id is not ASCII.
-HEADERS = ("throng-user", "throng-device", "throng-token")
+HEADERS = ("throng-user", "throng-device", TOKEN)
 _OBJECTING = {"gpc": "sec-gpc", "dnt": "dnt"}
 
 
@@ -60,11 +59,8 @@ class _Asked(NamedTuple):
 class Preferring:
     """Answers `/preferences`. `choosing`: who knows sites, places and receipts."""
 
-    def __init__(
-        self, ledger: Ledger, sites: Sites, packs: Packs, choosing: Choosing, vouching: Vouching
-    ) -> None:
-        self._ledger, self._sites, self._packs = ledger, sites, packs
-        self._choosing, self._vouching = choosing, vouching
+    def __init__(self, ledger: Ledger, sites: Sites, packs: Packs, choosing: Choosing) -> None:
+        self._ledger, self._sites, self._packs, self._choosing = ledger, sites, packs, choosing
 
     async def answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -76,8 +72,8 @@ class Preferring:
         site = self._choosing.site(request.query_params.get("site", ""))
         told = [_plain(request.headers.get(name)) for name in HEADERS[:2]]
         if told[0]:
-            token = request.headers.get(HEADERS[2])
-            await run_in_threadpool(self._vouching.check, site, told[0], token, once=False)
+            token = request.headers.get(TOKEN)
+            await self._choosing.vouched(site, "user", told[0], token, once=False)
         ids = [who(id if kind == "user" else None, id if kind == "device" else None)
                for kind, id in zip(("user", "device"), told, strict=True) if id]  # fmt: skip
         receipts = request.query_params.get("receipts") == "1"
@@ -92,8 +88,7 @@ class Preferring:
         self._choosing.own_page(request, site)
         choice, pack = _choice(change), self._packs[site]
         kind, id = who(change.user_id, change.device_id)
-        if kind == "user":
-            await run_in_threadpool(self._vouching.check, site, id, change.token, once=True)
+        await self._choosing.vouched(site, kind, id, change.token, once=True)
         asked = self._asked(request, site)
         told = {"surface": SOURCES[change.source], "locale": change.locale, "wording": change.wording}
         how = circumstances(told, [id], pack, asked.country)

@@ -74,13 +74,13 @@ def serve(
     log = SegmentLog(data / "log", "collector")
     server: _Server
     signer, trust = Signer(data / signing.FILE), Trust(settings.trusted_proxies)
-    choosing = Choosing(ledger, sites, packs, signer, trust, places.look)
     requesting = Requesting(
         data, rights or Rights(), ledger, keys, sites, packs, signer, trust, places.look, metrics
     )
+    choosing = Choosing(ledger, sites, packs, signer, trust, places.look, Vouching(data, requesting.office))
     app = create(
         choosing,
-        Preferring(ledger, sites, packs, choosing, Vouching(data, requesting.office)),
+        Preferring(ledger, sites, packs, choosing),
         PanelPage(sites),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,

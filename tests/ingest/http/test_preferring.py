@@ -186,6 +186,12 @@ def test_where_the_sites_server_says_who_is_signed_in_nobody_else_is_believed(tm
         assert look(running, head, f"throng-token: {token()}").body == before, "nothing was changed"
         assert change(running, refused | {"token": used}).status == 200
         assert change(running, granted | {"token": used}).code == "token_replayed"
+        consent = request(json.dumps({"site": "shop", "user_id": ID, "consent": {}}).encode(), method="PUT",
+                          path="/consent")  # fmt: skip
+        assert ask(running, consent).code == "token"
+        path = f"/consent?site=shop&user_id={ID}"
+        assert ask(running, request(method="GET", path=path)).code == "token"
+        assert ask(running, request(b"", f"throng-token: {token()}", method="GET", path=path)).status == 200
         # A browser's own number is known to nobody else, and needs no token.
         device = {"user_id": None, "device_id": "canary-device-0123456789"}
         assert change(running, granted | device).status == 200
