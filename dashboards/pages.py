@@ -119,8 +119,16 @@ class Pages:
                 f" GROUP BY {', '.join(keys)} ORDER BY {order}",
                 [site["site"], *values],
             )
+            first, last = (span.first, span.last) if daily else (date.min, date.max)
+            versions = reading.rows(
+                "SELECT day, version, made_at, reason, people, hidden, says FROM restatements WHERE site = ?"
+                " AND day BETWEEN ? AND ? AND reason NOT IN ('first', 'new_events')"
+                " ORDER BY made_at DESC, day DESC LIMIT 20",
+                [site["site"], first, last],
+            )
         here = urlencode({"site": site["site"], **span.query})
         said = {
+            "versions": versions if about["has_people"] else [],
             "about": about,
             "site": site["site"],
             "period": span if daily else None,

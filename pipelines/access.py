@@ -18,12 +18,13 @@ from consent_filter import fields
 from consent_filter.departed import Persons
 from consent_filter.errors import Misconfigured
 from consent_filter.fields import EVENT
-from consent_filter.ledger import Subject
+from consent_filter.ledger import Subject, linked
 from consent_filter.policy import Pack, load
 from consent_filter.purpose import names
 from consent_filter.retention import ends, regime
 from ingest.log.segment import SegmentLog
 from warehouse import erase
+from warehouse.counted import counted
 from warehouse.lake import Lake
 
 
@@ -39,7 +40,8 @@ class Bundle(NamedTuple):
 
 
 def bundle(data: Path, subject: Subject, now: int) -> Bundle:
-    """What stands in the ledger, the facts and the log about one key. `now`: UTC milliseconds.
+    """What stands in the ledger, the facts and the log about one key, and which published figures count it
+    (S24). `now`: UTC milliseconds. The caller holds pipeline.lock.
 
     Rows are those of the person's own pseudonyms, and no others: a row is of one person only.
     """
@@ -47,6 +49,9 @@ def bundle(data: Path, subject: Subject, now: int) -> Bundle:
     table = pa.concat_tables([_facts(data, persons), _log(data, persons)])
     packs: dict[str, Pack | None] = {}
     rows = [_row(row, packs) for row in table.to_pylist()]
+    figures = [
+        _figure(row) for row in counted(data, persons.tolist(), linked(data / "ledger.sqlite")).to_pylist()
+    ]
     said = {
         "made": _clock(now),
         "word": {
@@ -64,6 +69,7 @@ def bundle(data: Path, subject: Subject, now: int) -> Bundle:
         ],
         "columns": {field.name: field.doc for field in fields.FIELDS if field.keep is not None},
         "rows": rows,
+        "figures": figures,
     }
     return Bundle(said, table)
 
@@ -140,10 +146,16 @@ def _kept(pack: Pack, row: dict[str, Any]) -> int:
     return ends(pack.retention, pack.facts_days, known, row["purposes"]).row
 
 
+def _figure(row: dict[str, Any]) -> dict[str, Any]:
+    """A published row that counts the person, as JSON has it."""
+    return {name: dict(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
 def _clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+_FIGURE = ("report", "site", "day", "keys", "purpose", "basis", "version", "published", "own")
 _STYLE = """
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:70rem;margin:2rem auto;
 padding:0 1rem}
@@ -179,8 +191,19 @@ def page(said: dict[str, Any]) -> str:
 <div class="wide" role="region" aria-label="Events" tabindex="0"><table>
 <thead><tr>{"".join(f'<th scope="col">{name.replace("_", " ")}</th>' for name in head)}</tr></thead>
 <tbody>{"".join(lines)}</tbody></table></div>
+<h2>Published figures that count you</h2>
+{_figures(said["figures"]) if said["figures"] else "<p>None.</p>"}
 </main></body></html>
 """
+
+
+def _figures(rows: list[dict[str, Any]]) -> str:
+    """The published rows that count the person, as a table."""
+    lines = "".join(f"<tr>{''.join(f'<td>{_cell(one[name])}</td>' for name in _FIGURE)}</tr>" for one in rows)
+    return f"""<p>{len(rows):,} rows of reports. Each is about a group; what you added is beside it.</p>
+<div class="wide" role="region" aria-label="Figures" tabindex="0"><table>
+<thead><tr>{"".join(f'<th scope="col">{name}</th>' for name in _FIGURE)}</tr></thead>
+<tbody>{lines}</tbody></table></div>"""
 
 
 def _cell(value: Any) -> str:

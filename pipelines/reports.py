@@ -14,30 +14,30 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from consent_filter.ledger import linked
 from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
-from warehouse import links
+from warehouse import batches, departures, links
 from warehouse import report as reports
+from warehouse.batches import Moment, Settled
 from warehouse.build import build
 from warehouse.finest import standing
+from warehouse.footprint import EVENTS, RECEIVED
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
-from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
+from warehouse.relations import ABSENT, Bucket, Days, History, hold, offer_withdrawn
 from warehouse.release import explain
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
 #: Rows that an element, or a bucket of it, holds at most; more pay for a merge, fewer for more openings.
 ROWS = 2_500_000
-_EVENTS, _RECEIVED = "lake.events", "lake.received"
 
 
 class Work(NamedTuple):
@@ -76,22 +76,29 @@ def make(work: Work) -> str:
     assert lake is not None
     con = lake.connection.cursor()
     try:
-        offer_withdrawn(con, left_out(Path(work.data)))
+        missing = room / "absent.parquet"
+        absent = pq.read_table(missing).cast(ABSENT) if missing.exists() else None
+        offer_withdrawn(con, left_out(Path(work.data)), absent)
         logins = linked(Path(work.data) / "ledger.sqlite")
-        events = links.offer(con, _EVENTS, logins, work.days or None)
+        events = links.offer(con, EVENTS, logins, work.days or None)
         buckets = [Bucket(number, work.of) for number in range(work.of)]
         relations: Days | History
+        settled = Settled(set(), {})
         if work.days:
-            relations = Days(con, events, _RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
+            relations = Days(con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
+            guard = batches.guard(room)
         else:
-            published = pa.concat_tables(
-                pq.read_table(file, columns=["site", "day"])
-                for file in sorted(room.glob("traffic_day@*.parquet"))
-            )
-            relations = History(con, events, _RECEIVED, published, buckets, min_group=work.settings.min_group)
+            settled = batches.decided(room, work.settings)
+            guard, _ = batches.guard_over_all(room, settled)
+            published = batches.published(room, settled)
+            relations = History(con, events, RECEIVED, published, buckets, min_group=work.settings.min_group)
         chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
-        for report, released in build(con, relations, chosen, work.settings, buckets):
-            pq.write_table(released.table, room / f"{report.name}@{work.label}.parquet")
+        for report, released in build(con, relations, chosen, work.settings, buckets, guard=guard):
+            table = released.table
+            if report.name == "growth":
+                table = batches.summed(con, room, settled, table)
+            pq.write_table(table, room / f"{report.name}@{work.label}.parquet")
+        guard.write(room, work.label)
         (room / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
         return work.label
     finally:
@@ -136,26 +143,34 @@ def run(
     force: bool = False,
     live: bool = False,
     buckets: int | None = None,
+    now: float | None = None,
 ) -> Made:
     """Bring the released tables up to date with the lake. The caller holds pipeline.lock.
 
     `where`: the runner. `force`: every day anew. `live`: reports over all days may rest a while
     (`idle_share`), as they do in the loop of `throng up`. `buckets`: how many, where it should not follow
-    from the number of rows.
+    from the number of rows. `now`: seconds since 1970, by which days that people have left wait.
     """
-    begun = time.monotonic()
+    begun, now = time.monotonic(), time.time() if now is None else now
     lake = Lake.open(data, threads=settings.threads)
     if lake is None:
         return Made()
     store = Store.open(data)
     try:
-        gone, rule = left_out(data), _rule(settings)
+        rule, rows = _rule(settings), _rows(lake)
+        number, n = lake.number(), sum(rows.values())
+        whole_of = buckets or _buckets(n, 4 * ROWS)
+        _note(store, lake, data, settings, now, whole_of)
         logins = links.table(linked(data / "ledger.sqlite"))
-        number, rows = lake.number(), _rows(lake)
-        anew = force or store.get("rule") != rule
-        days = rows if anew else {day: rows.get(day, 0) for day in _touched(lake, store, gone, logins)}
-        owed = bool(days) or anew or store.get("waiting") == "True"
+        other = store.get("rule") != rule
+        anew = force or other
+        touched = _touched(lake, store, logins) | batches.owed(store)
+        again = batches.due(store, now)
+        owed = bool(touched or again) or anew or store.get("waiting") == "True"
         rests = live and owed and not anew and not _rested(store, settings)
+        if not rests:
+            touched |= again
+        days = rows if anew else {day: rows.get(day, 0) for day in touched}
         if not owed or (rests and not days):
             return Made(number, waiting=rests)
         room = data / "released" / "making"
@@ -163,17 +178,16 @@ def run(
         room.mkdir(parents=True)
         _open[str(room)] = lake
         works = elements(data, room, days, settings, buckets)
-        n = sum(rows.values())
-        whole = (
-            [] if rests else [Work(str(data), str(room), (), n, buckets or _buckets(n, 4 * ROWS), settings)]
-        )
-        pq.write_table(store.published(rows if anew else days), room / "traffic_day@before.parquet")
+        whole = [] if rests else [Work(str(data), str(room), (), n, whole_of, settings)]
+        pq.write_table(store.published(rows if anew else days), room / "published.parquet")
+        batches.lay_out(store, room, days, Moment(now, sorted(days), go=other, still=rests))
         took = _map(works, whole, where)
         with store.change():
-            changed = _take(store, room, works, whole, settings, anew, list(coarse(lake.connection)))
-            store.subtract(gone)
+            marks, why = list(coarse(lake.connection)), "rules" if other else "new_events"
+            changed = _take(store, room, works, whole, settings, anew, marks, why)
+            made_by = msgspec.json.encode(settings).decode()
+            store.put(commit=number, rule=rule, waiting=rests, made_by=made_by)
             store.join(logins)
-            store.put(commit=number, rule=rule, waiting=rests)
             if whole:
                 store.put(rested_at=time.time() + took * settings.idle_share)
         shutil.rmtree(room)
@@ -182,6 +196,29 @@ def run(
         _open.clear()
         store.close()
         lake.close()
+
+
+def note(data: Path, settings: Warehouse, now: float | None = None) -> None:
+    """Count who has left, as a run does first: before their facts are erased. Only under pipeline.lock."""
+    lake = Lake.open(data, threads=settings.threads)
+    if lake is None:
+        return
+    store = Store.open(data)
+    try:
+        of = _buckets(sum(_rows(lake).values()), 4 * ROWS)
+        _note(store, lake, data, settings, time.time() if now is None else now, of)
+    finally:
+        store.close()
+        lake.close()
+
+
+def _note(store: Store, lake: Lake, data: Path, settings: Warehouse, now: float, of: int) -> None:
+    con, ledger = lake.connection.cursor(), data / "ledger.sqlite"
+    try:
+        buckets = [Bucket(number, of) for number in range(of)]
+        departures.note(store, con, left_out(data), settings, now, linked(ledger), buckets)
+    finally:
+        con.close()
 
 
 def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:
@@ -206,20 +243,28 @@ def _take(
     settings: Warehouse,
     anew: bool,
     marks: list[Mark],
+    reason: str,
 ) -> list[str]:
     """Move what was made into the store; returns the names of the reports that are different now.
 
     `marks`: where facts have become coarse. What they don't say any more stays as it was published.
     """
     changed = []
+    settled = batches.decided(room, settings)
+    _, stand = batches.guard_over_all(room, settled)
+    dark = batches.settle(store, settled, batches.found(room), settings.min_group, bool(whole))
     for one in reports.load().values():
         mine = works if one.grain == "day" else whole
         if not mine:
             continue
         table = pa.concat_tables(pq.read_table(room / f"{one.name}@{work.label}.parquet") for work in mine)
         days = None if anew or one.grain == "all" else [day for work in mine for day in work.days]
-        if store.replace(one, days, table, explain(one, settings), standing(one, marks)):
+        still = set(settled.still) if one.grain == "day" and one.people else set(stand.get(one.name, ()))
+        if batches.measured(one):
+            table = batches.without(store, one, table, dark)
+        if store.replace(one, days, table, explain(one, settings), standing(one, marks), still):
             changed.append(one.name)
+    batches.tell(store, reason)
     store.drop(reports.load())
     return changed
 
@@ -236,21 +281,16 @@ def _rows(lake: Lake) -> dict[date, int]:
     )
 
 
-def _touched(lake: Lake, store: Store, gone: NDArray[np.uint64], logins: pa.Table) -> set[date]:
-    """Days of new commits, of those who have withdrawn, or come back, and of visits that a login has joined
-    to an account, or an undone one to their browser again, since the last run."""
+def _touched(lake: Lake, store: Store, logins: pa.Table) -> set[date]:
+    """Days of new commits, and of visits that a login has joined to an account, or an undone one to their
+    browser again, since the last run."""
     days = {day for _, day in lake.touched(int(store.get("commit") or 0))}
-    turned = np.setxor1d(gone, store.subtracted())
-    if len(turned):
-        hold(lake.connection, "turned", pa.table({"person": turned}))
-        found = lake.connection.execute(f"SELECT DISTINCT day FROM {_EVENTS} SEMI JOIN turned USING (person)")
-        days |= {day for (day,) in found.fetchall()}
     joined, undone = store.turned(logins)
     days |= {day + timedelta(days=by) for day in undone for by in (-1, 0, 1)} & _rows(lake).keys()
     if joined.num_rows:
         hold(lake.connection, "turned", joined)
         found = lake.connection.execute(
-            f"SELECT DISTINCT day FROM {_EVENTS} JOIN (SELECT device AS person, moment FROM turned)"
+            f"SELECT DISTINCT day FROM {EVENTS} JOIN (SELECT device AS person, moment FROM turned)"
             " USING (person) WHERE day BETWEEN CAST(moment AS DATE) - 1 AND CAST(moment AS DATE) + 1"
         )
         days |= {day for (day,) in found.fetchall()}

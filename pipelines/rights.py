@@ -20,13 +20,14 @@ from consent_filter import holds
 from consent_filter.departed import Tombstones
 from consent_filter.ledger import Ledger, removing
 from consent_filter.pseudonym import Keyring
-from pipelines import requests, stones
+from pipelines import reports, requests, stones
 from pipelines.absent import Persons, marked, tombstones
 from pipelines.holders import HOLDERS
 from pipelines.removal import FOLDER, Removal, begin, certify, close, opened, step
 from pipelines.settings import Backup, Pipelines
 from warehouse import erase
 from warehouse.lake import Lake
+from warehouse.settings import Warehouse
 
 #: Seconds in which those who are to leave are gathered: files are written anew for all of them together.
 GATHER = 60.0
@@ -55,8 +56,10 @@ def run(
     now: float | None = None,
     *,
     at_once: bool = False,
+    warehouse: Warehouse = Warehouse(),  # noqa: B008
 ) -> Done:
-    """Carry out what is pending. `at_once`: without gathering, as for a child."""
+    """Carry out what is pending. `at_once`: without gathering, as for a child. `warehouse`: by which the
+    reports count those who leave, before their facts are gone (S1)."""
     moment, done = time.time() if now is None else now, Done()
     if not (data / "ledger.sqlite").exists():
         return done
@@ -74,6 +77,8 @@ def run(
         reasons = [*(["came back"] if came else []), *asked.reasons]
         standing.append(begin(data, [*fresh, *came], asked.new(standing), reasons, moment))
         done.begun = 1
+    if standing:
+        reports.note(data, warehouse, moment)
     for one in list(standing):
         if _go_on(data, one, gone, going, stay, settings, backup, moment, done):
             done.certified.append(one.id)

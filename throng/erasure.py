@@ -165,7 +165,8 @@ def against(one: Certificate, data: Path) -> None:
 
 def _access(arguments: Namespace) -> int:
     """Write the access bundle of one person: a zip."""
-    bundle = access.bundle(arguments.data, _subject(arguments), time.time_ns() // 1_000_000)
+    with lock.pipeline(arguments.data):
+        bundle = access.bundle(arguments.data, _subject(arguments), time.time_ns() // 1_000_000)
     if arguments.out == "-":
         sys.stdout.buffer.write(access.packed(bundle))
         return 0

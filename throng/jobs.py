@@ -18,7 +18,9 @@ def rights(data: Path, *, at_once: bool = False) -> dict[str, Any]:
     from pipelines import rights as job
 
     settings = load(data)
-    return _plain(job.run(data, settings.pipelines, settings.backup, at_once=at_once))
+    return _plain(
+        job.run(data, settings.pipelines, settings.backup, at_once=at_once, warehouse=settings.warehouse)
+    )
 
 
 def vet(data: Path) -> None:

@@ -11,6 +11,7 @@ from warehouse.cells import contribute, look, merge, partial
 from warehouse.relations import Bucket, Relations
 from warehouse.release import Noise, Released, mark, no_noise, release
 from warehouse.report import Report
+from warehouse.restatement import Guard
 from warehouse.settings import Warehouse
 
 
@@ -21,9 +22,22 @@ def build(
     settings: Warehouse,
     buckets: Sequence[Bucket] = (Bucket(),),
     noise: Noise = no_noise,
+    guard: Guard | None = None,
 ) -> Iterator[tuple[Report, Released]]:
-    """Each report released. With several buckets those with small rows are counted twice: first every row,
+    """Each report released, minding who has left (`guard`). With several buckets those with small rows are
+    counted twice: first every row,
     then the people of the small ones together, which cannot be known before."""
+    mind = guard or Guard.none()
+    hidden: dict[str, pa.Table] = {}
+
+    def marked(report: Report, whole: pa.Table) -> pa.Table:
+        hidden[report.name] = mind.hide(connection, report, whole, report.least(settings.min_group))
+        return mark(connection, report, whole, settings, hidden[report.name])
+
+    def made(report: Report, whole: pa.Table, marks: pa.Table, looked: pa.Table) -> Released:
+        out = hidden[report.name]
+        return release(connection, report, whole, marks, looked, settings, noise, out)
+
     chosen = sorted(reports, key=lambda report: (report.bit, report.mentions("visits"), report.name))
     parts: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
     for bucket in buckets:
@@ -34,13 +48,12 @@ def build(
             parts[report.name].append(partial(connection, report, settings))
             if len(buckets) == 1:
                 whole = parts[report.name].pop()
-                marks = mark(connection, report, whole, settings)
-                looked = look(connection, report, marks)
-                yield report, release(connection, report, whole, marks, looked, settings, noise)
+                one = marked(report, whole)
+                yield report, made(report, whole, one, look(connection, report, one))
     if len(buckets) == 1:
         return
     wholes = {report.name: merge(report, parts.pop(report.name)) for report in chosen}
-    marks = {report.name: mark(connection, report, wholes[report.name], settings) for report in chosen}
+    marks = {report.name: marked(report, wholes[report.name]) for report in chosen}
     looks: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
     again = [report for report in chosen if marks[report.name].num_rows]
     for bucket in buckets if again else ():
@@ -52,4 +65,4 @@ def build(
     for report in chosen:
         one = marks[report.name]
         looked = merge(report, looks[report.name] or [look(connection, report, one)])
-        yield report, release(connection, report, wholes[report.name], one, looked, settings, noise)
+        yield report, made(report, wholes[report.name], one, looked)

@@ -37,6 +37,8 @@ COLUMNS = (
     " ad_slot, ad_creative, ad_campaign, gender, cell"
 )
 _PROFILE = "site, day, person, country, device, browser, os, basis, signal"
+#: Persons who are not counted on a day of a site, though no word of theirs is against it any more.
+ABSENT = pa.schema([("site", pa.string()), ("day", pa.date32()), ("person", pa.uint64())])
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 
@@ -89,9 +91,20 @@ def hold(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> N
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming")
 
 
-def offer_withdrawn(connection: duckdb.DuckDBPyConnection, persons: NDArray[np.uint64]) -> None:
-    """The persons whom no report may count any more, as the table `withdrawn`."""
+def offer_withdrawn(
+    connection: duckdb.DuckDBPyConnection, persons: NDArray[np.uint64], absent: pa.Table | None = None
+) -> None:
+    """The persons whom no report may count any more, as the table `withdrawn`; and who has come back and is
+    not counted yet on some days (site, day, person; `departures.py`), as the table `absent`."""
     hold(connection, "withdrawn", pa.table({"person": pa.array(persons, pa.uint64())}))
+    hold(connection, "absent", ABSENT.empty_table() if absent is None else absent)
+
+
+def _counted(connection: duckdb.DuckDBPyConnection) -> str:
+    """The join that leaves whom a report may count."""
+    join = "ANTI JOIN withdrawn USING (person)"
+    some = connection.execute("SELECT 1 FROM absent LIMIT 1").fetchall()
+    return f"{join} ANTI JOIN absent USING (site, day, person)" if some else join
 
 
 class Days:
@@ -126,7 +139,7 @@ class Days:
         where = "true" if held else f"{named(self._days)} AND {bucket.where}"
         run(
             f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
-            f" FROM {source} ANTI JOIN withdrawn USING (person) WHERE person IS NOT NULL AND {where}"
+            f" FROM {source} {_counted(self._con)} WHERE person IS NOT NULL AND {where}"
         )
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
@@ -227,7 +240,7 @@ class History:
     def _load(self, bucket: Bucket) -> None:
         run, self._at = self._con.execute, bucket
         kept = (
-            f"{self._facts} SEMI JOIN published USING (site, day) ANTI JOIN withdrawn USING (person)"
+            f"{self._facts} SEMI JOIN published USING (site, day) {_counted(self._con)}"
             f" WHERE {_MEASURED} AND person IS NOT NULL AND {bucket.where}"
         )
         run(

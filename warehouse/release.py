@@ -10,7 +10,8 @@
    is hidden with it (complementary suppression), since a total less the visible rows is the hidden ones.
    Where that can't be had the whole group is left out. One more row is always enough, being a group itself.
 4. Rows that contain each other (steps, cohorts) are shown if the difference between them is a group, too.
-5. Perturbation by cell key and the budget of what leaves the house have their place here, last: `noise`.
+5. What people have left is shown again only where its change is a group's (`restatement.py`).
+6. Perturbation by cell key and the budget of what leaves the house have their place here, last: `noise`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import pyarrow.compute as pc
 from consent_filter.errors import Broken
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
+from warehouse.restatement import HIDDEN
 from warehouse.settings import Warehouse
 
 #: Final numbers in, numbers to publish out. The identity until perturbation has its own rules.
@@ -45,14 +47,19 @@ def no_noise(table: pa.Table, report: Report) -> pa.Table:
 
 
 def mark(
-    connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, settings: Warehouse
+    connection: duckdb.DuckDBPyConnection,
+    report: Report,
+    whole: pa.Table,
+    settings: Warehouse,
+    hidden: pa.Table = HIDDEN.empty_table(),  # noqa: B008
 ) -> pa.Table:
     """Rows to look at again: the small ones of each part, and the next smallest where there are any.
 
+    `hidden`: parts (level, node) that are not to be shown however large they are (`restatement.py`).
     Columns: level, the report's keys (finer ones null), `small`.
     """
     least = report.least(settings.min_group)
-    if not _any_small(report, whole, least):
+    if not _any_small(report, whole, least) and not hidden.num_rows:
         return (
             whole.select(["level", *report.keys]).slice(0, 0).append_column("small", pa.nulls(0, pa.bool_()))
         )
@@ -63,6 +70,8 @@ def mark(
         small = f"people < {least:d}"
         if report.fold:  # what the cap has put there, or a visitor has called so
             small += f" OR {node[-1]} = '{OTHER}'"
+        if hidden.num_rows:
+            small += f" OR {report.node(level)} IN (SELECT node FROM hidden WHERE level = {level})"
         rows = f"(SELECT level, {keys}, people, {small} AS small FROM whole WHERE level = {level})"
         queries += [
             f"SELECT level, {keys}, small FROM {rows} WHERE small",
@@ -71,7 +80,7 @@ def mark(
             f" USING ({group}, people) WHERE NOT small"
             f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY {keys}) = 1",
         ]
-    with lent(connection, whole=whole):
+    with lent(connection, whole=whole, hidden=hidden):
         return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
 
 
@@ -98,6 +107,7 @@ def release(
     looked: pa.Table,
     settings: Warehouse,
     noise: Noise = no_noise,
+    hidden: pa.Table = HIDDEN.empty_table(),  # noqa: B008
 ) -> Released:
     """Columns: the report's keys, `people` if it has any, its sums; sorted. Inputs: of all buckets."""
     k = report.least(settings.min_group)
@@ -110,9 +120,23 @@ def release(
         table = connection.sql(
             f"SELECT {shown} FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY ALL"
         ).to_arrow_table()
+    if hidden.num_rows:
+        table = _without(connection, report, table, hidden)
     if report.nested:
         table = _nested(report, table, k)
     return Released(noise(table, report), explain(report, settings))
+
+
+def _without(
+    connection: duckdb.DuckDBPyConnection, report: Report, table: pa.Table, hidden: pa.Table
+) -> pa.Table:
+    """The rows of no group that is hidden whole; where rows contain each other, of no row that is."""
+    levels = {0, _last(report)} if report.nested else {0}
+    where = " AND ".join(
+        f"{report.node(level)} NOT IN (SELECT node FROM hidden WHERE level = {level})" for level in levels
+    )
+    with lent(connection, shown=table, hidden=hidden):
+        return connection.sql(f"FROM shown WHERE {where} ORDER BY ALL").to_arrow_table()
 
 
 def _leaves(report: Report, k: int, levels: int) -> str:

@@ -7,7 +7,8 @@ settings and withdrawals they were made of; killed anywhere, the next run does t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -28,7 +29,17 @@ _OWN = (
     "done_to (report VARCHAR PRIMARY KEY, explanation VARCHAR, version BIGINT)",
     "subtracted (person UBIGINT)",
     "logins (mark UBIGINT, moment TIMESTAMP_MS)",
+    "restatements (site VARCHAR, day DATE, version BIGINT, made_at TIMESTAMP, reason VARCHAR, people BIGINT,"
+    " hidden BOOLEAN)",
 )
+#: Why a day of a site has a new version, in the words of the published table `restatements`.
+REASONS = {
+    "first": "the day's first numbers",
+    "new_events": "events came since",
+    "restated": "people have left: their consent was withdrawn, or they were erased, restricted or held",
+    "returned": "people who had left were counted again, all of them",
+    "rules": "reports, or how they are released, changed",
+}
 
 #: Stands for a login: nobody's pseudonym can be read from it.
 _MARK = "hash(device, account, moment)"
@@ -39,6 +50,8 @@ class Store:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.changed: set[tuple[str, date]] = set()
+        self.told: set[tuple[str, date]] = set()
         for table in _OWN:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
 
@@ -78,11 +91,33 @@ class Store:
         found: NDArray[np.uint64] = column.to_numpy()
         return found
 
-    def subtract(self, persons: NDArray[np.uint64]) -> None:
-        """Say whom the tables are now made without."""
-        hold(self.connection, "gone", pa.table({"person": pa.array(persons, pa.uint64())}))
-        self.connection.execute("DELETE FROM subtracted")
-        self.connection.execute("INSERT INTO subtracted FROM gone")
+    def say(self, reason: str, days: Mapping[tuple[str, date], tuple[int | None, bool]]) -> None:
+        """Number a new version of days of sites; `days`: of how many people the change is, where that may be
+        told, and whether rows are hidden with it. Of versions that new events made, the last is kept."""
+        run = self.connection.execute
+        rows = [(*at, *said) for at, said in days.items()]
+        if not rows:
+            return
+        names = ["site", "day", "people", "hidden"]
+        kinds = [pa.string(), pa.date32(), pa.int64(), pa.bool_()]
+        columns = [
+            pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)
+        ]
+        with lent(self.connection, said=pa.table(columns, names=names)):
+            run(
+                "CREATE OR REPLACE TEMP TABLE numbered AS"
+                " SELECT s.*, coalesce(max(version), 0) + 1 AS version FROM said s"
+                " LEFT JOIN restatements r ON r.site = s.site AND r.day = s.day GROUP BY ALL"
+            )
+        run(
+            "DELETE FROM restatements WHERE reason = 'new_events'"
+            " AND (site, day) IN (SELECT (site, day) FROM numbered)"
+        )
+        run(
+            "INSERT INTO restatements SELECT site, day, version, epoch_ms(?::BIGINT),"
+            " CASE WHEN version = 1 THEN 'first' ELSE ? END, people, hidden FROM numbered",
+            [round(time.time() * 1000), reason],
+        )
 
     def turned(self, logins: pa.Table) -> tuple[pa.Table, list[date]]:
         """Those of the logins that the tables were not made with; and the days (UTC) of others that they were
@@ -117,25 +152,29 @@ class Store:
         table: pa.Table,
         explanation: str,
         standing: pa.Table | None = None,
+        still: Collection[str] = (),
     ) -> bool:
-        """Put a report's rows in place of those of the same days (None: all). Whether anything changed.
+        """Put a report's rows in place of those of the same days (None: all). Whether anything changed;
+        `changed` collects the days of sites on which it did.
 
-        `standing`: (site, day) whose rows stay as they are: facts no longer say what is in them.
+        `standing`: (site, day) whose rows stay as they are: facts no longer say what is in them. `still`:
+        groups whose rows stay as they are until more have left.
         """
         run, name = self.connection.execute, report.name
-        stays = "false"
+        moves = _moves(report, still)
         if standing is not None and standing.num_rows:
             hold(self.connection, "standing", standing)
-            stays = stands(report)
+            moves = f"{moves} AND NOT {stands(report)}"
+        if moves != "true":
             with lent(self.connection, made=table):
-                table = self.connection.sql(f"FROM made WHERE NOT {stays}").to_arrow_table()
+                table = self.connection.sql(f"FROM made WHERE {moves}").to_arrow_table()
         self.connection.register("incoming", table)
         try:
             held = [row[0] for row in run("SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
                                           " ORDER BY column_index", [name]).fetchall()]  # fmt: skip
             if held != table.column_names:
                 run(f"CREATE OR REPLACE TABLE {name} AS FROM incoming WITH NO DATA")
-            where = f"({'true' if days is None else named(days)}) AND NOT {stays}"
+            where = f"({'true' if days is None else named(days)}) AND {moves}"
             old = f"(SELECT * FROM {name} WHERE {where})"
             ((differ,),) = run(
                 f"SELECT (SELECT count(*) FROM (FROM {old} EXCEPT ALL FROM incoming))"
@@ -144,6 +183,11 @@ class Store:
             said = run("SELECT explanation FROM done_to WHERE report = ?", [name]).fetchall()
             if not differ and said == [(explanation,)]:
                 return False
+            if differ and report.people and report.grain == "day":
+                self.changed |= set(run(
+                    f"SELECT DISTINCT site, day FROM ((FROM {old} EXCEPT ALL FROM incoming) UNION ALL"
+                    f" (FROM incoming EXCEPT ALL FROM {old}))"
+                ).fetchall())  # fmt: skip
             run(f"DELETE FROM {name} WHERE {where}")
             run(f"INSERT INTO {name} FROM incoming")
             run(
@@ -169,41 +213,63 @@ class Store:
         self.connection.close()
 
 
+#: Tables that name persons: whom the tables were made without, and who has come back to a restated day.
+_NAMING = ("subtracted", "absent")
+
+
 def subtracted_of(data: Path, absent: Absent) -> int:
-    """How many such persons stand in the list of whom the tables were made without."""
+    """How many such persons stand in the lists of whom the tables were made without."""
     if not (data / "released" / "work.duckdb").exists():
         return 0
     store = Store.open(data)
     try:
-        return int(absent(store.subtracted()).sum())
+        return sum(int(absent(persons).sum()) for persons in _named(store).values())
     finally:
         store.close()
 
 
 def forget(data: Path, absent: Absent) -> None:
-    """Take such persons out of that list. A new file stands for the old one: DuckDB leaves what was deleted
+    """Take such persons out of those lists. A new file stands for the old one: DuckDB leaves what was deleted
     in blocks that it may use again some day."""
     store = Store.open(data)
     try:
-        held = store.subtracted()
+        lists = _named(store)
         draft = data / "released" / "work.duckdb.new"
         for leftover in draft.parent.glob(f"{draft.name}*"):
             leftover.unlink()
-        kept = pa.table({"person": held[~absent(held)]})
-        with lent(store.connection, staying=kept):
-            run = store.connection.execute
-            run(f"ATTACH '{quote(draft)}' AS fresh")
-            run("CREATE TABLE fresh.subtracted (person UBIGINT)")
-            run("INSERT INTO fresh.subtracted FROM staying")
-            for statement, name in run(
-                "SELECT sql, table_name FROM duckdb_tables() WHERE NOT temporary"
-                " AND database_name = current_database() AND table_name <> 'subtracted'"
-            ).fetchall():
-                run(statement.replace("CREATE TABLE ", "CREATE TABLE fresh.", 1))
-                run(f"INSERT INTO fresh.{name} FROM {name}")
-            run("DETACH fresh")
+        run = store.connection.execute
+        run(f"ATTACH '{quote(draft)}' AS fresh")
+        for statement, name in run(
+            "SELECT sql, table_name FROM duckdb_tables() WHERE NOT temporary"
+            " AND database_name = current_database()"
+        ).fetchall():
+            run(statement.replace("CREATE TABLE ", "CREATE TABLE fresh.", 1))
+            held = lists.get(name, np.zeros(0, np.uint64))
+            with lent(store.connection, leaving=pa.table({"person": held[absent(held)]})):
+                where = "WHERE person NOT IN (FROM leaving)" if len(held) else ""
+                run(f"INSERT INTO fresh.{name} FROM {name} {where}")
+        run("DETACH fresh")
     finally:
         store.close()
     # Its journal is of the old file; everything in it is in the new one.
     (data / "released" / "work.duckdb.wal").unlink(missing_ok=True)
     os.replace(draft, data / "released" / "work.duckdb")
+
+
+def _named(store: Store) -> dict[str, NDArray[np.uint64]]:
+    """The persons that each of those lists names."""
+    there = {
+        name for (name,) in store.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    }
+    return {
+        name: np.asarray(
+            store.connection.execute(f"SELECT DISTINCT person FROM {name}").fetchnumpy()["person"], np.uint64
+        )
+        for name in _NAMING
+        if name in there
+    }
+
+
+def _moves(report: Report, still: Collection[str]) -> str:
+    listed = ", ".join("'" + group.replace("'", "''") + "'" for group in sorted(still))
+    return f"{report.node(0)} NOT IN ({listed})" if listed else "true"

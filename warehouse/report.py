@@ -107,6 +107,10 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The fewest people that a released row may be about, of the fewest in any report."""
         return min_group * self.times
 
+    def node(self, level: int, table: str = "") -> str:
+        """The part of the report that a row is in, at a level, as one text: an expression of SQL."""
+        return f"concat_ws(chr(31), {', '.join(f'{table}{key}::VARCHAR' for key in self.levels[level])})"
+
     def mentions(self, relation: str) -> bool:
         """Whether the SQL reads a relation of that name."""
         return re.search(rf"\b{relation}\b", self.sql) is not None

@@ -16,6 +16,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads in a job. idle_share: while `throng up` runs, reports over all days wait for this many times as
     long as they took. query_seconds: how long an analyst's query may run. query_memory: how much memory it
     may take. keep_generations: published generations that stay for readers who have them open.
+    restate_minutes: how long a published day that somebody has left stands still, so that no row need be
+    hidden. restate_days: how long it waits for others to leave; then what is of too few is left out.
     """
 
     min_group: int = 10
@@ -27,6 +29,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_seconds: float = 30.0
     query_memory: str = "1GB"
     keep_generations: int = 5
+    restate_minutes: float = 10.0
+    restate_days: float = 28.0
 
     def __post_init__(self) -> None:
         for name in ("min_group", "max_cells", "max_sum", "max_hours", "threads"):
@@ -34,8 +38,11 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "at least 1")
         if self.keep_generations < 2:
             raise Misconfigured("warehouse.keep_generations", self.keep_generations, "at least 2")
-        if not self.idle_share >= 0:
-            raise Misconfigured("warehouse.idle_share", self.idle_share, "0 or more")
+        for name in ("idle_share", "restate_minutes"):
+            if not getattr(self, name) >= 0:
+                raise Misconfigured(f"warehouse.{name}", getattr(self, name), "0 or more")
+        if not 0 <= self.restate_days <= 30:
+            raise Misconfigured("warehouse.restate_days", self.restate_days, "0 to 30: the law's month")
 
     def most(self, number: str) -> int:
         """The most that one person may add to that number of a row."""

@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
 from warehouse.meaning import meaning
-from warehouse.released import Store
+from warehouse.relations import lent
+from warehouse.released import REASONS, Store
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 
@@ -37,8 +39,13 @@ MANIFEST = "manifest.json"
 HELD = "held.json"
 #: Seconds that a generation stays at least after another has taken its place, however many there are.
 GRACE = 180.0
+#: What the table of versions is, for its readers.
+_RESTATED = (
+    "Each day's versions: its number, when it was made (UTC), and why. Where people have left, `people` says"
+    " how many if they are a group, and `hidden` whether rows were left out so that they can not be told"
+)
 #: Number of this layout: another one is a reason to publish again.
-LAYOUT = 2
+LAYOUT = 3
 #: Twenty small tables take 6 MB in DuckDB's blocks of 256 KiB and 0.9 MB in these; readable since DuckDB 1.2.
 _BLOCK = 16_384
 
@@ -103,6 +110,7 @@ def publish(
         "min_group": settings.min_group,
         "versions": {name: version(name) for name in ("throng", "duckdb", "pyarrow")},
         "tables": tables,
+        "restatements": _restated(store),
         "made_of": marks,
     }
     _database(draft, store, made)
@@ -142,7 +150,7 @@ def _file(
 
 
 def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
-    """One DuckDB file with a table a report, and two that say what they are."""
+    """One DuckDB file with a table a report, and three that say what they are."""
     explained = dict(store.connection.execute("SELECT report, explanation FROM done_to").fetchall())
     con = duckdb.connect(":memory:", config=dict(OFFLINE))
     con.execute(f"ATTACH '{quote(draft / DATABASE)}' AS made (BLOCK_SIZE {_BLOCK})")
@@ -162,6 +170,14 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
         "INSERT INTO published VALUES (?, make_timestamp(?), ?, ?)",
         [made["generation"], int(made["time"] * 1e6), made["min_group"], json.dumps(made["versions"])],
     )
+    con.execute(
+        "CREATE TABLE restatements (site VARCHAR, day DATE, version BIGINT, made_at TIMESTAMP,"
+        " reason VARCHAR, people BIGINT, hidden BOOLEAN, says VARCHAR)"
+    )
+    con.execute(f"COMMENT ON TABLE restatements IS '{quote(_RESTATED)}'")
+    said = store.connection.sql("FROM restatements ORDER BY site, day, version").to_arrow_table()
+    with lent(con, said=said, reasons=pa.table({"reason": list(REASONS), "says": list(REASONS.values())})):
+        con.execute("INSERT INTO restatements FROM said JOIN reasons USING (reason) SELECT said.*, says")
     rows = []
     for name in made["tables"]:
         one = reports.load()[name]
@@ -175,6 +191,17 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
         con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute("COMMIT")
     con.close()
+
+
+def _restated(store: Store) -> list[dict[str, Any]]:
+    """The latest days that were published anew for another reason than new events: what a reader of the
+    manifest compares with the generation before."""
+    rows = store.connection.execute(
+        "SELECT site, day::VARCHAR, version, epoch(made_at), reason, people, hidden FROM restatements"
+        " WHERE reason IN ('restated', 'returned', 'rules') ORDER BY made_at DESC, site, day LIMIT 100"
+    ).fetchall()
+    names = ("site", "day", "version", "time", "reason", "people", "hidden")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _explain(con: duckdb.DuckDBPyConnection, one: Report) -> None:

@@ -21,7 +21,7 @@ from tests.warehouse.tables import LAST, fill, put, table
 from warehouse import report as reports
 from warehouse.released import Store
 from warehouse.settings import Warehouse
-from warehouse.snapshot import folder, publish
+from warehouse.snapshot import folder, manifest, publish
 
 HERE = "http://127.0.0.1:8601"
 #: Attributes whose value is fetched or gone to.
@@ -380,3 +380,27 @@ def test_a_newer_generation_is_shown_at_once(tmp_path: Path) -> None:
         assert "as generation 2." in text
         assert "<strong>4,321</strong>" in text
         assert pages.get(f"/sql?q={quote('SELECT DISTINCT people FROM traffic_day')}").text.count("4321") > 0
+
+
+@pytest.mark.requirement("S1")
+def test_a_report_says_which_days_were_made_anew_and_why(tmp_path: Path) -> None:
+    """On its page, in the table that anyone may query, and in the manifest; how many only of a group."""
+    fill(tmp_path, days=3)
+    store, said = Store.open(tmp_path), LAST - timedelta(days=1)
+    days = {("market", LAST): (None, True), ("market", said): (12, False)}
+    store.say("new_events", dict.fromkeys(days, (None, False)))
+    store.say("restated", days)
+    store.close()
+    _publish(tmp_path)
+    with asking(tmp_path) as one:
+        text = " ".join("".join(Page(one.get("/report/pages?site=market").text).text).split())
+        answer = one.get("/sql?q=" + quote("SELECT version, reason FROM restatements ORDER BY ALL"))
+        assert "Days with a new version" in text
+        assert text.count("people have left") == 2
+        assert "(12)" in text
+        assert text.count("small rows left out") == 1
+        assert "restated" in answer.text
+        assert "Days with a new version" not in one.get("/report/balance?site=market").text
+    made = manifest(tmp_path)
+    assert made is not None
+    assert [(row["version"], row["people"]) for row in made["restatements"]] == [(2, 12), (2, None)]
