@@ -60,6 +60,7 @@ class Console:
             Route("/console/leave", self._answer(self._leave), methods=["POST"]),
             Route("/console/new", self._answer(self._new), methods=["GET", "POST"]),
             Route("/console/statistics", self._answer(self._statistics), methods=["GET"]),
+            Route("/console/request/{id:str}/answer", self._answer(self._fetch), methods=["GET"]),
             Route("/console/request/{id:str}", self._answer(self._one), methods=["GET", "POST"]),
         ]
 
@@ -148,8 +149,20 @@ class Console:
                 wrong, status = error, error.status
         case = register.look(id, asked.name)
         said = {"case": case, "steps": register.history(case.id), "now": register.now(), "wrong": wrong}
+        said["answered"] = register.answers(case.id)
         said |= {"grounds": GROUNDS, "assurances": ASSURANCE, "holds": HOLDS, "mails": self._rights.mail_host}
         return self._html("console_request.html", status, asked, title=f"Request {case.id}", **said)
+
+    def _fetch(self, asked: _Asked) -> Response:
+        """The answer, for who can't fetch it: to be sent by post."""
+        register, id = self._office().register, asked.request.path_params["id"]
+        case = register.look(id, asked.name)
+        found = register.answer(id)
+        if found is None:
+            raise Refused(404, "no_answer", "there is no answer, or it has been emptied")
+        name = f"{case.id}.{'zip' if found[0] == 'application/zip' else 'json'}"
+        head = _HEAD | {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(found[1], headers=head, media_type=found[0])
 
     def _act(self, asked: _Asked, id: str) -> Case:
         office, name, form = self._office(), asked.name, asked.form

@@ -57,6 +57,13 @@ def main(arguments: Namespace) -> int:
                 print(Officers(register).token(_officer(arguments)))
             case "secret":
                 _secret(register, arguments)
+            case "answer":
+                register.look(arguments.request, _officer(arguments))
+                found = register.answer(arguments.request)
+                if found is None:
+                    raise Refused(404, "no_answer", "there is no answer, or it has been emptied")
+                sys.stdout.buffer.write(found[1])
+                sys.stdout.flush()
             case "code" if not arguments.send:
                 print(register.code(arguments.request))
             case _:

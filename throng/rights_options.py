@@ -29,6 +29,7 @@ A request goes: received, proved (who asks), carried out, answered, emptied. It 
                                                 what came by letter, telephone, mail, ticket or form
   throng rights verify R-… --method passport --assurance high --note "seen by me"
   throng rights code R-…                        a code for your own mailer, to the address on file
+  throng rights answer R-… > answer.zip         the answer, for who can't fetch it
   throng rights pause | resume | extend | refuse | close R-…
   throng rights statistics --month 2026-11      what came, what became of it, how long it took
   throng rights key --site shop                 a key for the site's server, to say who is signed in
@@ -92,6 +93,7 @@ def add(one: argparse.ArgumentParser) -> None:
     said = change("code", "a new code, for your own mailer to send to the address on file")
     said.add_argument("--send", action="store_true", help="by [rights] mail_host, to the address on file")
     said = change("secret", "the secret that opens the answer, for who has proved who they are")
+    change("answer", "the answer itself on standard output, to send it by post; recorded")
     said = change("refuse", "close it without doing it")
     said.add_argument("--ground", required=True, choices=GROUNDS)
     said.add_argument("--note", metavar="TEXT", help="for the person")

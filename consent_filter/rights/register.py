@@ -238,6 +238,10 @@ class Register(Proving):
             self._open(id, "verified", version)
             return self.finish(id, {"note": note}, answer, by=who(officer))
 
+    def answers(self, id: str) -> bool:
+        """Whether there is an answer to fetch."""
+        return bool(self.store.rows("SELECT 1 FROM answer WHERE request = ?", self.get(id).id))
+
     def answer(self, id: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the answer; None where there is none, or it has been emptied."""
         id = self.get(id).id

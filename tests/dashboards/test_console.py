@@ -119,6 +119,9 @@ def test_an_officer_takes_a_request_from_a_letter_to_its_answer(served: Served, 
     page = one.page(made.headers["location"])
     assert "done" in page
     assert "marketing_email" in page
+    answer = one.http.get(made.headers["location"] + "/answer")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert answer.json()["stopped"] == ["marketing_email", "marketing_post"]
     ledger = Ledger.open(served.data / "ledger.sqlite", served.keys, read_only=True)
     entry = ledger.get("shop", "user", "letter-writer")
     ledger.close()

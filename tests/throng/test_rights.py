@@ -163,6 +163,7 @@ def test_a_complaint_is_answered_by_hand(officer: Officer) -> None:
     closed = officer.json("close", complaint["request"], "--note", "answered on the telephone")
     assert closed["state"] == "done"
     assert access in officer.run("show", complaint["request"])
+    assert "(no_answer)" in officer.run("answer", complaint["request"], code=1)
 
 
 def test_keys_of_a_site(officer: Officer, tmp_path: Path) -> None:
