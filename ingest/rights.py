@@ -7,8 +7,10 @@ answer is given to who has proved it, as who asked may be somebody else.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -102,6 +104,7 @@ class Requesting:
         self._rate = Rate(settings.rate, settings.burst)
         self._lock = threading.Lock()
         self._office: Office | None = None
+        self._teller: threading.Thread | None = None
 
     def office(self) -> Office:
         """Raises OSError or Broken where the register cannot be opened; asked again, it tries again."""
@@ -116,10 +119,19 @@ class Requesting:
             office = self.office()
             office.register.tidy()
             office.carrying.all()
-            office.tell()
+            if self._teller is None or not self._teller.is_alive():
+                # Apart: a mail server that hangs must not hold up who looks at slow clients.
+                self._teller = threading.Thread(target=self._tell, args=(office,), daemon=True)
+                self._teller.start()
             self._metrics.rights = office.register.counts()
 
+    def _tell(self, office: Office) -> None:
+        with suppress(OSError, Broken, Refused, sqlite3.ProgrammingError):  # the last: closed meanwhile
+            office.tell()
+
     def close(self) -> None:
+        if self._teller is not None:
+            self._teller.join(2.0)
         if self._office is not None:
             self._office.register.close()
 
