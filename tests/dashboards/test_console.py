@@ -24,6 +24,7 @@ from consent_filter.site import Site
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests.dashboards.test_screens import FAINT, HANGING, RING
+from tests.whole.place import axe
 from tests.whole.running import free_ports, until
 from throng.main import main
 from warehouse.settings import Warehouse
@@ -295,3 +296,22 @@ def test_an_officer_in_a_browser_with_the_keyboard_alone(
             page.screenshot(path=tmp_path / f"{name}{width}.png", full_page=True)
     context.close()
     assert wrong == []
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("axe")
+def test_axe_has_nothing_to_say(served: Served, chromium: Any) -> None:
+    case = served.case("access", "axe", text="Please send all you have.")
+    context = chromium.new_context(viewport={"width": 1180, "height": 900})
+    page = context.new_page()
+    page.goto(served.url + "/console")
+    assert axe(page) == []
+    page.fill("input[name=token]", served.token("Ms Axe"))
+    page.keyboard.press("Enter")
+    page.wait_for_selector("table")
+    paths = ["/console", "/console?show=closed", "/console/new", "/console/statistics"]
+    for path in [*paths, f"/console/request/{case.id}"]:
+        page.goto(served.url + path)
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        assert axe(page) == [], path
+    context.close()
