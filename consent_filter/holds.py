@@ -152,6 +152,12 @@ class Holds:
         before = set(self._database.execute("SELECT person, first, last FROM kept").fetchall())
         return _persons([(person,) for person in {person for person, *_ in before - {*_rows(kept)}}])
 
+    def note(self, kept: pa.Table) -> None:
+        """This is kept back by what is done now; `waiting` tells when it is not any more."""
+        known = set(self._database.execute("SELECT person, first, last FROM kept").fetchall())
+        with self._transaction():
+            self._database.executemany("INSERT INTO kept VALUES (?, ?, ?)", list({*_rows(kept)} - known))
+
     def settle(self, kept: pa.Table, now: int) -> None:
         """What waited has been done, and this is kept back now. Forget whom ended holds were about."""
         with self._transaction():

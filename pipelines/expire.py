@@ -115,7 +115,10 @@ def run(
         if look:
             over = compact.expired(lake, rule, found, waiting)
             groups = compact.plan(found, rule, over, tidy=True)
-        done = _rewrite(data, lake, groups, rule, settings) if groups else Expired()
+        done = Expired()
+        if groups:
+            keeping.note(data, due)
+            done = _rewrite(data, lake, groups, rule, settings)
         if look:
             # A line may not come in again while a fact of it may still be there.
             imports.forget(data / "imports.sqlite", round((moment - FACTS.total_seconds()) * 1000))

@@ -52,6 +52,13 @@ def due(
     return Due(today, rules, most, kept, accounts, sets, gone), waiting
 
 
+def note(data: Path, done: Due) -> None:
+    """Remember what is kept back before files are written that say that all is done in them."""
+    if done.held is not None and done.held.num_rows:
+        with holds.Holds.open(data) as held:
+            held.note(done.held)
+
+
 def settle(data: Path, done: Due, now: float) -> None:
     """What waited has been done: forget whom ended holds were about, and accounts that have nothing left."""
     assert done.held is not None

@@ -6,10 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from consent_filter.errors import Misconfigured
 from consent_filter.fields import BY_NAME as FIELDS
+from consent_filter.holds import Holds, always, held
 from consent_filter.policy import Pack, load
 from consent_filter.policy_change import changes
 from consent_filter.purpose import Purpose
@@ -84,3 +86,17 @@ def test_classes_end_one_by_one() -> None:
         assert still == [closed[name] for name in left]
         assert (lasting(still) is None) == (not left)
         assert age(since, today) == days + 1
+
+
+def test_what_was_kept_back_by_any_work_is_known_when_it_may_go(tmp_path: Path) -> None:
+    """Files may have been written anew, as done, between a hold and the next look at everything."""
+    whom = np.array([7, 1 << 63], np.uint64)
+    with Holds.open(tmp_path) as holds:
+        kept = always(whom)
+        holds.note(kept)
+        holds.note(kept)
+        assert holds.waiting(kept).tolist() == []
+        assert holds.waiting(always(whom[1:])).tolist() == [7]
+        holds.settle(always(whom[1:]), 1)
+        assert holds.waiting(always(whom[:0])).tolist() == [1 << 63]
+    assert held(tmp_path, whom).tolist() == [False, False], "what was noted is no hold"
