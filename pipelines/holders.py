@@ -200,6 +200,11 @@ class Standing:
                     "the ledger's end",
                 ),
                 Kept(
+                    "the request itself, with the id that was given to make it: sealed, apart, under its own key",
+                    "we must be able to answer for it (GDPR Art. 5(2), 12(3))",
+                    "it is emptied `[rights] answer_days` after its answer",
+                ),
+                Kept(
                     "keyed fingerprints of imported log lines",
                     "an import that is repeated must add nothing; they name no person",
                     "760 days after the import",

@@ -83,7 +83,7 @@ def test_an_erasure_ends_with_a_certificate_that_says_what_remains(data: Path) -
     assert left(data, gone) == []
     found, answer = state(data, case)
     assert found.state == "done"
-    assert len(found.outcome["retained"]) == 4
+    assert len(found.outcome["retained"]) == 5
     assert answer is not None
     one = check(answer[1], [SigningKey.read(data / FILE).public])
     assert one.requests == (case.id,)
