@@ -200,7 +200,7 @@ class Standing:
                     "the ledger's end",
                 ),
                 Kept(
-                    "the request itself, with the id that was given to make it: sealed, apart, under its own key",
+                    "the request itself, with the id given to make it: sealed, under a key of its own",
                     "we must be able to answer for it (GDPR Art. 5(2), 12(3))",
                     "it is emptied `[rights] answer_days` after its answer",
                 ),
