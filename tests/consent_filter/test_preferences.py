@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_filter.decide import KEPT, Laws, Word, judge
+from consent_filter.ledger import Subject
 from consent_filter.marketing import CHANNELS, may
 from consent_filter.policy import load
-from consent_filter.preferences import MOST, NOBODY, Who, history, said
+from consent_filter.preferences import MOST, NOBODY, Who, history, said, together
 from consent_filter.purpose import ALL, BY_NAME
 from consent_filter.signals import SIGNALS
 from consent_filter.signals.said import OBJECTION, SILENCE
@@ -56,6 +57,22 @@ def test_a_page_says_what_is_done(
         assert one["holds"] or not one["without_id"]
         if chosen is False or erased:
             assert not one["holds"], "a refusal binds"
+
+
+@given(st.lists(st.tuples(masks, masks, st.booleans()), min_size=1, max_size=2))
+def test_of_two_ids_either_refuses(words: list[tuple[int, int, bool]]) -> None:
+    """As the ledger joins the account and the browser of an event."""
+    subjects = [
+        Subject(b"", Word(grant & ~deny, deny, erased), at, False, (), ((at, {"at": at}),), ())
+        for at, (grant, deny, erased) in enumerate(words)
+    ]
+    one, other = together(subjects), together(subjects[::-1])
+    assert one == other
+    assert one.word.deny == sum(bit for bit in BY_NAME.values() if any(deny & bit for _, deny, _ in words))
+    assert one.word.erased == any(erased for *_, erased in words)
+    assert not one.word.grant & one.word.deny
+    assert (one.known, one.since) == (True, len(words) - 1)
+    assert [place for place, _ in one.records] == list(range(len(words)))
 
 
 def test_nobody_has_said_nothing() -> None:

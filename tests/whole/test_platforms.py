@@ -91,6 +91,7 @@ YES, NO = "granted", "denied"
         ([("default", {VISITS: YES}), ("default", {VISITS: NO, "region": ["DE"]})], "G1-0", "11l1p1l1l5"),
         ([("default", {VISITS: YES, ADS: YES}), ("update", {VISITS: NO, DATA: YES, TARGETS: NO})],
          "G110", "11t1u1n1m5"),
+        ([("default", {VISITS: NO, "region": ["DE"]}), ("default", {VISITS: YES})], "G1-0", "11l1p1l1l5"),
         ([("update", {ADS: YES, VISITS: YES})], "G111", "11n1n1l1l5"),
         ([("default", {ADS: YES}), ("update", {ADS: YES})], "G11-", "11v1l1l1l5"),
     ],
