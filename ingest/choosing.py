@@ -18,6 +18,7 @@ from consent_filter.decide import NO_WORD, Laws, lapsed
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Entry, Ledger, Recorded
 from consent_filter.policy import Pack, Packs
+from consent_filter.policy_status import status
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.raw import Place
 from consent_filter.receipt import draw
@@ -130,6 +131,12 @@ class Choosing:
             return None
         # Starlette writes it letter by letter as it was signed.
         return json.loads(draw(recorded.said, recorded.link, self._sites[site], self._packs[site], key))
+
+    async def status(self, request: Request) -> Response:
+        """`/privacy/status`: which policy is in force, and which signal does what where (M106)."""
+        site = self.site(request.query_params.get("site", ""))
+        now = time.time_ns() // 1_000_000
+        return JSONResponse(status(site, self._packs.history(site), now))
 
     async def key(self, request: Request) -> Response:
         """`/consent/key`: what receipts are checked with."""

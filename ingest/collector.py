@@ -58,6 +58,7 @@ def create(
             Route("/", home),
             *[Route(f"/{name}", Script(name).answer) for name in SCRIPTS],
             Route("/privacy", panel.answer),
+            Route("/privacy/status", choosing.status),
             Route("/health", health),
             Route("/metrics", numbers),
             Route("/consent/key", choosing.key),
