@@ -123,6 +123,29 @@ class Age(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured("age.minimum", self.minimum, "1 to 25 years")
 
 
+class Transfer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """On what the text sends data out of the country where it was collected (M101).
+
+    to: where it goes (ISO 3166). mechanism: what allows that. since: from which day; until: the first day on
+    which it does not hold any more. None is open.
+    """
+
+    to: str
+    mechanism: str
+    since: date | None = None
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.to) != 2 or not (self.to.isalpha() and self.to.isupper()):
+            raise Misconfigured("transfers.to", self.to, "an ISO 3166 code")
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise Misconfigured("transfers.until", str(self.until), "a day after since")
+
+    def holds(self, day: date) -> bool:
+        """Whether it allows anything on that day."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which requirement is fulfilled by which key of the pack; a test looks each of them up."""
 
@@ -149,9 +172,10 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     withdrawal: what becomes of the past of who takes
     measurement back (M113): no report counts it ("stop"), or it leaves the disk, too ("remove"). rules: which
     requirement stands where. age: how old one must be, and what is not done while that is unknown; None asks
-    for no age. Words for people, which `throng check` shows and nothing acts on: recipients, to whom the text
-    says released tables go (that nothing else goes out is the walls' doing); warnings, where the text
-    contradicts itself or the law.
+    for no age. transfers: mechanisms by which data leave the country, with their days; `throng check` and
+    `throng policy lint` say which are over, and where none is left. Words for people, which `throng
+    check` shows and nothing acts on: recipients, to whom the text says released tables go (that nothing
+    else goes out is the walls' doing); warnings, where the text contradicts itself or the law.
     """
 
     name: str
@@ -171,6 +195,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
     age: Age | None = None
+    transfers: tuple[Transfer, ...] = ()
     regimes: dict[str, Regime]
     rules: tuple[Rule, ...] = ()
 
@@ -202,6 +227,12 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                     if found.setdefault(country, name) != name:
                         raise Misconfigured("countries", country, "in one regime only")
         return found
+
+    def unlawful(self, day: date) -> tuple[str, ...]:
+        """Countries that the text sends data to, and that no mechanism of it allows on that day."""
+        to = dict.fromkeys(one.to for one in self.transfers)
+        held = {one.to for one in self.transfers if one.holds(day)}
+        return tuple(country for country in to if country not in held)
 
     def regime(self, country: str) -> str:
         """The name of the regime that holds in a country. "ZZ" is a country that nobody knows."""

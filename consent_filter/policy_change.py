@@ -25,7 +25,7 @@ _MINOR = {"name", "version", "policy", "in_force", "warnings", "rules", "refusal
 _COMPARED = {"otherwise", "regulated", "order", "conflict", "facts_days", "recipients", "groups", "regimes"}
 _COMPARED |= {"age", "identifier_days", "withdrawal", "retention"}
 _COMPARED |= {"kind", "countries", "purposes", "signals", "basis", "default", "cookieless"}
-_COMPARED |= {"denies", "ends", "grants"}
+_COMPARED |= {"transfers", "denies", "ends", "grants"}
 
 
 class Change(NamedTuple):
@@ -88,6 +88,10 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
     if old.age != new.age:
         laxer = old.age is not None and _younger(old.age, new.age)
         yield Change("age_laxer" if laxer else "age_stricter", "age", _age(old), _age(new), laxer)
+    for where in sorted({one.to for one in new.transfers} - {one.to for one in old.transfers}):
+        yield Change("region_added", "transfers", "", where, True)
+    for where in sorted({one.to for one in old.transfers} - {one.to for one in new.transfers}):
+        yield Change("region_removed", "transfers", where, "", False)
     if old.withdrawal != new.withdrawal:
         stays = new.withdrawal == "stop"
         yield Change(

@@ -7,6 +7,7 @@ the law or the case, and a lawyer decides: a pattern or a table is no judgement.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from consent_filter.errors import Misconfigured
@@ -39,11 +40,22 @@ def faults(pack: Pack) -> list[Finding]:
         found.append(
             Finding("recipients_not_named", WARNING, "recipients", "nobody is named", "GDPR Art. 13(1)(e)")
         )
+    found += _of_transfers(pack, date.today())
     for name, regime in pack.regimes.items():
         found += [*_of_uses(f"regimes.{name}", regime), *_of_signals(f"regimes.{name}", regime, pack)]
     return found + [
         Finding("of_the_text", WARNING, "warnings", says, "said by the pack itself") for says in pack.warnings
     ]
+
+
+def _of_transfers(pack: Pack, today: date) -> Iterator[Finding]:
+    for number, one in enumerate(pack.transfers):
+        if one.until is not None and one.until <= today:
+            says = f"{one.mechanism}, to {one.to}, is over since {one.until}"
+            yield Finding("transfer_lapsed", WARNING, f"transfers.{number}", says, "GDPR Art. 44")
+    for country in pack.unlawful(today):
+        says = f"nothing allows what goes to {country}"
+        yield Finding("transfer_unlawful", ERROR, "transfers", says, "GDPR Art. 44, 46; CJEU C-311/18")
 
 
 def refused(error: Misconfigured) -> Finding:

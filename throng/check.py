@@ -50,6 +50,9 @@ def settings(data: Path) -> Iterator[Finding]:
             yield Finding("policy", f"{site.id}: {other.name} {other.version} is in force from {since}")
         to = ", ".join(pack.recipients) or "nobody"
         yield Finding("policy", f"{site.id}: facts kept {pack.facts_days} days, released tables for {to}")
+        for country in pack.unlawful(date.today()):
+            mend = f"name in the pack what allows it, or send nothing to {country}"
+            yield Finding("policy", f"{site.id}: no mechanism allows what goes to {country}", mend)
         for warning in pack.warnings:
             yield Finding("policy", f"{site.id}: of the text: {warning}")
     if not found.site and found.ingest.host not in ("127.0.0.1", "localhost", "::1"):

@@ -129,7 +129,7 @@ def test_a_regime_may_be_renamed() -> None:
 def test_the_two_that_ship() -> None:
     older, newer = load("worktasker-2014"), load("workallies-2024")
     codes = {one.what for one in changes(older, newer) if one.significant}
-    assert codes == {"kept_longer", "purpose_added", "signal_denies_less"}
+    assert codes == {"kept_longer", "purpose_added", "region_added", "signal_denies_less"}
     codes = {one.what for one in changes(newer, older) if one.significant}
     assert codes >= {"recipient_added", "purpose_added", "default_on", "basis_not_consent"}
 
