@@ -99,6 +99,8 @@ class Register(Proving):
                     if known and self.store.row(same)["state"] == "unproved":
                         return self._proved(same, known)
                     return self.get(same)
+                if state == "unproved" and not officer and not known:
+                    self._room()
                 # Whoever asks over the network is asked to prove it in the answer (EDPB 01/2022, 157).
                 paused = now if state == "unproved" and not officer else None
                 database.execute(
@@ -118,6 +120,11 @@ class Register(Proving):
             if proof is not None and error.status in (400, 403):
                 self._record_bad(error.code, None, proof)
             raise
+
+    def _room(self) -> None:
+        waiting = self.store.rows("SELECT count(*) AS n FROM request WHERE state = 'unproved'")[0]["n"]
+        if waiting >= self.settings.most_unproved:
+            raise Refused(503, "unavailable", "too many requests wait for proof; try again")
 
     def look(self, id: str, officer: str) -> Case:
         """As `get`, with what the person handed over: who saw it is recorded (Art. 5(2))."""

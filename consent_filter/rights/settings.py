@@ -13,7 +13,8 @@ class Rights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[rights]`: requests of people about their own data.
 
     at: the collector's address as readers of mail reach it, for links; without it a mail has a code only.
-    prove_days: how long a request waits for proof of who asks. limit, limit_days: how many proved requests
+    prove_days: how long a request waits for proof of who asks. most_unproved: how many may wait at once; more
+    are told to come back, so that nobody fills the disk. limit, limit_days: how many proved requests
     for the same right one person may make in that many days; 0 is no limit. answer_days: how long an answer
     can be fetched; then everything that the person handed over is emptied. keep_days: how long the record
     without it is kept. holidays: public holidays, 2026-12-25, on which no period ends.
@@ -24,6 +25,7 @@ class Rights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     at: str = ""
     prove_days: int = 30
+    most_unproved: int = 10_000
     limit: int = 5
     limit_days: int = 30
     answer_days: int = 30
@@ -40,8 +42,8 @@ class Rights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name, least in (
-            ("prove_days", 1), ("limit", 0), ("limit_days", 1), ("answer_days", 1), ("keep_days", 1),
-            ("rate", 0), ("burst", 1),
+            ("prove_days", 1), ("most_unproved", 1), ("limit", 0), ("limit_days", 1), ("answer_days", 1),
+            ("keep_days", 1), ("rate", 0), ("burst", 1),
         ):  # fmt: skip
             if getattr(self, name) < least:
                 raise Misconfigured(f"rights.{name}", getattr(self, name), f"at least {least}")

@@ -211,6 +211,16 @@ def test_nothing_that_a_person_hands_over_is_on_the_disk_in_clear(tmp_path: Path
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
+def test_who_proves_nothing_fills_no_disk(tmp_path: Path) -> None:
+    with desk(tmp_path, most_unproved=3) as one:
+        for n in range(3):
+            one.receive("access", f"somebody {n}")
+        with refused("unavailable"):
+            one.receive("access", "one more")
+        assert one.receive("access", "a letter", channel="letter", officer="Ms Officer").state == "unproved"
+        assert one.receive("access", "who can prove it", proof=SEEN).state == "verified"
+
+
 _OTHER = """
 import sys
 from pathlib import Path
