@@ -17,6 +17,7 @@ import pytest
 
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.purpose import names
 from consent_filter.receipt import read
 from consent_filter.rights import token
 from consent_filter.rights.register import Register
@@ -77,6 +78,15 @@ def signed(key: tuple[str, bytes], right: str = "access", user: str = USER, **mo
     return token.make(said | more, *key)
 
 
+def denied(running: Up, user: str) -> list[str] | None:
+    """What stands refused in the ledger; None where nothing was ever said."""
+    keys = Keyring.open(running.data / "keys.json")
+    ledger = Ledger.open(running.data / "ledger.sqlite", keys, read_only=True)
+    entry = ledger.get("shop", "user", user)
+    ledger.close()
+    return None if entry is None else names(entry.deny)
+
+
 def standing(running: Up, who: str) -> dict[str, bool] | None:
     found: dict[str, bool] | None = json.loads(running.get(f"/consent?site=shop&{who}")[1])["consent"]
     return found
@@ -133,11 +143,11 @@ def test_whatever_is_wrong_with_a_proof_nothing_is_shown_or_changed(
         answer = post(running, path, proof)
         assert (answer.status, answer.code) == (status, code)
         assert b"member-2" not in answer.body
-    assert standing(running, "user_id=member-2") is None
+    assert denied(running, "member-2") is None
     for proof in ({}, {"token": good, "code": "1"}, [], {"password": "x"}):
         assert post(running, path, proof).status == 400
     assert body(post(running, path, {"token": good}), 200)["state"] == "done"
-    assert standing(running, "user_id=member-2") is not None
+    assert "measurement" in (denied(running, "member-2") or [])
     again = post(running, path, {"token": good})
     assert (again.status, again.code) == (409, "closed")
     other = body(post(running, "/rights", said))
@@ -267,7 +277,10 @@ def shape(answer: Answer) -> Any:
 def test_no_answer_tells_whether_somebody_is_known_or_has_asked(running: Up, key: tuple[str, bytes]) -> None:
     known, asked, nobody = "member-known", "member-asked", "member-nobody"
     choice = {"site": "shop", "user_id": known, "consent": {"measurement": True}}
-    ask(running, request(json.dumps(choice).encode(), JSON, method="PUT", path="/consent"))
+    choice["token"] = signed(key, "preferences", known)
+    said = ask(running, request(json.dumps(choice).encode(), JSON, method="PUT", path="/consent"))
+    assert said.status == 200
+    assert denied(running, known) == []
     for _ in range(2):
         said = {"site": "shop", "right": "access", "user_id": asked}
         body(post(running, "/rights", said | {"token": signed(key, user=asked)}))
