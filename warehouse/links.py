@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from consent_filter.links import Linked
 from consent_filter.purpose import Purpose
-from warehouse.relations import COLUMNS, hold, named
+from warehouse.relations import COLUMNS, counted, hold, named
 from warehouse.sessions import PAUSE
 
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
@@ -27,7 +27,8 @@ def offer(
 ) -> str:
     """The name of the relation to read instead of `facts` of these days (None: all); itself without logins.
 
-    `withdrawn` must have been offered: rows of a browser that has withdrawn are nobody's.
+    `withdrawn` must have been offered: rows of a browser that has withdrawn, or does not
+    count yet on a day, are nobody's.
     """
     if not len(linked.at):
         return facts
@@ -46,7 +47,7 @@ def offer(
         f"CREATE OR REPLACE TEMP TABLE upcoming AS SELECT f.*, moment, account, {_MEASURED}"
         " AND coalesce(day = CAST(moment + to_minutes(offset_min) AS DATE), false) AS counts"
         f" FROM (SELECT {COLUMNS}, offset_min FROM {facts} SEMI JOIN joined USING (person)"
-        f" ANTI JOIN withdrawn USING (person) WHERE {within}) f"
+        f" {counted(connection)} WHERE {within}) f"
         " ASOF LEFT JOIN logins l ON f.person = l.browser_of AND f.time <= l.moment"
     )
     way = "PARTITION BY person, day, moment, counts ORDER BY time DESC"

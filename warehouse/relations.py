@@ -100,7 +100,7 @@ def offer_withdrawn(
     hold(connection, "absent", ABSENT.empty_table() if absent is None else absent)
 
 
-def _counted(connection: duckdb.DuckDBPyConnection) -> str:
+def counted(connection: duckdb.DuckDBPyConnection) -> str:
     """The join that leaves whom a report may count."""
     join = "ANTI JOIN withdrawn USING (person)"
     some = connection.execute("SELECT 1 FROM absent LIMIT 1").fetchall()
@@ -139,7 +139,7 @@ class Days:
         where = "true" if held else f"{named(self._days)} AND {bucket.where}"
         run(
             f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
-            f" FROM {source} {_counted(self._con)} WHERE person IS NOT NULL AND {where}"
+            f" FROM {source} {counted(self._con)} WHERE person IS NOT NULL AND {where}"
         )
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
@@ -240,7 +240,7 @@ class History:
     def _load(self, bucket: Bucket) -> None:
         run, self._at = self._con.execute, bucket
         kept = (
-            f"{self._facts} SEMI JOIN published USING (site, day) {_counted(self._con)}"
+            f"{self._facts} SEMI JOIN published USING (site, day) {counted(self._con)}"
             f" WHERE {_MEASURED} AND person IS NOT NULL AND {bucket.where}"
         )
         run(
