@@ -14,6 +14,7 @@ import pytest
 PEOPLE, ROUNDS = os.environ.get("THRONG_COMEBACK", "10 1").split()
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.requirement("M83", "M110", "S2")
 def test_no_way_back_in_brings_anybody_back(tmp_path: Path) -> None:
     seed = os.environ.get("THRONG_SEED", "1")
