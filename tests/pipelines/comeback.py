@@ -298,7 +298,7 @@ def run(folder: Path, seed: int, people: int, rounds: int) -> dict[str, Any]:
         order = ways.all
         dice.shuffle(order)
         while order:
-            some = [order.pop() for _ in range(min(dice.randint(1, 3), len(order)))]
+            some = [order.pop() for _ in range(min(dice.randint(2, 4), len(order)))]
             for way in some:
                 if dice.random() < 0.5:
                     tried.append(f"{way.__name__} killed: {killed(way, dice.randrange(300)) != 0}")
