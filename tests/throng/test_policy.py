@@ -34,7 +34,9 @@ def test_diff_of_the_same_is_nothing(throng: Throng) -> None:
 def test_diff_says_what_is_significant_and_who_is_asked_again(throng: Throng) -> None:
     said = throng("policy", "diff", "worktasker-2014", "workallies-2024")
     assert said.code == 0
-    assert "significant: 6\n  kept_longer " in said.out
+    assert said.out.startswith("significant: ")
+    assert "\n  kept_longer         facts_days: 395 → 760\n" in said.out
+    assert "\n  region_added        transfers: nothing → US\n" in said.out
     assert "facts_days: 395 → 760\n" in said.out
     assert (
         "regimes.opt_out.signals.dnt.denies: personalisation, ad_personalisation → nothing (CA, US)"
@@ -113,7 +115,7 @@ def test_promises_needs_a_checkout_and_says_what_is_broken(throng: Throng, tmp_p
 def test_lint_looks_at_the_packs_that_ship_or_are_in_use(throng: Throng, tmp_path: Path) -> None:
     said = throng("policy", "lint")
     assert said.code == 0
-    assert said.out.startswith("workallies-2024: 4 found\n  warning of_the_text ")
+    assert said.out.startswith("workallies-2024: 5 found\n  warning transfer_lapsed ")
     assert "\nworktasker-2014: 3 found\n" in said.out
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "throng.toml").write_text('[[site]]\nid = "shop"\npack = "worktasker-2014"\n')
@@ -135,7 +137,7 @@ def test_lint_of_a_text_and_of_a_pack(throng: Throng, tmp_path: Path, own: Path)
         "says": "by continuing, you consent.",
         "why": "",
     }
-    assert {one["code"] for one in found[str(own)]} == {"of_the_text"}
+    assert {one["code"] for one in found[str(own)]} == {"of_the_text", "transfer_lapsed"}
     assert "  error   consent_by_use" in throng("policy", "lint", str(text)).out
 
 
