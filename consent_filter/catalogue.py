@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 from consent_filter.fields import FIELDS, MODES, Field
 from consent_filter.policy import Pack
 from consent_filter.purpose import ALL, names
+from consent_filter.retention import KEEPING
 
 
 class Entry(NamedTuple):
     """One column. `bases`, `days`, `recipients`: by pack; bases by purpose and regime, where it is named.
-    `reports`: the released tables that it goes into. `days` is None for what is never stored."""
+    `reports`: the released tables that it goes into. `days`: by pack and regime, the longest that a purpose
+    keeps it; None for what is never stored."""
 
     field: Field
     bases: dict[str, dict[str, dict[str, str]]]
-    days: dict[str, float] | None
+    days: dict[str, dict[str, float]] | None
     recipients: dict[str, tuple[str, ...]]
     reports: tuple[str, ...]
 
@@ -51,9 +53,18 @@ def _bases(field: Field, pack: Pack) -> dict[str, dict[str, str]]:
     return found
 
 
-def _days(field: Field, pack: Pack) -> float:
+def _days(field: Field, pack: Pack) -> dict[str, float]:
+    """Regime → days, where any of its purposes is named there and keeps anything (`retention.py`)."""
     assert field.keep is not None
-    return min(field.keep.total_seconds() / 86_400, float(pack.facts_days))
+    found: dict[str, float] = {}
+    for name, regime in pack.regimes.items():
+        for purpose in names(field.purposes & KEEPING):
+            if purpose in regime.purposes:
+                term = pack.retention.term(name, purpose, pack.facts_days)
+                days = min(term.fields.get(field.name, term.days), term.days, pack.facts_days)
+                kept = min(float(days), field.keep.total_seconds() / 86_400)
+                found[name] = max(found.get(name, 0.0), kept)
+    return found
 
 
 def plain(entry: Entry) -> dict[str, Any]:
@@ -87,8 +98,9 @@ def page(found: Iterable[Entry]) -> str:
         *[f"- **{mode}**: {says}" for mode, says in MODES.items()],
         "",
         "A column is null where none of its purposes was granted. Legal bases are those of its purposes, by"
-        " pack and regime; `exempt` is without an identifier. Time is in days, by pack. Recipients get"
-        " released tables, in groups, and never a row: those of the pack, through the reports named.",
+        " pack and regime; `exempt` is without an identifier. Time is in days, by pack, of the regime that"
+        " keeps it least to the one that keeps it longest. Recipients get released tables, in groups, and"
+        " never a row: those of the pack, through the reports named.",
         "",
         "## Stored",
         "",
@@ -129,4 +141,8 @@ def _basis(entry: Entry) -> str:
 
 def _time(entry: Entry) -> str:
     assert entry.days is not None
-    return " / ".join(f"{days:g}" for days in entry.days.values())
+    parts = []
+    for by in entry.days.values():
+        least, most = min(by.values(), default=0.0), max(by.values(), default=0.0)
+        parts.append(f"{most:g}" if least == most else f"{least:g}–{most:g}")
+    return " / ".join(parts)
