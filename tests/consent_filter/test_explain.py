@@ -142,6 +142,8 @@ def test_an_explanation_is_what_the_collector_would_do(row: Row) -> None:
     ledger = Ledger.memory(Keyring.memory())
     (verdict,) = decide(raw, ledger.words(raw), Laws(PACKS)).verdict.rows()
     headers = {"Sec-GPC": row.gpc, "DNT": row.dnt}
+    age = row.member and row.member.age
+    member = {"age_ok": age == "ok"} if age in ("ok", "under") else {"age_band": age}
     said = Explainer(ledger, list(SITES.values())).explain(
         {
             "site": row.site,
@@ -150,6 +152,7 @@ def test_an_explanation_is_what_the_collector_would_do(row: Row) -> None:
             "user_id": row.user_id,
             "device_id": row.device_id,
             "consent": consent,
+            "member": member if age is not None else None,
             "headers": {name: value for name, value in headers.items() if value is not None},
         }
     )
