@@ -168,6 +168,18 @@ class Holds:
                 (now,),
             )
 
+    def mentioned(self) -> NDArray[np.uint64]:
+        """Everyone of whom anything stands here, also of holds that have ended. Sorted."""
+        rows = self._database.execute("SELECT person FROM held UNION SELECT person FROM kept").fetchall()
+        return _persons(rows)
+
+    def forget(self, whom: NDArray[np.uint64]) -> None:
+        """Nothing of these is held any more, nor will be: they have been erased."""
+        rows = [(person,) for person in whom.view(np.int64).tolist()]
+        with self._transaction():
+            self._database.executemany("DELETE FROM held WHERE person = ?", rows)
+            self._database.executemany("DELETE FROM kept WHERE person = ?", rows)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._database.execute("BEGIN IMMEDIATE")

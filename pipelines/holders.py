@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from consent_filter import accounts, holds
+from consent_filter.departed import Persons
 from consent_filter.errors import Misconfigured
 from ingest.log import frame
 from ingest.log.segment import SegmentLog
@@ -177,6 +179,41 @@ class Released:
         return done
 
 
+class Keeping:
+    """Holds that have ended, and closed accounts: both name pseudonyms."""
+
+    name = "holds and closed accounts"
+
+    def find(self, task: Task) -> list[Found]:
+        found = [(holds.FILE, self._held(task)), (accounts.FILE, self._closed(task))]
+        return [Found(file, len(persons)) for file, persons in found if len(persons)]
+
+    def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        done = Changed(self.name, sum((task.data / one).exists() for one in (holds.FILE, accounts.FILE)))
+        held, closed = self._held(task), self._closed(task)
+        done.found = len(held) + len(closed)
+        if done.found:
+            done.removed = [f"{len(held)} persons of holds, {len(closed)} of closed accounts"]
+        if len(held) and not dry_run:
+            with holds.Holds.open(task.data) as open_:
+                open_.forget(held)
+        if len(closed) and not dry_run:
+            with accounts.Closed.open(task.data) as all_:
+                all_.forget(closed.tolist())
+        return done
+
+    def _held(self, task: Task) -> Persons:
+        if not (task.data / holds.FILE).exists():
+            return np.zeros(0, np.uint64)
+        with holds.Holds.open(task.data) as open_:
+            persons = open_.mentioned()
+        return persons[task.absent(persons)]
+
+    def _closed(self, task: Task) -> Persons:
+        persons = np.unique(np.array([one.person for one in accounts.closed(task.data)], np.uint64))
+        return persons[task.absent(persons)]
+
+
 class Standing:
     """What stays on purpose, and says so."""
 
@@ -214,4 +251,4 @@ class Standing:
 
 
 #: Every store. One that is missing here is found by `throng rights prove`.
-HOLDERS: tuple[Holder, ...] = (Facts(), Log(), Released(), Standing())
+HOLDERS: tuple[Holder, ...] = (Facts(), Log(), Released(), Keeping(), Standing())

@@ -12,9 +12,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from consent_filter import accounts, holds
 from consent_filter.certificate import check
 from consent_filter.decide import MEASUREMENT
 from consent_filter.ledger import Ledger
@@ -68,6 +70,26 @@ def state(data: Path, case: Case) -> tuple[Case, tuple[str, bytes] | None]:
 
 def run(data: Path, ahead: float = 0.0) -> rights.Done:
     return rights.run(data, Pipelines(), Backup(keep_days=7), time.time() + ahead)
+
+
+def test_holds_that_ended_and_closed_accounts_forget_who_was_erased(data: Path) -> None:
+    gone, others = (np.array(persons(data, [id]), np.uint64) for id in ("person-1", "person-2"))
+    now = round(time.time() * 1000)
+    with holds.Holds.open(data) as open_, accounts.Closed.open(data) as closed:
+        about: dict[str, Any] = {"site": "shop", "owner": "ann", "reason": "dispute", "reference": "file-1"}
+        ended = open_.add(np.union1d(gone, others), **about, expires=now + 10**6, now=now)
+        open_.release(ended, "ann", now + 1)
+        open_.note(holds.always(gone))
+        closed.close(np.union1d(gone, others), "shop", ["disputes"], now)
+    ask(data, "erase", "person-1")
+    run(data)
+    assert run(data, AFTER).open == 0
+    with holds.Holds.open(data) as open_:
+        assert open_.mentioned().tolist() == others.tolist()
+    assert [one.person for one in accounts.closed(data)] == others.tolist()
+    for name in (holds.FILE, accounts.FILE):
+        stored = (data / name).read_bytes()
+        assert not [one for one in gone if one.tobytes() in stored or one.tobytes()[::-1] in stored]
 
 
 @pytest.mark.requirement("M83", "M85", "M110")
