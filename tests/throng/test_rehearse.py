@@ -37,7 +37,7 @@ def under(pack: Pack, steps: Any = YEAR) -> Run:
     return run(steps, SITES, {year.SITE: pack}, Keyring.memory, Ledger.memory, nowhere, AGENTS)
 
 
-@pytest.mark.requirement("M123", "M124")
+@pytest.mark.requirement("M123", "M124", "S5")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(packs(), packs())
 def test_a_stricter_policy_stores_a_part_of_what_the_laxer_does(old: Pack, other: Pack) -> None:
@@ -74,7 +74,7 @@ def test_a_column_that_nobody_may_read_is_lost() -> None:
     assert "event_id" not in found.fields  # no event of the year has an id
 
 
-@pytest.mark.requirement("M123")
+@pytest.mark.requirement("M123", "S5")
 def test_the_golden_year(throng: Throng) -> None:
     """worktasker-2014 against workallies-2024: what a lawyer would look at before the change."""
     said = throng("rehearse", "worktasker-2014", "workallies-2024", "--people", "25")
