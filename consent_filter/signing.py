@@ -137,12 +137,14 @@ class Signer:
             return self._key
 
     def _make(self) -> SigningKey:
-        """A new key, unless another process has just made one: of two the first holds, for both."""
+        """A new key, unless another process has just made one: of two the first holds, for both.
+
+        Drafts, also those of who was killed at it, are of no use to anybody once there is a key.
+        """
         draft = self._path.with_name(f"{self._path.stem}-{os.getpid()}.key")
         SigningKey(Ed25519PrivateKey.generate()).write(draft)
-        try:
-            with suppress(FileExistsError):
-                os.link(draft, self._path)
-        finally:
-            draft.unlink()
+        with suppress(FileExistsError, FileNotFoundError):
+            os.link(draft, self._path)
+        for left in (self._path.with_suffix(".new"), *self._path.parent.glob(f"{self._path.stem}-*.key")):
+            left.unlink(missing_ok=True)
         return SigningKey.read(self._path)

@@ -95,7 +95,12 @@ def test_what_is_stored_for_a_purpose() -> None:
     assert {"path", "ad_slot", "person", "country"} <= advert
     assert not advert & {"utm_source", "props"}
     assert not measured & {"ad_slot"}
-    assert not any(everything[name] for name in set(BY_NAME) - {"measurement", "research", "ad_measurement"})
+    for purpose, column in (("precise_geo", "cell"), ("gender", "gender")):
+        assert column in everything.pop(purpose)
+        assert column not in measured | advert
+    for purpose in ("measurement", "research", "ad_measurement"):
+        del everything[purpose]
+    assert not any(everything.values())
     for secret in ("address", "agent", "url", "referrer", "id", "user_id", "device_id"):
         assert secret not in measured | advert
 
@@ -247,12 +252,12 @@ def test_of_two_processes_that_make_the_key_the_first_holds(tmp_path: Path) -> N
 
 
 def test_a_draft_that_was_left_behind_is_written_anew(tmp_path: Path) -> None:
-    draft = tmp_path / "receipts.new"
-    draft.write_text("half a key")
-    draft.chmod(0o644)
+    for name in ("receipts.new", "receipts-1.key"):
+        (tmp_path / name).write_text("half a key")
+        (tmp_path / name).chmod(0o644)
     Signer(tmp_path / "receipts.key").key()
     assert (tmp_path / "receipts.key").stat().st_mode & 0o777 == 0o600
-    assert not draft.exists()
+    assert [one.name for one in tmp_path.iterdir()] == ["receipts.key"]
 
 
 @pytest.mark.parametrize("text", [b"", b"canary", b"\xff\x00", b"-----BEGIN PRIVATE KEY-----\ncanary\n"])
