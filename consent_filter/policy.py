@@ -234,6 +234,10 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         held = {one.to for one in self.transfers if one.holds(day)}
         return tuple(country for country in to if country not in held)
 
+    def days(self, regime: str, purpose: str) -> int:
+        """How long rows are kept for a purpose there, as people are told it; parts of them go sooner."""
+        return min(self.retention.term(regime, purpose, self.facts_days).days, self.facts_days)
+
     def regime(self, country: str) -> str:
         """The name of the regime that holds in a country. "ZZ" is a country that nobody knows."""
         return self.by_country().get(country, self.otherwise)

@@ -95,7 +95,7 @@ def said(pack: Pack, regime: str, who: Who, objecting: Collection[str] = ()) -> 
                 "holds": holds,
                 "without_id": without,
                 "why": why,
-                "days": pack.facts_days if stored(bit) else None,
+                "days": pack.days(regime, name) if stored(bit) else None,
             }
         )
     return found

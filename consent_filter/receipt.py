@@ -107,7 +107,8 @@ def draw(record: Mapping[str, Any], link: Link, site: Site, pack: Pack, key: Sig
         if name not in used:
             return Decided(name, "granted", None, (), None)
         data = stored(BY_NAME[name])
-        return Decided(name, "granted", "consent", data, pack.facts_days if data else None)
+        kept = pack.days(record.get("regime", ""), name) if data else None
+        return Decided(name, "granted", "consent", data, kept)
 
     receipt = Receipt(
         schema=SCHEMA,

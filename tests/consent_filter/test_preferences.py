@@ -23,6 +23,16 @@ LAWS = Laws({name: load(name) for name in ("worktasker-2014", "workallies-2024")
 masks = st.integers(0, int(ALL))
 
 
+def test_a_page_says_how_long_each_purpose_keeps_anything() -> None:
+    """As facts are looked after, which is less than the longest time for most of them."""
+    pack = load("workallies-2024")
+    found = {
+        one["purpose"]: one["days"] for one in said(pack, "opt_in", Who(True, Word(0, 0), None, False, ()))
+    }
+    assert (found["measurement"], found["ad_measurement"]) == (760, 395)
+    assert found["marketing_email"] is None
+
+
 @pytest.mark.requirement("M68", "M120")
 @given(
     st.sampled_from(REGIMES),

@@ -87,6 +87,12 @@ def test_golden() -> None:
     assert to_bytes(receipt.subject) == LINK.subject
 
 
+def test_a_receipt_says_how_long_the_purpose_keeps_anything() -> None:
+    """As facts are looked after there, which may be less than the longest time."""
+    drawn = json.loads(draw({**RECORD, "granted": ["ad_measurement"]}, LINK, SITE, PACK, KEY))
+    assert drawn["purposes"][0]["kept_days"] == 395
+
+
 def test_what_is_stored_for_a_purpose() -> None:
     """As the columns themselves have it; never what lives in memory only."""
     everything = {name: set(stored(bit)) for name, bit in BY_NAME.items()}
