@@ -163,7 +163,7 @@ def test_each_degree_alone(connection: duckdb.DuckDBPyConnection, name: str, deg
 @pytest.mark.requirement("M79")
 @pytest.mark.requirement("S22")
 @given(ROWS, PACKS, st.integers(0, 45))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_columns_agree_with_the_book(
     connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], pack: Pack, days: int
 ) -> None:
@@ -171,7 +171,7 @@ def test_columns_agree_with_the_book(
 
 
 @given(ROWS, PACKS, st.lists(st.integers(0, 45), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_step_by_step_comes_to_the_same_and_again_changes_nothing(
     connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], pack: Pack, days: list[int]
 ) -> None:
