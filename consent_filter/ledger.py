@@ -287,6 +287,23 @@ class Ledger(Shared):
         with self._change():
             chain.add(self._database, key, json.dumps({**said, "source": source, "at": now}))
 
+    def acknowledge(self, site: str, kind: str, id: str, how: Circumstances, now: int) -> int:
+        """Record that somebody took note of `how.policy` (M2); once of each policy. When that was.
+
+        Nobody's word changes by it. Raises Refused for who was erased: only a choice of theirs lifts that.
+        """
+        key = self.key(site, kind, id)
+        with self._change():
+            if self._standing.now(key).erased:
+                raise Refused(409, "erased", "nothing is written of who was erased, until they choose anew")
+            for _, known in chain.records(self._database, key):
+                record = json.loads(known)
+                if record.get("acknowledged") == how.policy:
+                    return int(record["at"])
+            text = {"site": site, "acknowledged": how.policy, "source": "site", "at": now} | to_builtins(how)
+            chain.add(self._database, key, json.dumps(text))
+            return now
+
     def removed(self, persons: Persons, now: int) -> None:
         """Their rows have left every disk: tombstones take the place of their pseudonyms (S2)."""
         with self._change() as then:

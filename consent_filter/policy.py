@@ -25,6 +25,8 @@ from consent_filter.retention import Retention
 from consent_filter.signals import OWN, SIGNALS
 from consent_filter.site import Site
 
+#: Characters of a balancing note: it is shown to people, so what is longer is kept elsewhere and referred to.
+_NOTE = 1000
 KINDS = ("opt_in", "opt_out", "notice")
 BASES = ("consent", "legitimate_interest", "exempt", "notice")
 REFUSALS = ("count", "drop")
@@ -42,15 +44,25 @@ def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
 class Use(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One purpose in one regime (M66).
 
-    basis: the legal basis of what is granted by default. default: granted while nobody has said anything.
+    basis: the legal basis of what is granted by default. balancing: where somebody's interest is weighed, the
+    note that says how: a short text, or where it is kept (GDPR Art. 6(1)(f)). default: granted while nobody
+    has said anything.
     cookieless: the legal basis for going on without an identifier where it is not granted; "" is none.
     """
 
     basis: str
     default: bool = False
     cookieless: str = ""
+    balancing: str = ""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether a note is there, where one is needed."""
+        return bool(self.balancing) or "legitimate_interest" not in (self.basis, self.cookieless)
 
     def __post_init__(self) -> None:
+        if self.balancing != self.balancing.strip() or len(self.balancing) > _NOTE:
+            raise Misconfigured("balancing", self.balancing, f"a text of at most {_NOTE} characters")
         _one_of("basis", self.basis, BASES)
         _one_of("cookieless", self.cookieless, (*BASES, ""))
 
@@ -157,7 +169,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One pack, made from one published policy.
 
-    version: goes with every event (M2). policy: which text. in_force: the day from which it is, as the text
+    version: goes with every event (M2). policy: which text. aliases: every name by which it calls the
+    operator, who is one all the same (M4). in_force: the day from which it is, as the text
     says it; a site may name another. otherwise: the regime of every country that no
     regime names. regulated: the regime of whoever's signals say that the law of agreement holds for them,
     wherever their address is (`gdpr=1`, GPP's section 2); "" takes no notice. order: whose word is heard
@@ -181,6 +194,7 @@ class Pack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str
     version: str
     policy: str
+    aliases: tuple[str, ...] = ()
     in_force: date | None = None
     otherwise: str
     regulated: str = ""

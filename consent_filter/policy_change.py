@@ -21,11 +21,11 @@ from consent_filter.retention import DEGREES, Class
 ELSEWHERE, REGULATED = "elsewhere", "regulated"
 _SILENT = Meaning(denies=())
 #: Keys that change words, or what a refusal is called, but nothing that is done.
-_MINOR = {"name", "version", "policy", "in_force", "warnings", "rules", "refusal", "leaves"}
+_MINOR = {"name", "version", "policy", "in_force", "aliases", "warnings", "rules", "refusal", "leaves"}
 _COMPARED = {"otherwise", "regulated", "order", "conflict", "facts_days", "recipients", "groups", "regimes"}
 _COMPARED |= {"age", "identifier_days", "withdrawal", "retention"}
 _COMPARED |= {"kind", "countries", "purposes", "signals", "basis", "default", "cookieless"}
-_COMPARED |= {"transfers", "denies", "ends", "grants"}
+_COMPARED |= {"balancing", "transfers", "denies", "ends", "grants"}
 
 
 class Change(NamedTuple):
@@ -177,6 +177,10 @@ def _of_a_use(old: Use, new: Use, where: str) -> Iterator[Change]:
         begun = not old.cookieless
         what = "exempt_now" if begun else "cookieless"
         yield Change(what, f"{where}.cookieless", old.cookieless, new.cookieless, begun)
+    lost = bool(old.balancing) and not new.balanced
+    if lost or (old.balancing != new.balancing and old.basis == new.basis):
+        what = "balancing_removed" if lost else "balancing"
+        yield Change(what, f"{where}.balancing", old.balancing, new.balancing, lost)
     yield from _others(old, new, f"{where}.")
 
 

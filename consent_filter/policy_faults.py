@@ -85,6 +85,9 @@ def _of_uses(where: str, regime: Regime) -> Iterator[Finding]:
         if purpose == "precise_geo" and use.default:
             says, why = "where a phone is, by default", "CPRA 1798.121: sensitive personal information"
             yield Finding("precise_place_by_default", ERROR, key, says, why)
+        if not use.balanced:
+            says, why = "an interest, and no note that weighs it", "GDPR Art. 6(1)(f) and 5(2)"
+            yield Finding("no_balancing_note", ERROR, f"{key}.balancing", says, why)
         if regime.kind == "opt_in" and use.cookieless and purpose != "measurement":
             says = "goes on without agreement; only measuring an audience is exempt"
             yield Finding(

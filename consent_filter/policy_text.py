@@ -6,7 +6,7 @@ English texts, by patterns: what is found is worth a lawyer's look, and what is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from consent_filter.policy_faults import ERROR, WARNING, Finding
@@ -135,8 +135,8 @@ def sentences(text: str) -> Iterator[Sentence]:
                 yield Sentence(number, " ".join(part.split())[:_LONGEST])
 
 
-def faults(text: str) -> list[Finding]:
-    """In the order of the text; what is missing in it last."""
+def faults(text: str, operators: Sequence[Sequence[str]] = ()) -> list[Finding]:
+    """In the order of the text; what is missing in it last. operators: of each, the names it goes by (M4)."""
     said = [*sentences(text)]
     found = [*_card(said)]
     for sentence in said:
@@ -148,7 +148,20 @@ def faults(text: str) -> list[Finding]:
         asked = not missing.where or any(re.search(missing.where, sentence.text) for sentence in said)
         if asked and not any(re.search(missing.what, sentence.text) for sentence in said):
             found.append(Finding(missing.code, missing.severity, "whole text", missing.says, missing.why))
-    return found
+    return found + [finding for names in operators for finding in _many(said, names)]
+
+
+def _many(said: list[Sentence], names: Sequence[str]) -> Iterator[Finding]:
+    """One operator goes by several names in the text."""
+    plain = {" ".join(name.split()).lower(): name for name in names}
+    if not plain:
+        return
+    longest = sorted(plain, key=len, reverse=True)  # "worktop bags" is not "worktop"
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, longest))})\b")
+    met = dict.fromkeys(name for one in said for name in pattern.findall(one.text))
+    if len(met) > 1:
+        says = f"{', '.join(plain[name] for name in met)}: one operator, by {len(met)} names"
+        yield Finding("many_names", WARNING, "whole text", says, "GDPR Art. 13(1)(a) and 12(1): who it is")
 
 
 def _card(said: list[Sentence]) -> Iterator[Finding]:

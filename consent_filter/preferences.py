@@ -33,8 +33,8 @@ _WRITTEN = {
 _RULES = {"agreed": "on_record", "refused": "withdrawn", "silent": "silence"}
 #: What of a record somebody is shown, by the names of `PUT /consent`.
 _SHOWN = ("at", "granted", "denied", "source", "surface", "locale", "wording", "policy", "jurisdiction")
-
-
+#: And of one that a policy was taken note of.
+_NOTED = ("at", "acknowledged", "surface", "locale", "wording", "jurisdiction")
 _PLACE = itemgetter(0)
 
 
@@ -67,8 +67,8 @@ def together(subjects: Sequence[Subject]) -> Who:
 def said(pack: Pack, regime: str, who: Who, objecting: Collection[str] = ()) -> list[dict[str, Any]]:
     """Each purpose that the regime names, in the order of their bits. objecting: the signals that object.
 
-    basis, default, cookieless: as the pack has them. chosen: their own word, None where they said nothing;
-    since: when they said it (UTC milliseconds). holds: whether it is done now; without_id: only so that
+    basis, balancing, default, cookieless: as the pack has them. chosen: their own word, None where
+    they said nothing; since: when they said it (UTC milliseconds). holds: whether it is done now; without_id: only so that
     nobody can be known again. why: on_record, withdrawn, erased, default, cookieless, silence, or the signal.
     days: how long facts are kept for it, None where none are stored.
     """
@@ -88,6 +88,7 @@ def said(pack: Pack, regime: str, who: Who, objecting: Collection[str] = ()) -> 
                 "purpose": name,
                 "channel": _WRITTEN.get(name),
                 "basis": use.basis,
+                "balancing": use.balancing or None,
                 "default": use.default,
                 "cookieless": use.cookieless or None,
                 "chosen": chosen,
@@ -124,6 +125,15 @@ def history(
             one["receipt"] = receipt(position, record)
         shown.append(one)
     return shown
+
+
+def acknowledged(who: Who, most: int = MOST) -> list[dict[str, Any]]:
+    """Which policies they have taken note of, the newest first, at most so many (M2)."""
+    noted = [one for one in who.records if "acknowledged" in one[1]]
+    return [
+        {name: record.get(name) for name in _NOTED} | {"position": position}
+        for position, record in reversed(noted[-most:])
+    ]
 
 
 def _last(records: Sequence[tuple[int, Record]]) -> dict[str, int]:

@@ -13,8 +13,13 @@ from numpy.typing import NDArray
 from consent_filter.errors import Misconfigured
 from consent_filter.member import KINDS
 
-#: Characters of a name and an address.
-_CONTROLLER = 500
+#: Characters of a name and an address, and of a name.
+_CONTROLLER, _ALIAS = 500, 64
+
+
+def alias(name: str) -> str:
+    """A name as it is compared: neither letter case nor spaces tell two apart."""
+    return " ".join(name.split()).casefold()
 
 
 class Earlier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -28,8 +33,9 @@ class Earlier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[site]]` table of the settings file.
 
-    id: how events name it. controller: who answers for it (GDPR Art. 4(7)), name and address, as receipts say
-    it. origins: where its pages live, e.g. "https://market.example"; empty allows any.
+    id: how events name it. aliases: other names that requests and commands may call it by (M4). controller:
+    who answers for it (GDPR Art. 4(7)), name and address, as receipts say it. origins: where
+    its pages live, e.g. "https://market.example"; empty allows any.
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
     to one. since: the day from which it is in force here, e.g. 2026-12-01; without it the pack's own date. It
     may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
@@ -39,6 +45,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     id: str
+    aliases: tuple[str, ...] = ()
     controller: str = ""
     origins: tuple[str, ...] = ()
     timezone: str = "UTC"
@@ -58,6 +65,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if len(self.controller) > _CONTROLLER:
             raise Misconfigured("site.controller", self.controller, f"at most {_CONTROLLER} characters")
+        for name in self.aliases:
+            if not alias(name) or len(name) > _ALIAS or not name.isprintable():
+                raise Misconfigured("site.aliases", name, f"names of 1 to {_ALIAS} printable characters")
         for name in self.props:
             if KINDS.get(name.lower()) == "birth_date" or name.lower() in ("gender", "sex"):
                 raise Misconfigured(

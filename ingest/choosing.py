@@ -152,7 +152,8 @@ class Choosing:
             await run_in_threadpool(self._vouching.check, site, id, token, once=once)
 
     def site(self, name: str) -> str:
-        """The site of that name. Raises Refused."""
+        """The id of the site of that name, also of another name of it (M4). Raises Refused."""
+        name = self._sites.named(name)
         if name not in self._sites:
             raise Refused(400, "site", "site is missing or not one that is measured here")
         return name

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
+from ingest.acknowledging import Acknowledging
 from ingest.choosing import Choosing
 from ingest.metrics import Metrics
 from ingest.preferring import HEADERS, Preferring
@@ -24,6 +25,7 @@ _ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 def create(
     choosing: Choosing,
     preferring: Preferring,
+    acknowledging: Acknowledging,
     panel: PanelPage,
     unsubscribing: Unsubscribing,
     requesting: Requesting,
@@ -64,6 +66,7 @@ def create(
             Route("/consent/key", choosing.key),
             Route("/consent", choosing.answer, methods=["GET", "PUT", "OPTIONS"]),
             Route("/preferences", preferring.answer, methods=["GET", "PUT", "OPTIONS"]),
+            Route("/acknowledgement", acknowledging.answer, methods=["POST", "OPTIONS"]),
             # Every path below, so that no slash at the end is answered by a redirection.
             Route("/unsubscribe", unsubscribing.answer, methods=_ANY),
             Route("/unsubscribe/{token:path}", unsubscribing.answer, methods=_ANY),

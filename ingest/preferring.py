@@ -20,7 +20,7 @@ from consent_filter.errors import Refused
 from consent_filter.ledger import Entry, Ledger, Recorded
 from consent_filter.marketing import CHANNELS
 from consent_filter.policy import Pack, Packs
-from consent_filter.preferences import Record, history, said, together
+from consent_filter.preferences import Record, acknowledged, history, said, together
 from consent_filter.purpose import BY_NAME, names
 from consent_filter.signals import SIGNALS
 from ingest import storage
@@ -134,6 +134,7 @@ class Preferring:
             "again": names(again),
             "purposes": said(pack, regime, one, asked.objecting),
             "history": history(one, self._receipts(site, pack) if receipts else None),
+            "acknowledged": acknowledged(one),
             "storage": storage.listed(),
         }
 

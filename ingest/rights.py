@@ -143,6 +143,7 @@ class Requesting:
         said = await _read(
             request, Asked, "send {site, right, user_id or device_id, …}; docs/rights.md lists the rest"
         )
+        said.site = self._sites.named(said.site)
         if said.site not in self._sites:
             raise Refused(400, "site", "site is missing or not one that is measured here")
         origin = own_page(request, self._sites[said.site])

@@ -21,6 +21,7 @@ from consent_filter.signing import Signer
 from consent_filter.site import Site
 from consent_filter.unsubscribe import Links
 from ingest import fast
+from ingest.acknowledging import Acknowledging
 from ingest.choosing import Choosing
 from ingest.collector import create
 from ingest.enrich import Enrich
@@ -81,6 +82,7 @@ def serve(
     app = create(
         choosing,
         Preferring(ledger, sites, packs, choosing),
+        Acknowledging(ledger, packs, choosing),
         PanelPage(sites),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
-from consent_filter.site import Site
+from consent_filter.site import Site, alias
 
 
 class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,12 +97,19 @@ class Sites(Mapping[str, Site]):
 
     def __init__(self, declared: Iterable[Site] = ()) -> None:
         self._sites: dict[str, Site] = {}
+        self._named: dict[str, str] = {}
         for site in declared:
             if not _ID.fullmatch(site.id):
                 raise Misconfigured("site.id", site.id, "1 to 64 letters, digits, dots, hyphens, underscores")
             if site.id in self._sites:
                 raise Misconfigured("site.id", site.id, "each site is declared once")
             self._sites[site.id] = site
+        ids = {alias(id): id for id in self._sites}
+        for site in self._sites.values():
+            for name in site.aliases:
+                known = self._named.setdefault(alias(name), site.id), ids.get(alias(name), site.id)
+                if known != (site.id, site.id):
+                    raise Misconfigured("site.aliases", name, "a name of one site only")
         self.open = not self._sites
 
     def __getitem__(self, id: str) -> Site:
@@ -115,6 +122,13 @@ class Sites(Mapping[str, Site]):
             self._sites.clear()
         site = self._sites[id] = Site(id=id)
         return site
+
+    def named(self, name: str) -> str:
+        """The id of the site that goes by this name (M4); the name itself where none does.
+
+        For requests and commands. Events name the id: an alias among them is no site.
+        """
+        return name if name in self else self._named.get(alias(name), name)
 
     def __contains__(self, id: Any) -> bool:
         return id in self._sites or (self.open and isinstance(id, str) and _ID.fullmatch(id) is not None)

@@ -303,10 +303,20 @@ _WHERE = {
 }
 
 
+def _named(data: Path, site: str) -> str:
+    """The id of a site that the command line calls by another name of it (M4)."""
+    from ingest.settings import Sites
+    from throng.settings import load
+
+    return Sites(load(data).site).named(site)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something is wrong, 2 asked wrongly."""
     arguments = parser().parse_args(argv)
     try:
+        if getattr(arguments, "site", None) and getattr(arguments, "data", None):
+            arguments.site = _named(arguments.data, arguments.site)
         return int(import_module(_WHERE[arguments.command]).main(arguments))
     except Misconfigured as error:
         print(f"throng: {error}", file=sys.stderr)

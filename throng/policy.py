@@ -97,7 +97,8 @@ def promises(arguments: Namespace) -> int:
 def lint(arguments: Namespace) -> int:
     """Packs, by name or path, and texts, by path. 1 where one of the findings is an error."""
     names = arguments.file or _in_use(arguments.data) or shipped()
-    found = {name: _faults(name) for name in names}
+    operators = _operators(arguments.data)
+    found = {name: _faults(name, operators) for name in names}
     if arguments.format == "json":
         print(json.dumps({name: [one._asdict() for one in some] for name, some in found.items()}))
     else:
@@ -114,7 +115,14 @@ def _in_use(data: Path) -> list[str]:
     return sorted({name for site in settings.load(data).site for name in site.packs})
 
 
-def _faults(name: str) -> list[policy_faults.Finding]:
+def _operators(data: Path) -> list[tuple[str, ...]]:
+    """The names of each operator that packs or settings know, each list once."""
+    sites = settings.load(data).site
+    known = [load(name).aliases for name in {*shipped(), *_in_use(data)}]
+    return [*{names for names in (*known, *(site.aliases for site in sites)) if names}]
+
+
+def _faults(name: str, operators: list[tuple[str, ...]]) -> list[policy_faults.Finding]:
     if name.endswith(".toml") or "." not in Path(name).name:
         if name.endswith(".toml") and Path(name).is_file():
             try:
@@ -123,7 +131,7 @@ def _faults(name: str) -> list[policy_faults.Finding]:
                 return [policy_faults.refused(error)]
         return policy_faults.faults(load(name))
     try:
-        return policy_text.faults(Path(name).read_text())
+        return policy_text.faults(Path(name).read_text(), operators)
     except (OSError, UnicodeDecodeError):
         raise Misconfigured(
             "FILE", name, "a pack that ships, a .toml file, or the text of a policy"

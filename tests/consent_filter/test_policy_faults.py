@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from consent_filter.errors import Misconfigured
-from consent_filter.policy import Pack, load
+from consent_filter.policy import Pack, Use, load
 from consent_filter.policy_faults import faults
 from tests.consent_filter.test_policy import SHIPPED, change
 
@@ -25,6 +25,9 @@ WORSE = [
     ("regimes.notice.purposes.precise_geo", PLACE, "precise_place_by_default", None),
     ("regimes.opt_in.purposes.ad_measurement.cookieless", "exempt", "not_exempt", None),
     ("regimes.notice.purposes.personalisation.basis", "exempt", "no_legal_basis", None),
+    ("regimes.notice.purposes.personalisation.balancing", "", "no_balancing_note", None),
+    ("regimes.opt_out.purposes.measurement.cookieless", "legitimate_interest", "no_balancing_note",
+     "regimes.opt_out.purposes.measurement.balancing"),
     ("regimes.opt_in.signals.dnt.denies", ["measurement"], "dnt_ignored", None),
     ("regimes.opt_in.signals.gpc.denies", [], "gpc_ignored", None),
     ("regimes.opt_out.signals.gpc.denies", ["measurement"], "gpc_ignored", None),
@@ -36,6 +39,22 @@ def test_a_shipped_pack_has_no_fault_but_its_texts(name: str) -> None:
     found = faults(load(name))
     texts = [one for one in found if one.code != "transfer_lapsed"]
     assert [(one.severity, one.says) for one in texts] == [("warning", says) for says in load(name).warnings]
+
+
+@pytest.mark.requirement("M66")
+def test_every_interest_of_a_shipped_pack_has_its_note() -> None:
+    uses = [
+        (name, use)
+        for name in SHIPPED
+        for one in load(name).regimes.values()
+        for use in one.purposes.values()
+    ]
+    weighed = [name for name, use in uses if "legitimate_interest" in (use.basis, use.cookieless)]
+    assert weighed == ["workallies-2024"] * 3
+    assert all(len(use.balancing) > 100 for _, use in uses if use.basis == "legitimate_interest")
+    for note in ("x" * 1001, " "):
+        with pytest.raises(Misconfigured, match="balancing"):
+            Use(basis="legitimate_interest", balancing=note)
 
 
 @pytest.mark.requirement("M101")
@@ -54,7 +73,7 @@ def test_a_mechanism_of_transfer_that_is_over_is_said_and_a_country_without_any_
         msgspec.structs.replace(shield, until=shield.since)
 
 
-@pytest.mark.requirement("M107")
+@pytest.mark.requirement("M66", "M107")
 @pytest.mark.parametrize(("path", "value", "code", "where"), WORSE, ids=[f"{c} {p}" for p, _, c, _ in WORSE])
 def test_a_fault_is_found_at_its_key(path: str, value: Any, code: str, where: str | None) -> None:
     pack = msgspec.convert(change("workallies-2024", path, value) | {"warnings": []}, Pack)

@@ -23,6 +23,7 @@ We share data with service providers. Our service providers are Host Ltd (Irelan
 Transfers to the United States are under standard contractual clauses; the Privacy Shield is no longer used.
 We never collect credit card data; payments are handled by Pay Ltd under its own policy.
 """
+NAMES = ("Worktasker", "Work bags", "Worktop", "Worktop bags")
 #: What to put into the clean text, and the fault that is then there, at the sentence itself.
 WORSE = [
     ("By visiting our site you consent to cookies.", "consent_by_use"),
@@ -133,3 +134,15 @@ def test_any_text_has_findings_in_its_order(lines: list[str]) -> None:
 
 def test_a_long_line_is_looked_at_in_bounded_time() -> None:
     assert isinstance(faults("by using consent use and " * 100_000), list)
+
+
+@pytest.mark.requirement("M4")
+def test_one_operator_by_several_names_is_found_and_by_one_is_let_be() -> None:
+    other = (
+        "Worktop bags keeps it. Work  Bags may write to you, and so may Worktop bags. Workbagsy is not it.\n"
+    )
+    (found,) = faults(CLEAN + other, [NAMES, ("Host", "Workbag")])
+    assert (found.code, found.severity) == ("many_names", "warning")
+    assert found.says == "Worktop bags, Work bags: one operator, by 2 names"
+    assert faults(CLEAN + "Worktop bags keeps it.\n", [NAMES]) == []
+    assert faults(CLEAN + other, [()]) == []

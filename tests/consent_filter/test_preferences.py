@@ -104,3 +104,12 @@ def test_the_newest_word_stands_first_and_each_purpose_has_its_own_time() -> Non
     assert [one["receipt"] for one in shown] == list(range(300, 300 - MOST, -1))
     assert history(who)[-1].get("receipt") is None
     assert len(history(Who(True, Word(3, 0), 3, False, records[:3]))) == 2, "being erased is no choice"
+
+
+@pytest.mark.requirement("M66")
+def test_an_interest_is_shown_with_the_note_that_weighs_it() -> None:
+    pack = load("workallies-2024")
+    found = {one["purpose"]: one for one in said(pack, "notice", NOBODY)}
+    assert found["measurement"]["balancing"] == pack.regimes["notice"].purposes["measurement"].balancing
+    assert found["measurement"]["balancing"].startswith("The operator's interest: ")
+    assert found["marketing_email"]["balancing"] is None

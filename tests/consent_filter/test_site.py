@@ -61,3 +61,11 @@ def test_a_site_without_a_clock_is_refused(zone: str) -> None:
 def test_a_refusal_has_one_shape() -> None:
     error = Refused(400, "site", "say which").body()
     assert error == {"error": {"code": "site", "message": "say which"}}
+
+
+@pytest.mark.requirement("M4")
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "Work\nbags"])
+def test_a_name_of_a_site_is_one_that_people_can_say(name: str) -> None:
+    assert Site(id="shop", aliases=("Work bags",))
+    with pytest.raises(Misconfigured, match="aliases"):
+        Site(id="shop", aliases=(name,))

@@ -43,7 +43,7 @@ def test_a_stranger_sees_what_the_policy_does_where_they_are(running: Up) -> Non
     assert said["history"] == []
     assert purposes(german)["measurement"] == {
         "purpose": "measurement", "channel": None, "basis": "consent", "default": False,
-        "cookieless": "exempt", "chosen": None, "since": None, "holds": True, "without_id": True,
+        "balancing": None, "cookieless": "exempt", "chosen": None, "since": None, "holds": True, "without_id": True,
         "why": "cookieless", "days": 760,
     }  # fmt: skip
     assert purposes(american)["ad_personalisation"]["why"] == "default"
