@@ -68,8 +68,9 @@ def said(pack: Pack, regime: str, who: Who, objecting: Collection[str] = ()) -> 
     """Each purpose that the regime names, in the order of their bits. objecting: the signals that object.
 
     basis, balancing, default, cookieless: as the pack has them. chosen: their own word, None where
-    they said nothing; since: when they said it (UTC milliseconds). holds: whether it is done now; without_id: only so that
-    nobody can be known again. why: on_record, withdrawn, erased, default, cookieless, silence, or the signal.
+    they said nothing; since: when they said it (UTC milliseconds). holds: whether it is done now;
+    without_id: only so that nobody can be known again. why: on_record, withdrawn, erased, default,
+    cookieless, silence, or the signal.
     days: how long facts are kept for it, None where none are stored.
     """
     law, rules, last = Law.of(pack, regime), pack.regimes[regime], _last(who.records)

@@ -251,5 +251,10 @@ def without_the_significant(old: Pack, new: Pack) -> Pack:
             uses = {key: Use(basis="consent", cookieless=use.cookieless) for key, use in uses.items()}
         regimes[name] = msgspec.structs.replace(regime, kind=kind, purposes=uses, signals=signals)
     return msgspec.structs.replace(
-        new, regimes=regimes, conflict="restrictive", regulated=old.regulated, tcf_vendor=old.tcf_vendor
+        new,
+        regimes=regimes,
+        conflict="restrictive",
+        regulated=old.regulated,
+        tcf_vendor=old.tcf_vendor,
+        age=old.age,
     )

@@ -87,7 +87,7 @@ def test_a_command_may_call_a_site_by_another_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "throng.toml").write_text('[[site]]\nid = "shop"\naliases = ["Work bags"]\n')
-    line = '198.51.100.7 - - [01/Jan/2024:00:00:00 +0000] "GET /a HTTP/1.1" 200 7 "-" "Mozilla/5.0 Firefox/140.0"\n'
+    line = '198.51.100.7 - - [01/Jan/2024:00:00:00 +0000] "GET /a HTTP/1.1" 200 7 "-" "Firefox/140.0"\n'
     (tmp_path / "one.log").write_text(line)
     data = ["--data", str(tmp_path)]
     assert main(["import", *data, "--site", "work bags", str(tmp_path / "one.log")]) == 0

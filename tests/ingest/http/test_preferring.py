@@ -43,8 +43,8 @@ def test_a_stranger_sees_what_the_policy_does_where_they_are(running: Up) -> Non
     assert said["history"] == []
     assert purposes(german)["measurement"] == {
         "purpose": "measurement", "channel": None, "basis": "consent", "default": False,
-        "balancing": None, "cookieless": "exempt", "chosen": None, "since": None, "holds": True, "without_id": True,
-        "why": "cookieless", "days": 760,
+        "balancing": None, "cookieless": "exempt", "chosen": None, "since": None, "holds": True,
+        "without_id": True, "why": "cookieless", "days": 760,
     }  # fmt: skip
     assert purposes(american)["ad_personalisation"]["why"] == "default"
     mail = purposes(american)["marketing_email"]
