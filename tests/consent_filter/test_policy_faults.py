@@ -26,6 +26,7 @@ WORSE = [
     ("regimes.opt_in.purposes.ad_measurement.cookieless", "exempt", "not_exempt", None),
     ("regimes.notice.purposes.personalisation.basis", "exempt", "no_legal_basis", None),
     ("regimes.notice.purposes.personalisation.balancing", "", "no_balancing_note", None),
+    ("regimes.notice.purposes.research", {"basis": "legitimate_interest"}, "no_balancing_note", None),
     ("regimes.opt_out.purposes.measurement.cookieless", "legitimate_interest", "no_balancing_note",
      "regimes.opt_out.purposes.measurement.balancing"),
     ("regimes.opt_in.signals.dnt.denies", ["measurement"], "dnt_ignored", None),
