@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from consent_filter.purpose import Purpose
 from tests.warehouse import plain
 from tests.warehouse.crowd import Crowd, Row, milliseconds, whole
 from warehouse import build as building
@@ -30,6 +31,8 @@ from warehouse.settings import Warehouse
 SEEDS = range(3)
 LEAST = 5
 SITES = 10
+#: Measured, and agreed to have the place of their phone and their gender counted.
+_AGREED = int(Purpose.MEASUREMENT | Purpose.PRECISE_GEO | Purpose.GENDER)
 _BEGIN = milliseconds("2026-08-31 08:00")
 _DAY = 86_400_000
 _STEPS = ("sign_up", "post_project", "bid_placed", "hired")
@@ -106,7 +109,24 @@ def market(seed: int) -> list[Row]:
                 if chance.random() < 0.4:
                     why = {"reason": some("consent", "robot", "signal"), "detail": some("list", OTHER, "gpc")}
                     rows.append(who | why | {"time": at, "protocol": some("beacon", "pixel")})
-    return rows + _corner(chance)
+    return rows + _corner(chance) + _shared(random.Random(seed))
+
+
+def _shared(chance: random.Random) -> list[Row]:
+    """A large site whose people agreed to more: what is shown of that is of larger groups."""
+    rows: list[Row] = []
+    for number in range(100_000, 100_260):
+        who: dict[str, Any] = {
+            "site": "site-shared",
+            "person": number,
+            "purposes": _AGREED,
+            "gender": chance.choice(["female"] * 5 + ["male"] * 4 + ["other"] * 3 + [None]),
+            "cell": chance.choice(["u33d", "u281", "u0yj"] * 4 + ["u0wq"]),
+            "treatment": "identified",
+        }
+        for day in chance.sample(range(3), chance.choice([1, 2, 3])):
+            rows += [who | {"path": "/", "time": _BEGIN + day * _DAY + hour * 3_600_000} for hour in (1, 2)]
+    return rows
 
 
 def _corner(chance: random.Random) -> list[Row]:
