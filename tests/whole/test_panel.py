@@ -88,6 +88,7 @@ def test_a_receipt_can_be_kept_and_checked(place: Place, visitor: Any) -> None:
     page.goto(place.page("/a"))
     page.get_by_role("button", name="Accept all").click()
     until(lambda: "throng.d" in stored(page))
+    until(lambda: place.preferences(device=stored(page)["throng.d"])["history"])
     page = opened(visitor, place.panel())
     history = page.get_by_role("list").filter(has_text="banner")
     assert "agreed to: Measurement" in history.inner_text()
@@ -108,8 +109,10 @@ def test_who_is_signed_in_sees_own_and_affiliates_apart(place: Place, visitor: A
     assert theirs.get_by_role("switch").count() == 4
     theirs.get_by_role("switch", name="E-mail").press("Space")
     said(page, "Saved")
+    until(lambda: len(place.preferences(user="canary-member")["history"]) == 1)
     own.get_by_role("switch", name="E-mail").press("Space")
     until(lambda: len(place.preferences(user="canary-member")["history"]) == 2)
+    said(page, "Saved")
     own.get_by_role("switch", name="E-mail", checked=True).press("Space")
     until(lambda: len(place.preferences(user="canary-member")["history"]) == 3)
     state = place.preferences(user="canary-member")
