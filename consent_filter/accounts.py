@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter.database import opened, transaction
 from consent_filter.errors import Misconfigured
 from consent_filter.retention import CLASSES
 
@@ -46,11 +47,7 @@ class Closed:
     @contextmanager
     def open(cls, data: Path) -> Iterator[Closed]:
         """DATA/closed.sqlite, made if there is none."""
-        data.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(data / FILE, timeout=30, isolation_level=None)) as database:
-            (data / FILE).chmod(0o600)
-            database.execute("PRAGMA secure_delete=ON")
-            database.execute(_TABLE)
+        with opened(data / FILE, _TABLE) as database:
             yield cls(database)
 
     def close(self, persons: NDArray[np.uint64], site: str, classes: Collection[str], now: int) -> None:
@@ -60,12 +57,11 @@ class Closed:
             if name not in CLASSES:
                 raise Misconfigured("class", name, f"one of {', '.join(CLASSES)}")
         said = json.dumps(sorted(set(classes)))
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany(
-            "INSERT INTO closed VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET classes = excluded.classes",
-            [(one, site, said, now) for one in np.asarray(persons, np.uint64).view(np.int64).tolist()],
-        )
-        self._database.execute("COMMIT")
+        with transaction(self._database):
+            self._database.executemany(
+                "INSERT INTO closed VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET classes = excluded.classes",
+                [(one, site, said, now) for one in np.asarray(persons, np.uint64).view(np.int64).tolist()],
+            )
 
     def all(self) -> list[Account]:
         """All that are still remembered."""

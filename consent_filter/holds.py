@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from consent_filter.database import opened, transaction
 from consent_filter.errors import Misconfigured, Refused
 
 FILE = "holds.sqlite"
@@ -70,11 +71,7 @@ class Holds:
     @contextmanager
     def open(cls, data: Path) -> Iterator[Holds]:
         """DATA/holds.sqlite, made if there is none."""
-        data.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(data / FILE, timeout=30, isolation_level=None)) as database:
-            (data / FILE).chmod(0o600)
-            database.execute("PRAGMA secure_delete=ON")
-            database.executescript(_TABLES)
+        with opened(data / FILE, _TABLES) as database:
             yield cls(database)
 
     def add(
@@ -104,7 +101,7 @@ class Holds:
         if not len(persons):
             raise Refused(404, "nobody", "no pseudonym is known of that id: there is nothing to hold")
         id = secrets.token_hex(4)
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute(
                 "INSERT INTO hold VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 (id, site, owner, reason, reference, begin, end, now, expires),
@@ -128,7 +125,7 @@ class Holds:
         """End a hold. Raises Refused where there is none of that id, or it has ended."""
         if not _WORD.fullmatch(by):
             raise Misconfigured("owner", "…", "1 to 64 letters, digits and . @ / _ -")
-        with self._transaction():
+        with transaction(self._database):
             changed = self._database.execute(
                 "UPDATE hold SET released = ?, released_by = ?"
                 " WHERE id = ? AND released IS NULL AND expires > ?",
@@ -155,12 +152,12 @@ class Holds:
     def note(self, kept: pa.Table) -> None:
         """This is kept back by what is done now; `waiting` tells when it is not any more."""
         known = set(self._database.execute("SELECT person, first, last FROM kept").fetchall())
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany("INSERT INTO kept VALUES (?, ?, ?)", list({*_rows(kept)} - known))
 
     def settle(self, kept: pa.Table, now: int) -> None:
         """What waited has been done, and this is kept back now. Forget whom ended holds were about."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute("DELETE FROM kept")
             self._database.executemany("INSERT INTO kept VALUES (?, ?, ?)", _rows(kept))
             self._database.execute(
@@ -176,20 +173,9 @@ class Holds:
     def forget(self, whom: NDArray[np.uint64]) -> None:
         """Nothing of these is held any more, nor will be: they have been erased."""
         rows = [(person,) for person in whom.view(np.int64).tolist()]
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany("DELETE FROM held WHERE person = ?", rows)
             self._database.executemany("DELETE FROM kept WHERE person = ?", rows)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
 
 
 def periods(data: Path, now: int | None = None) -> pa.Table:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from consent_filter import chain, departed, links, renewal
+from consent_filter.database import transaction
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Broken
 from consent_filter.known import KEYS, Known
@@ -144,14 +145,8 @@ class Shared(Known):
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on the disk when it ends."""
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._database):
                 yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
         except sqlite3.OperationalError as error:
             raise OSError(errno.EIO, f"the consent ledger cannot be written: {error}") from None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from consent_filter import chain
+from consent_filter.database import transaction
 from consent_filter.errors import Broken, Refused
 from consent_filter.rights.case import Case, Step
 from consent_filter.rights.vault import FILE as KEY
@@ -111,7 +112,6 @@ class Store:
                 vault = Vault.make(data / KEY)
             for statement in (_TABLES + chain.TABLES).split(";"):
                 database.execute(statement)
-            database.execute("CREATE INDEX IF NOT EXISTS content_key ON content (key)")
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
@@ -130,14 +130,8 @@ class Store:
                 yield self.database
                 return
             try:
-                self.database.execute("BEGIN IMMEDIATE")
-                try:
+                with transaction(self.database):
                     yield self.database
-                    self.database.execute("COMMIT")
-                except BaseException:
-                    if self.database.in_transaction:
-                        self.database.execute("ROLLBACK")
-                    raise
             except sqlite3.OperationalError as error:
                 raise OSError(errno.EIO, f"the register cannot be written: {error}") from None
 
