@@ -259,7 +259,8 @@ def test_an_officer_in_a_browser_with_the_keyboard_alone(
     page, wrong = context.new_page(), list[str]()
     page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
     page.goto(served.url + "/console")
-    page.keyboard.type(token)  # the field has the focus
+    page.wait_for_function("document.activeElement.tagName === 'INPUT'")  # the field has the focus
+    page.keyboard.type(token)
     page.keyboard.press("Enter")
     page.wait_for_selector("table")
     assert overdue.id in page.inner_text("tbody tr:first-child"), "the most urgent first"
