@@ -52,18 +52,26 @@ class Shared(Known):
             self._besides()
 
     def refresh(self) -> bool:
-        """Take in the words that other processes have recorded; whether there were any. It takes 5 µs."""
+        """Take in the words that other processes have recorded; whether there were any. It takes 5 µs.
+
+        They bind although the ledger cannot be written just now; what they take away is then written at the
+        next look.
+        """
         if self._watch is None:
             return False
         with self._watching:
             version = self._watch.execute("PRAGMA data_version").fetchone()
             if version == self._watched:
                 return False
+            new = chain.length(self._watch) != self._position
+            if new:
+                try:
+                    with self._writing:
+                        self._catch_up()
+                except OSError:
+                    return True
             self._watched = version
-            if chain.length(self._watch) == self._position:
-                return False
-        with self._writing:
-            return self._catch_up()
+            return new
 
     def _catch_up(self) -> bool:
         """Under the lock of writers: know what the chain says by now."""
@@ -78,10 +86,10 @@ class Shared(Known):
         changed = chain.subjects(self._database, self._position)
         self._standing.load(self._database, changed)
         self._besides()
+        self.version += 1
         for key in changed:
             self._forget(key)
         self._position = last
-        self.version += 1
         return True
 
     def _besides(self) -> None:

@@ -77,6 +77,30 @@ def test_what_only_the_collector_knew_leaves_too(file: Path, keys: Keyring) -> N
         one.close()
 
 
+def test_a_refusal_from_elsewhere_binds_although_the_ledger_cannot_be_written(
+    file: Path, keys: Keyring
+) -> None:
+    """Somebody holds the file: the word is known all the same, and the rest is done as soon as it can be."""
+    collector = Ledger.open(file, keys)
+    (person,) = collector.persons([VISIT])
+    officer = Ledger.open(file, keys, gives=False)
+    officer.put(*WHO, {"measurement": False}, "officer", NOON)
+    collector._database.execute("PRAGMA busy_timeout = 0")
+    before = collector.version
+    officer._database.execute("BEGIN IMMEDIATE")
+    assert collector.refresh()
+    assert collector.word("eu", None, "d-1") == (Word(0, MEASUREMENT), NOON)
+    assert collector.version != before
+    with pytest.raises(OSError, match="locked"):
+        collector.flush()
+    officer._database.execute("ROLLBACK")
+    assert collector.refresh()
+    assert withdrawn(file).tolist() == [number(person)]
+    assert not collector.refresh()
+    for one in (collector, officer):
+        one.close()
+
+
 def test_both_write_and_the_latest_word_on_each_purpose_stands_everywhere(file: Path, keys: Keyring) -> None:
     one, other = Ledger.open(file, keys), Ledger.open(file, keys, gives=False)
     one.put(*WHO, {"measurement": True, "research": True}, "site", NOON)
