@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from consent_filter.errors import Refused
-from consent_filter.receipt import canonical
-from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
+from consent_filter.receipt import canonical, genuine
+from consent_filter.signing import PublicKey, SigningKey, to_text
 
 SCHEMA = "throng-erasure-certificate/1"
 _EXACT = 2**53 - 1
@@ -120,16 +120,7 @@ def check(line: bytes, keys: Iterable[PublicKey]) -> Certificate:
         raise Refused(400, "schema", f"it is not of the schema {SCHEMA}")
     if written != line.removesuffix(b"\n"):
         raise Refused(400, "not_canonical", "it is not written as it was signed: one line, names in order")
-    key = next((key for key in keys if key.id == found.key), None)
-    if key is None:
-        raise Refused(400, "other_key", "it is signed with another key")
-    del said["signature"]
-    try:
-        signature = to_bytes(found.signature)
-    except ValueError:
-        signature = b""
-    if not key.verifies(signature, canonical(said)):
-        raise Refused(400, "signature", "the signature is not that of what is written")
+    genuine(said, keys)
     if wrong := contradiction(found):
         raise Refused(400, "contradiction", wrong)
     return found

@@ -97,6 +97,19 @@ def canonical(said: Mapping[str, Any]) -> bytes:
     ).encode()
 
 
+def genuine(said: Mapping[str, Any], keys: Iterable[PublicKey]) -> None:
+    """Whether one of the keys has signed that. Raises Refused, which says why it is not so."""
+    key = next((key for key in keys if key.id == said["key"]), None)
+    if key is None:
+        raise Refused(400, "other_key", "it is signed with another key")
+    try:
+        signature = to_bytes(said["signature"])
+    except ValueError:
+        signature = b""
+    if not key.verifies(signature, canonical({name: said[name] for name in said if name != "signature"})):
+        raise Refused(400, "signature", "the signature is not that of what is written")
+
+
 def draw(record: Mapping[str, Any], link: Link, site: Site, pack: Pack, key: SigningKey) -> bytes:
     """The receipt of a record of the ledger about that site, under the pack that was in force."""
     regime = pack.regimes.get(record.get("regime", ""))
@@ -155,16 +168,7 @@ def read(line: bytes, keys: Iterable[PublicKey]) -> Receipt:
         raise Refused(400, "shape", "members are missing, unknown or of another type") from None
     if not as_written:
         raise Refused(400, "not_canonical", "it is not written as it was signed: one line, names in order")
-    key = next((key for key in keys if key.id == receipt.key), None)
-    if key is None:
-        raise Refused(400, "other_key", "it is signed with another key")
-    del said["signature"]
-    try:
-        signature = to_bytes(receipt.signature)
-    except ValueError:
-        signature = b""
-    if not key.verifies(signature, canonical(said)):
-        raise Refused(400, "signature", "the signature is not that of what is written")
+    genuine(said, keys)
     return receipt
 
 
