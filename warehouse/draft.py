@@ -1,0 +1,104 @@
+"""A draft of a release: tables that may leave the house, with all that is said of them, before anyone has it.
+
+    DATA/releases/drafts/<id>/draft.json, <table>.parquet
+
+It is made once, by the job that spends budget on it (`budget.py`); attacked, rendered, approved and delivered
+are copies of it. Columns of a table: its keys, then for each number `n`: n, n_low, n_high (whole numbers; the
+interval that holds the exact one with the confidence that the draft names).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from consent_filter.errors import Refused
+
+FILE = "draft.json"
+
+
+class Number(Struct, frozen=True, kw_only=True):
+    """One number of a table. most: what one person may add to it in the whole table, which is what the noise
+    hides. scale: the noise's standard deviation. clipped: the share of the exact total that the cap took."""
+
+    name: str
+    says: str
+    most: int
+    scale: float
+    clipped: float
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """One table. cells: in how many of its rows one person counts at most. least: the fewest people a row may
+    be about. held_back: rows that are not shown. rho, delta: what it cost (zCDP, and the chance that a group
+    is shown that should not be). method: a sentence for readers."""
+
+    name: str
+    title: str
+    doc: str
+    method: str
+    purpose: str
+    keys: tuple[str, ...]
+    numbers: tuple[Number, ...]
+    rows: int
+    held_back: int
+    cells: int
+    least: int
+    rho: float
+    delta: float
+    sha256: str
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A release before it goes. audience: investors, advertiser, partner, research or public. period: as
+    `period.read` takes it. policies: site → versions of the policy that judged its events. mix: site →
+    treatment → events, unrounded counts of the published balance. transfers: mechanisms that the figures
+    stand on. made_of: snapshot of the lake, versions of code, hashes of definitions (S24)."""
+
+    id: str
+    audience: str
+    period: str
+    sites: tuple[str, ...]
+    made_at: float
+    confidence: float
+    tables: tuple[Table, ...]
+    policies: dict[str, tuple[str, ...]] = {}
+    mix: dict[str, dict[str, int]] = {}
+    transfers: tuple[str, ...] = ()
+    made_of: dict[str, Any] = {}
+
+
+def folder(data: Path) -> Path:
+    """Where drafts are."""
+    return data / "releases" / "drafts"
+
+
+def write(data: Path, draft: Draft) -> None:
+    """Write down what is said of tables that lie there already; a draft is one when this file is there."""
+    where = folder(data) / draft.id
+    new = where / f"{FILE}.new"
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(draft), indent=1))
+    new.replace(where / FILE)
+
+
+def read(data: Path, name: str) -> Draft:
+    """A draft by its id. Raises Refused where there is none, or a table is not the one it was made with."""
+    where = folder(data) / name
+    if "/" in name or not (where / FILE).exists():
+        raise Refused(404, "draft", "there is no draft of that id: throng release list")
+    draft = msgspec.json.decode((where / FILE).read_bytes(), type=Draft)
+    for one in draft.tables:
+        if hashlib.sha256((where / f"{one.name}.parquet").read_bytes()).hexdigest() != one.sha256:
+            raise Refused(409, "draft", f"the table {one.name} is not the one that the draft was made with")
+    return draft
+
+
+def table(data: Path, name: str, of: str) -> pa.Table:
+    """One table of a draft."""
+    return pq.read_table(folder(data) / name / f"{of}.parquet")
