@@ -88,6 +88,7 @@ def create(
             Route("/csv/{name:str}.csv", csv),
             Route("/sql", sql),
             Route("/about", html(lambda request: pages.about())),
+            Route("/quality", html(lambda request: pages.quality())),
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),

@@ -20,6 +20,7 @@ from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
+from warehouse.checks import drafts, facts, runs, tables, weekdays
 from warehouse.meaning import meaning
 from warehouse.query import cut
 from warehouse.reader import Reader, Reading
@@ -27,6 +28,14 @@ from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, held, manifest
 
 _HERE = Path(__file__).parent
+#: The suites of `warehouse/checks`, and what each looks at.
+SUITES = (tables.SUITE, facts.SUITE, weekdays.SUITE, drafts.SUITE)
+ABOUT = {
+    tables.SUITE.name: "every table, before each publication",
+    facts.SUITE.name: "every file of facts, once",
+    weekdays.SUITE.name: "yesterday beside the same weekdays before, once an hour",
+    drafts.SUITE.name: "the tables of a draft, before it may be approved",
+}
 #: Rows that a page shows of an answer.
 MOST = 500
 
@@ -184,6 +193,21 @@ class Pages:
         page = self.page("sql.html", "sql", title="SQL", **said)
         return page, status
 
+    def quality(self) -> str:
+        """What the suites have found, latest first; and what they expect."""
+        docs = folder(self.data) / "validation"
+        noted = [one | {"when": _clock(one["at"])} for one in runs.past(docs)]
+        turns = [
+            one
+            for one, before in zip(noted, _before(noted), strict=True)
+            if one["failures"] or (before and before["failures"])
+        ]
+        return self.page(
+            "quality.html", "quality", title="Data quality", folder=folder(self.data).resolve(),
+            suites=[one | {"when": _clock(one["at"])} for one in runs.latest(docs)], found=turns[:50],
+            abouts=ABOUT, expected={one.name: one.expected.values() for one in SUITES},
+        )  # fmt: skip
+
     def about(self) -> str:
         """What these numbers are, what release did, and how to reach them with one's own tools."""
         known: list[dict[str, Any]] = []
@@ -256,6 +280,18 @@ def _grown(grown: Mapping[str, list[dict[str, Any]]]) -> Any:
         "chart": charts.columns(labels, [row["people"] for row in rows], f"Visitors by {kind}"),
         "rows": rows,
     }
+
+
+def _before(noted: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """For each run the one of the same suite before it. `noted`: the latest first."""
+    return [
+        next((old for old in noted[n + 1 :] if old["suite"] == one["suite"]), None)
+        for n, one in enumerate(noted)
+    ]
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _age(seconds: float) -> str:

@@ -1,29 +1,36 @@
-"""The publication job: check what the reports made, and only then swap it in."""
+"""The publication job: check what the reports made, and what they were made of, and only then swap it in."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from warehouse import checks, snapshot
+from warehouse import snapshot
+from warehouse.checks import facts, runs, tables, weekdays
+from warehouse.checks.expectations import Outcome, validate
+from warehouse.lake import Lake
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
-#: Seconds between data docs of runs that passed.
+#: Seconds between data docs of runs that passed, and between looks at the weekday.
 DOCUMENT_EVERY = 3600.0
+#: The day is over in every time zone when it is over twelve hours west of Greenwich.
+_WEST = timedelta(hours=12)
 
 
 class Published(Struct):
-    """What a run did. `failures` is why the last good generation stays."""
+    """What a run did. `failures` is why the last good generation stays; `warnings` stops nothing."""
 
     generation: int | None = None
     changed: bool = False
     failures: list[str] = []
+    warnings: list[str] = []
     docs: str | None = None
 
 
@@ -35,21 +42,54 @@ def run(data: Path, settings: Warehouse) -> Published:
         return Published(standing)
     store = Store.open(data)
     try:
+        now = time.time()
         if before and before["made_of"] == snapshot.made_of(store, settings):
             _hold(data, None)
-            return Published(standing)
-        docs = snapshot.folder(data) / "validation"
-        page = docs / "index.html"
-        old = not page.exists() or time.time() - page.stat().st_mtime > DOCUMENT_EVERY
-        outcome = checks.validate(store, settings, docs, document=old)
-        if not outcome.ok:
-            _hold(data, {"since": time.time(), "failures": outcome.failures, "docs": outcome.docs})
-            return Published(standing, False, outcome.failures, outcome.docs)
+            return Published(standing, warnings=_usual(data, store, now))
+        outcomes = check(data, store, settings, now)
+        failures = [said for one in outcomes if not one.ok for said in one.failures]
+        warnings = _usual(data, store, now)
+        docs = next((one.docs for one in outcomes if not one.ok), outcomes[0].docs)
+        if failures:
+            _hold(data, {"since": time.time(), "failures": failures, "docs": docs})
+            return Published(standing, False, failures, warnings, docs)
         made = snapshot.publish(data, settings, store)
         _hold(data, None)
-        return Published(made["generation"] if made else standing, made is not None, [], outcome.docs)
+        return Published(made["generation"] if made else standing, made is not None, [], warnings, docs)
     finally:
         store.close()
+
+
+def check(data: Path, store: Store, settings: Warehouse, now: float) -> list[Outcome]:
+    """Each suite that can stop a publication and has something to look at; what it found is written down."""
+    docs = snapshot.folder(data) / "validation"
+    page = docs / "released-tables.html"
+    due = not page.exists() or now - page.stat().st_mtime > DOCUMENT_EVERY
+    found = [validate(tables.SUITE, tables.control(store, settings), docs, document=due)]
+    if (lake := Lake.open(data)) is not None:
+        try:
+            rows = facts.control(lake, runs.seen(docs))
+            found.append(validate(facts.SUITE, rows, docs, document=due))
+            good = [row["file"] for row in rows if not any(row[name] for name in facts.EXPECTED)]
+            if rows:
+                runs.saw(docs, good, facts.files(lake))
+        finally:
+            lake.close()
+    for one in found:
+        if one.looked:
+            runs.note(docs, one, now)
+    return found
+
+
+def _usual(data: Path, store: Store, now: float) -> list[str]:
+    """What is unusual about yesterday, once an hour: also where nothing comes any more (freshness)."""
+    docs = snapshot.folder(data) / "validation"
+    if now - runs.last(docs, weekdays.SUITE.name) < DOCUMENT_EVERY:
+        return []
+    day = (datetime.fromtimestamp(now, UTC) - _WEST).date() - timedelta(days=1)
+    found = validate(weekdays.SUITE, weekdays.control(store, day), docs)
+    runs.note(docs, found, now)
+    return found.failures
 
 
 def _hold(data: Path, why: dict[str, Any] | None) -> None:

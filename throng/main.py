@@ -37,6 +37,7 @@ Ask:
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
   throng status | throng check     is it well; what is wrong and how to mend it
+  throng quality                   what the checks before publication have found
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
   throng rehearse OLD NEW          what a change of policy would do to events, columns, reports, people
   throng policy notify --site shop < ids.txt         who has to be told of a new policy
@@ -190,6 +191,8 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--refused", action="store_true", help="print the others instead")
     one.add_argument("--format", choices=("text", "json"), default="text")
+    one = command("quality", "what the checks before publication have found, latest first")
+    one.add_argument("--format", choices=("table", "json"), default="table")
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
@@ -289,6 +292,7 @@ _WHERE = {
     "receipt": "throng.receipt",
     "unsubscribe": "throng.unsubscribe",
     "suppression": "throng.suppression",
+    "quality": "throng.quality",
     "status": "throng.status",
     "check": "throng.check",
     "backup": "throng.backup",

@@ -28,11 +28,11 @@ def collector(arguments: Namespace) -> int:
 
 def pipeline(arguments: Namespace) -> int:
     from throng import loop
-    from warehouse import checks
+    from warehouse.checks import expectations
 
     stop = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    Thread(target=checks.warm, name="warm", daemon=True).start()
+    Thread(target=expectations.warm, name="warm", daemon=True).start()
     loop.run(arguments.data, stop)
     return 0
 

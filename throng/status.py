@@ -15,6 +15,7 @@ from consent_filter.rights.store import FILE
 from pipelines.balance import lag
 from throng import __version__, balance, expire, lock
 from warehouse import snapshot
+from warehouse.checks import runs
 
 
 def gather(data: Path) -> dict[str, Any]:
@@ -31,6 +32,12 @@ def gather(data: Path) -> dict[str, Any]:
         "last_pass": last,
         "published": published,
         "held": snapshot.held(data),
+        "unusual": [
+            said
+            for one in runs.latest(snapshot.folder(data) / "validation")
+            if not one["stop"]
+            for said in one["failures"]
+        ],
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
         "rights": rights(data),
@@ -65,6 +72,7 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"HELD BACK  since {_clock(held['since'])}, by the checks; what is published stays")
         lines += [f"           {one}" for one in held["failures"]]
         lines.append(f"           the whole validation: {held['docs']}")
+    lines += [f"UNUSUAL    {one}" for one in found["unusual"]]
     if last.get("failure"):
         lines.append(f"FAILING    {last['failure']}; what is published stays")
     if (asked := found["rights"]) is not None:

@@ -14,7 +14,8 @@ import pytest
 from tests.dashboards.asking import asking
 from tests.throng.conftest import Throng
 from tests.warehouse.tables import fill
-from warehouse import checks, snapshot
+from warehouse import snapshot
+from warehouse.checks import tables
 from warehouse.released import Store
 
 #: A pseudonym's value in the planted column: to be seen nowhere.
@@ -22,9 +23,9 @@ CANARY = "4711471147114711"
 #: What is planted → what is said of it.
 PLANTED = {
     f"ALTER TABLE pages ADD COLUMN person UBIGINT DEFAULT {CANARY}": (
-        f"{checks.EXPECTED['columns_that_single_out']}: not so in pages"
+        f"{tables.EXPECTED['columns_that_single_out']}: not so in pages"
     ),
-    "UPDATE balance SET stored = stored + 1": f"{checks.EXPECTED['rows_absurd']}: not so in balance",
+    "UPDATE balance SET stored = stored + 1": f"{tables.EXPECTED['rows_absurd']}: not so in balance",
 }
 
 
@@ -65,11 +66,19 @@ def test_it_is_said_by_the_command_by_status_on_the_pages_and_in_docs(
     assert str(docs) in status.out
     page = docs.read_text()
     assert "Content-Security-Policy" in page
-    column = next(name for name, says in checks.EXPECTED.items() if why.startswith(says))
+    column = next(name for name, says in tables.EXPECTED.items() if why.startswith(says))
     assert column in page
+
+    noted = throng("quality")
+    assert noted.code == 1
+    assert re.search(rf"released tables +\d+ looked at +STOPPED\n(?: .*\n)* +{re.escape(why)}", noted.out)
+    (first, *_) = json.loads(throng("quality", "--format", "json").out)
+    assert (first["suite"], first["stop"]) == ("released tables", True)
+    assert why in first["failures"]
 
     with asking(data) as pages:
         overview, about = pages.get("/").text, pages.get("/about").text
+        assert why in pages.get("/quality").text
     assert "A newer publication is held back" in overview
     assert '<a href="/about#held">Why</a>' in overview
     assert why in about

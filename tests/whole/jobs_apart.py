@@ -17,7 +17,7 @@ import threading
 
 from pipelines import facts, publish, reports  # noqa: F401
 from throng.main import main as throng
-from warehouse import checks
+from warehouse.checks import expectations
 
 
 def command(arguments: list[str], seconds: float | None) -> int:
@@ -35,7 +35,7 @@ def command(arguments: list[str], seconds: float | None) -> int:
 
 
 def main() -> None:
-    checks.warm()
+    expectations.warm()
     for line in sys.stdin:
         print(json.dumps(command(*json.loads(line))), flush=True)
 

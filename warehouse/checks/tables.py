@@ -1,26 +1,13 @@
-"""Great Expectations guards publication: one suite, derived from the fields and the reports.
-
-DuckDB computes a small control table over all rows, one row a report, and Great Expectations judges that (its
-own SQL path fails on DuckDB, and 70 ms on a few rows beat seconds on millions). The control table holds
-counts only, so neither a message nor a page of the data docs can hold a cell. The import takes 5 to 10
-seconds: it happens in the one process that needs it, and only there. Telemetry is off.
-"""
+"""The suite over released tables, derived from fields and reports: before each publication, all of it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
 
 from consent_filter.fields import FIELDS
 from warehouse import report as reports
-from warehouse.documents import write
+from warehouse.checks.expectations import Suite
 from warehouse.released import Store
 from warehouse.report import Report
 from warehouse.settings import Warehouse
@@ -30,10 +17,10 @@ SINGLING = {field.name for field in FIELDS if field.keep is None} | {
     "person", "event_id", "time", "received", "props", "offset_min",
 }  # fmt: skip
 #: Types of keys. A pseudonym (UBIGINT) or a moment (TIMESTAMP) is none of them, whatever its name.
-_KEYS = {"VARCHAR", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "BOOLEAN"}
-_NUMBERS = {"INTEGER", "BIGINT", "HUGEINT"}
+KEYS = {"VARCHAR", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "BOOLEAN"}
+NUMBERS = {"INTEGER", "BIGINT", "HUGEINT"}
 #: An e-mail address, in clear or percent-encoded. Texts were scrubbed long before: this is the last look.
-_MAIL = r"[A-Za-z0-9._%+-]+(@|%40)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+MAIL = r"[A-Za-z0-9._%+-]+(@|%40)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 #: Parts and wholes, and ranges, of columns by these names: what can't be, because of how each person's
 #: contribution is made. That clicks are fewer than impressions is not among them: a lost or forged request
 #: must not stop publication.
@@ -62,47 +49,7 @@ EXPECTED = {
 }
 
 
-class Outcome(Struct):
-    """Whether the tables may be published; if not, what was expected and of which report."""
-
-    ok: bool
-    failures: list[str]
-    docs: str | None = None
-
-
-def warm() -> None:
-    """Import Great Expectations now, so that the first publication need not wait for it."""
-    _definition()
-
-
-def _library() -> Any:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import great_expectations as gx
-    # The second sets a level of its own when it is imported, and would tell the operator of its folders.
-    for name in ("great_expectations", "great_expectations.data_context.types.base"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return gx
-
-
-@cache
-def _definition() -> Any:
-    """The suite over any frame, made once a process: each ephemeral context leaves a folder behind."""
-    gx = _library()
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = {"globally": False}
-    suite = context.suites.add(gx.ExpectationSuite(name="released tables"))
-    for column, says in EXPECTED.items():
-        suite.add_expectation(
-            gx.expectations.ExpectColumnValuesToBeInSet(column=column, value_set=[0], meta={"notes": says})
-        )
-    asset = context.data_sources.add_pandas("control").add_dataframe_asset("reports")
-    batch = asset.add_batch_definition_whole_dataframe("all")
-    return context.validation_definitions.add(
-        gx.ValidationDefinition(name="before publication", data=batch, suite=suite)
-    )
+SUITE = Suite("released tables", "report", EXPECTED)
 
 
 def control(store: Store, settings: Warehouse) -> list[dict[str, Any]]:
@@ -116,7 +63,7 @@ def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
     types = {row[0]: row[1] for row in run(f"DESCRIBE {one.name}").fetchall()}
     numbers = [*one.sums, *(["people"] if one.people else [])]
     wanted = {*one.keys, *numbers}
-    allowed = dict.fromkeys(one.keys, _KEYS) | dict.fromkeys(numbers, _NUMBERS)
+    allowed = dict.fromkeys(one.keys, KEYS) | dict.fromkeys(numbers, NUMBERS)
     row: dict[str, Any] = {
         "report": one.name,
         "columns_not_named": len(set(types) - wanted),
@@ -133,7 +80,7 @@ def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
     dates = [key for key in one.keys if types.get(key) == "DATE"]
     asked = {
         "values_like_an_address": _rows(
-            f"regexp_matches({name}, '{_MAIL}')" for name, kind in types.items() if kind == "VARCHAR"
+            f"regexp_matches({name}, '{MAIL}')" for name, kind in types.items() if kind == "VARCHAR"
         ),
         "rows_of_too_few_people": _rows([f"people < {least:d}"] if one.people and whole else []),
         "numbers_missing": _rows(f"{number} IS NULL" for number in there),
@@ -162,32 +109,3 @@ def _rows(conditions: Iterable[str]) -> str:
     """How many rows any of the conditions holds for, as SQL."""
     either = " OR ".join(f"({condition})" for condition in conditions)
     return f"count(*) FILTER ({either})" if either else "0"
-
-
-def validate(store: Store, settings: Warehouse, docs: Path, *, document: bool = False) -> Outcome:
-    """Run the suite. Data docs are written on failure, and on success when `document` is set."""
-    _library()
-    import pandas as pd
-
-    frame = pd.DataFrame(control(store, settings))
-    if frame.empty:
-        return Outcome(True, [])
-    shape = {"result_format": "COMPLETE", "unexpected_index_column_names": ["report"]}
-    result = _definition().run(batch_parameters={"dataframe": frame}, result_format=shape)
-    failures = []
-    for column, says in EXPECTED.items():
-        wrong = frame.loc[frame[column] != 0, "report"]
-        if len(wrong):
-            failures.append(f"{says}: not so in {', '.join(wrong)}")
-    if not result.success and not failures:
-        failures.append("the checks could not be run to their end")
-    written = write(_page(result), docs) if failures or document else None
-    return Outcome(bool(result.success) and not failures, failures, written)
-
-
-def _page(result: Any) -> str:
-    """The validation as a page of Great Expectations' data docs."""
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
-
-    return str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result)))

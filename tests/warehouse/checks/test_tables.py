@@ -13,8 +13,10 @@ import pytest
 
 from pipelines import publish
 from tests.warehouse.tables import fill
-from warehouse import checks, report, snapshot
-from warehouse.documents import plain
+from warehouse import report, snapshot
+from warehouse.checks import tables
+from warehouse.checks.documents import plain
+from warehouse.checks.expectations import Outcome, validate
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
@@ -68,6 +70,10 @@ def store(data: Path) -> Iterator[Store]:
     one.close()
 
 
+def looked(store: Store, docs: Path, settings: Warehouse, *, document: bool = False) -> Outcome:
+    return validate(tables.SUITE, tables.control(store, settings), docs, document=document)
+
+
 def plant(data: Path, statement: str) -> None:
     """Change the released tables as a fault of release would, so that they count as new."""
     one = Store.open(data)
@@ -77,11 +83,11 @@ def plant(data: Path, statement: str) -> None:
 
 
 def test_the_suite_looks_at_every_report_and_lets_good_tables_pass(store: Store, tmp_path: Path) -> None:
-    rows = checks.control(store, Warehouse())
+    rows = tables.control(store, Warehouse())
     assert [row["report"] for row in rows] == sorted(report.load())
-    assert all(list(row)[1:] == list(checks.EXPECTED) for row in rows)
-    assert not [(row["report"], name) for row in rows for name in checks.EXPECTED if row[name]]
-    assert checks.validate(store, Warehouse(), tmp_path / "docs").ok
+    assert all(list(row)[1:] == list(tables.EXPECTED) for row in rows)
+    assert not [(row["report"], name) for row in rows for name in tables.EXPECTED if row[name]]
+    assert looked(store, tmp_path / "docs", Warehouse()).ok
     assert not (tmp_path / "docs").exists()
 
 
@@ -89,9 +95,9 @@ def test_the_suite_looks_at_every_report_and_lets_good_tables_pass(store: Store,
 def test_a_fault_is_found_and_named_without_a_cell(statement: str, store: Store, tmp_path: Path) -> None:
     column, name = PLANTED[statement]
     store.connection.execute(statement)
-    outcome = checks.validate(store, Warehouse(), tmp_path / "docs")
+    outcome = looked(store, tmp_path / "docs", Warehouse())
     assert not outcome.ok
-    assert any(said.startswith(checks.EXPECTED[column]) and name in said for said in outcome.failures)
+    assert any(said.startswith(tables.EXPECTED[column]) and name in said for said in outcome.failures)
     assert outcome.docs is not None
     page = Path(outcome.docs).read_text()
     assert column in page
@@ -101,13 +107,13 @@ def test_a_fault_is_found_and_named_without_a_cell(statement: str, store: Store,
 
 
 def test_a_larger_group_is_asked_for_by_a_setting(store: Store, tmp_path: Path) -> None:
-    outcome = checks.validate(store, Warehouse(min_group=1_000_000), tmp_path / "docs")
+    outcome = looked(store, tmp_path / "docs", Warehouse(min_group=1_000_000))
     assert any("whole group" in said for said in outcome.failures)
 
 
 def test_a_table_whose_report_is_gone_is_not_looked_at(store: Store) -> None:
     store.connection.execute("INSERT INTO done_to VALUES ('long_gone', '', 1)")
-    assert "long_gone" not in [row["report"] for row in checks.control(store, Warehouse())]
+    assert "long_gone" not in [row["report"] for row in tables.control(store, Warehouse())]
     assert "long_gone" not in snapshot.made_of(store, Warehouse())["reports"]
 
 
@@ -119,7 +125,7 @@ def test_a_failing_check_keeps_what_is_published_and_says_why_until_it_passes(da
     for _ in range(2):
         held = publish.run(data, Warehouse())
         assert (held.generation, held.changed) == (1, False)
-        assert held.failures == [f"{checks.EXPECTED['rows_of_too_few_people']}: not so in traffic_day"]
+        assert held.failures == [f"{tables.EXPECTED['rows_of_too_few_people']}: not so in traffic_day"]
         assert snapshot.manifest(data) == manifest
     why = snapshot.held(data)
     assert why is not None
@@ -148,7 +154,7 @@ def test_the_docs_are_written_the_first_time_and_then_hourly(data: Path) -> None
 
 
 def test_the_docs_need_nobody_outside(store: Store, tmp_path: Path) -> None:
-    docs = checks.validate(store, Warehouse(), tmp_path / "docs", document=True).docs
+    docs = looked(store, tmp_path / "docs", Warehouse(), document=True).docs
     assert docs is not None
     page = Path(docs).read_text()
     assert "before publication" in page or "released tables" in page

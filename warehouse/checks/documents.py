@@ -73,10 +73,10 @@ def plain(page: str) -> str:
     return "<!doctype html>" + "".join(parser.out)
 
 
-def write(page: str, docs: Path) -> str:
-    """Put the page at docs/index.html in one step, and say where it is."""
+def write(page: str, docs: Path, name: str) -> str:
+    """Put the page at docs/<name>.html in one step, and say where it is."""
     docs.mkdir(parents=True, exist_ok=True)
-    draft = docs / "index.html.new"
+    draft = docs / f"{name}.html.new"
     draft.write_text(plain(page))
-    os.replace(draft, docs / "index.html")
-    return str(docs / "index.html")
+    os.replace(draft, docs / f"{name}.html")
+    return str(docs / f"{name}.html")
