@@ -21,6 +21,7 @@ from msgspec import Struct
 from consent_filter.errors import Misconfigured
 from consent_filter.in_force import Era, History, history
 from consent_filter.purpose import BY_NAME
+from consent_filter.regions import region
 from consent_filter.retention import Retention
 from consent_filter.signals import OWN, SIGNALS
 from consent_filter.site import Site
@@ -138,18 +139,20 @@ class Age(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Transfer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """On what the text sends data out of the country where it was collected (M101).
 
-    to: where it goes (ISO 3166). mechanism: what allows that. since: from which day; until: the first day on
-    which it does not hold any more. None is open.
+    to: where it goes (ISO 3166, or "EU"). mechanism: what allows that. origin: whence, where not from
+    anywhere. since: from which day; until: the first day on which it does not hold any more. None is open.
     """
 
     to: str
     mechanism: str
+    origin: str = ""
     since: date | None = None
     until: date | None = None
 
     def __post_init__(self) -> None:
         if len(self.to) != 2 or not (self.to.isalpha() and self.to.isupper()):
             raise Misconfigured("transfers.to", self.to, "an ISO 3166 code")
+        region("transfers.origin", self.origin)
         if self.since is not None and self.until is not None and self.until <= self.since:
             raise Misconfigured("transfers.until", str(self.until), "a day after since")
 
