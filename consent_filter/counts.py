@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     "robot": "sent by a program, not a person",
     "duplicate": "a retry of an event that is already stored",
     "invalid": "malformed, too large, too many or from elsewhere; `detail` says which",
+    "clear": "sent without encryption, where `ingest.https_only` refuses that",
     "not_a_page": "a line of a web server's log that is no page view: an image, an error, a feed",
     "late": "older than a retry may be",
     "erased": "the person's data was erased",

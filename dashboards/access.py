@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from consent_filter.transport import hsts
+
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
 _HEAD = [
@@ -33,8 +35,11 @@ class Access:
     measure us (Fetch Metadata).
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, console: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str] = (), *, console: bool = False, hsts_days: int = 0
+    ) -> None:
         self._app, self._console = app, console
+        self._line = hsts(hsts_days)
         self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +51,8 @@ class Access:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *_HEAD]
+                if self._line and scope["scheme"] == "https" and not _local(scope):
+                    message["headers"].append(self._line)
                 if b"cache-control" not in there:
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
@@ -75,3 +82,9 @@ class Access:
         if head.get(b"sec-fetch-site") == b"cross-site" and head.get(b"sec-fetch-mode") != b"navigate":
             return 403, "another site's page may not ask for this"
         return None
+
+
+def _local(scope: Scope) -> bool:
+    """Whether it was asked for as localhost, whose other ports must not be held to TLS (RFC 6797, 8.3)."""
+    found = _HOST.fullmatch(dict(scope["headers"]).get(b"host", b""))
+    return found is None or found[1].lower().decode("latin-1") in _LOCAL

@@ -95,7 +95,9 @@ def create(
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},
-        middleware=[Middleware(Access, hosts=settings.hosts, console=settings.console)],
+        middleware=[
+            Middleware(Access, hosts=settings.hosts, console=settings.console, hsts_days=settings.hsts_days)
+        ],
         lifespan=life,
     )
 

@@ -1,4 +1,4 @@
-"""The dashboards process: uvicorn on loopback."""
+"""The dashboards process: uvicorn on loopback, with TLS where there is a certificate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import uvicorn
 
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
+from consent_filter.transport import Certificate
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
@@ -26,6 +27,10 @@ def serve(
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
     app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites)
+    pair = data / settings.certificate, data / settings.key
+    certificate = Certificate(*pair) if settings.certificate else None
+    # Whoever reaches loopback is on this machine: uvicorn believes its X-Forwarded-Proto, and nobody else's.
     uvicorn.run(
-        app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none"
-    )
+        app, host="127.0.0.1", port=port, access_log=False, log_config=None, server_header=False, ws="none",
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
+    )  # fmt: skip

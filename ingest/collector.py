@@ -16,6 +16,8 @@ from ingest.metrics import Metrics
 from ingest.preferring import HEADERS, Preferring
 from ingest.rights import Requesting
 from ingest.scripts import SCRIPTS, PanelPage, Script
+from ingest.secured import Secured
+from ingest.settings import Ingest
 from ingest.unsubscribe import Unsubscribing
 
 _HEADERS = ", ".join(("content-type", "authorization", *HEADERS)).encode()
@@ -30,6 +32,7 @@ def create(
     unsubscribing: Unsubscribing,
     requesting: Requesting,
     metrics: Metrics,
+    settings: Ingest,
     *,
     version: str,
     dashboards: str | None,
@@ -84,6 +87,7 @@ def create(
         ],
         exception_handlers={Refused: refused},
     )
+    app.add_middleware(Secured, settings=settings)
     app.add_middleware(_Cors)
     return app
 

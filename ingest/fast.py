@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from consent_filter.counts import RECEIVED, REFUSED, Counts, Key
+from consent_filter.transport import hsts
 from ingest.forwarded import Trust
 from ingest.gather import Gather
 from ingest.limits import Rate, TooLarge, Unreadable, unpack
@@ -49,22 +50,27 @@ class Collecting:
         self.settings, self.gather, self.metrics = settings, gather, metrics
         self.trust = Trust(settings.trusted_proxies)
         self.rate = Rate(settings.rate, settings.burst)
-        self.heads = Heads()
-        self._browsers: dict[tuple[bytes, ...], Browser] = {}
+        # By whether the connection is encrypted, and a trusted proxy's: there the same bytes mean the same.
+        self.heads = tuple((Heads(), Heads()) for _ in range(2))
+        line = hsts(settings.hsts_days)
+        #: What an answer says to browsers: by whether it goes out encrypted.
+        self.hsts = (b"", b": ".join(line) + b"\r\n" if line else b"")
+        self._browsers: tuple[dict[tuple[bytes, ...], Browser], ...] = ({}, {})
 
-    def browser(self, said: tuple[bytes, ...]) -> Browser:
+    def browser(self, said: tuple[bytes, ...], encrypted: bool) -> Browser:
         """The browser that sends these values of `_BROWSER` headers, and its origin; "" where absent."""
-        found = self._browsers.get(said)
+        known = self._browsers[encrypted]
+        found = known.get(said)
         if found is None:
             agent, brands, mobile, platform, gpc, dnt, sec, purpose, moz, origin = (
                 value.decode("latin-1") for value in said
             )
             kind = (agent, (brands, mobile, platform), sec or purpose or moz or None)
-            found = Browser(kind, gpc or None, dnt or None, origin)
+            found = Browser(kind, gpc or None, dnt or None, origin, encrypted)
             if sum(map(len, said)) <= _WORTH_REMEMBERING:
-                if len(self._browsers) >= _REMEMBERED:
-                    self._browsers.clear()
-                self._browsers[said] = found
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[said] = found
         return found
 
 
@@ -80,8 +86,9 @@ _NEVER_ALIKE = frozenset((b"content-encoding", b"expect", b"forwarded", b"transf
 
 
 @lru_cache(maxsize=256)
-def packed(answer: Answer, close: bool) -> bytes:
-    """An answer as bytes. Any page may send here without credentials, so any may read the status (CORS)."""
+def packed(answer: Answer, close: bool, hsts: bytes = b"") -> bytes:
+    """An answer as bytes. Any page may send here without credentials, so any may read the status (CORS).
+    `hsts`: a whole line, for an answer that goes out encrypted."""
     head = b"HTTP/1.1 %d %s\r\n" % (answer.status, _PHRASES.get(answer.status, b""))
     if answer.status == 204:
         head += b"access-control-allow-origin: *\r\n"
@@ -93,16 +100,16 @@ def packed(answer: Answer, close: bool) -> bytes:
         head += b"content-type: " + answer.type + b"\r\n"
     if answer.status in (429, 503):
         head += b"retry-after: 2\r\n"
-    return head + (b"connection: close\r\n\r\n" if close else b"\r\n") + answer.body
+    return head + hsts + (b"connection: close\r\n\r\n" if close else b"\r\n") + answer.body
 
 
 class Slot:
     """The place of one answer in the order of its connection."""
 
-    __slots__ = ("answer", "close", "owner")
+    __slots__ = ("answer", "close", "hsts", "owner")
 
-    def __init__(self, owner: EventProtocol, close: bool) -> None:
-        self.owner, self.close = owner, close
+    def __init__(self, owner: EventProtocol, close: bool, hsts: bytes) -> None:
+        self.owner, self.close, self.hsts = owner, close, hsts
         self.answer: Answer | None = None
 
     def tell(self, answer: Answer) -> None:
@@ -114,7 +121,7 @@ class Slot:
         owner.slots.popleft()  # the one that is waited for, as nearly always
         owner.collecting.metrics.responses[answer.status] += 1
         if not owner.transport.is_closing():
-            owner.transport.write(packed(answer, False))
+            owner.transport.write(packed(answer, False, self.hsts))
 
 
 class EventProtocol(HttpToolsProtocol):
@@ -135,8 +142,16 @@ class EventProtocol(HttpToolsProtocol):
         # Requests that ended within the last read; who sent the last one, if its head is worth knowing.
         self.ended = 0
         self.known: Browser | None = None
+        self.arrived(self.scheme == "https")
         if len(self.connections) > self.collecting.settings.max_connections:
             transport.close()
+
+    def arrived(self, encrypted: bool) -> None:
+        """Whose word counts on how requests come here: the connection's, or a trusted proxy's headers."""
+        trust, peer = self.collecting.trust, self.client
+        self.proxied = peer is not None and trust.trusts(peer[0])
+        self.encrypted = self.own = encrypted
+        self.heads = self.collecting.heads[encrypted][self.proxied]
 
     def data_received(self, data: bytes) -> None:
         self.seen = self.loop.time()
@@ -158,12 +173,12 @@ class EventProtocol(HttpToolsProtocol):
         if self.heading and self.size > _MOST_HEADERS and not self.transport.is_closing():
             self._end("too_large")
         if alone and self.known is not None and self.ended == 1 and self.begun is None:
-            self.collecting.heads.learn(data, self.known)
+            self.heads.learn(data, self.known)
 
     def _recalled(self, data: bytes) -> bool:
         """Whether that was one event request with a known head, which is then taken."""
         collecting = self.collecting
-        found = collecting.heads.recall(data)
+        found = self.heads.recall(data)
         if found is None or len(found.body) > collecting.settings.max_body or not self._quiet():
             return False
         if self.slots and self.slots[-1].close:
@@ -171,7 +186,7 @@ class EventProtocol(HttpToolsProtocol):
         address = self._client(found.forwarded, b"")
         if not collecting.rate.allows(address):
             return False
-        slot = Slot(self, False)
+        slot = Slot(self, False, collecting.hsts[found.browser.encrypted])
         self.slots.append(slot)
         now = time.time_ns() // 1_000_000
         collecting.gather.add(
@@ -184,7 +199,7 @@ class EventProtocol(HttpToolsProtocol):
         self._end("malformed")
 
     def on_message_begin(self) -> None:
-        self.url, self.refused = b"", ""
+        self.url, self.refused, self.encrypted = b"", "", self.own
         self.head.clear()
         self.heading, self.size = True, 0
         self.expect_100_continue = False
@@ -206,6 +221,11 @@ class EventProtocol(HttpToolsProtocol):
             if size > _MOST_HEADERS:
                 self.refused = "too_large"
         self.expect_100_continue = head.get(b"expect", b"").lower() == b"100-continue"
+        if self.proxied:
+            proto, said = head.get(b"x-forwarded-proto", b""), head.get(b"forwarded", b"")
+            self.encrypted = self.collecting.trust.encrypted(
+                self.own, proto.decode("latin-1"), said.decode("latin-1")
+            )
         if self.route is None or method == b"OPTIONS" or method == b"HEAD":
             self.route = None
             self._page()
@@ -229,6 +249,7 @@ class EventProtocol(HttpToolsProtocol):
             self._end(self.refused or "malformed")
             return
         url, expect = self.url, self.expect_100_continue
+        self.scheme = "https" if self.encrypted else "http"
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(self.head.items())
@@ -255,7 +276,8 @@ class EventProtocol(HttpToolsProtocol):
             if self.cycle is not None and not self.transport.is_closing():
                 super().on_message_complete()
             return
-        slot = Slot(self, not self.parser.should_keep_alive() or self.refused == "too_large")
+        close = not self.parser.should_keep_alive() or self.refused == "too_large"
+        slot = Slot(self, close, self.collecting.hsts[self.encrypted])
         self.slots.append(slot)
         address = "" if self.refused else self._address()
         if self.refused:
@@ -266,7 +288,8 @@ class EventProtocol(HttpToolsProtocol):
         origin = head.get(b"origin", b"")
         if not origin and b"referer" in head:
             origin = b"/".join(head[b"referer"].split(b"/", 3)[:3])
-        browser = self.collecting.browser((*[head.get(name, b"") for name in _BROWSER], origin))
+        said = (*[head.get(name, b"") for name in _BROWSER], origin)
+        browser = self.collecting.browser(said, self.encrypted)
         if self.url == _URL and not slot.close and head.keys().isdisjoint(_NEVER_ALIKE):
             # Where there is no Origin, the Referer says whence: it must not be cut out.
             self.known = browser if head.get(b"origin") or b"referer" not in head else None
@@ -317,7 +340,7 @@ class EventProtocol(HttpToolsProtocol):
             slot = slots.popleft()
             assert slot.answer is not None
             self.collecting.metrics.responses[slot.answer.status] += 1
-            out.append(packed(slot.answer, slot.close))
+            out.append(packed(slot.answer, slot.close, slot.hsts))
             if slot.close:
                 close = True
                 break
@@ -338,7 +361,7 @@ class EventProtocol(HttpToolsProtocol):
         """Refuse the request that is being read, and let go of the client."""
         self._count(code)
         self.route = None
-        self.transport.write(packed(ANSWERS[code], True))
+        self.transport.write(packed(ANSWERS[code], True, self.collecting.hsts[self.encrypted]))
         self.transport.close()
 
     def shutdown(self) -> None:

@@ -33,7 +33,7 @@ class Trust:
         """The visitor's address. An unreadable element ends the chain at the proxy before it."""
         if not self._networks or not self.trusts(peer):
             return peer
-        chain = _forwarded(forwarded) if forwarded else [one.strip() for one in x_forwarded_for.split(",")]
+        chain = _said(forwarded, "for") if forwarded else [one.strip() for one in x_forwarded_for.split(",")]
         found = peer
         for element in reversed(chain):
             address = _plain(element)
@@ -44,15 +44,25 @@ class Trust:
                 return found
         return found
 
+    def encrypted(self, own: bool, x_forwarded_proto: str, forwarded: str) -> bool:
+        """Whether a request came encrypted, by what a trusted proxy says of it; `own`: whether the connection
+        to us is, which counts where nothing is said. One part of the way in clear makes all of it clear."""
+        said = [one.strip().lower() for one in x_forwarded_proto.split(",") if one.strip()]
+        if forwarded:
+            protos = _said(forwarded, "proto")
+            said += [proto.lower() for proto in protos if proto] if protos[-1] else []
+        return all(one == "https" for one in said) if said else own
 
-def _forwarded(header: str) -> list[str]:
-    """The `for` of each element of a Forwarded header; "" where it has none, so that the chain ends there."""
+
+def _said(header: str, what: str) -> list[str]:
+    """The `for` or `proto` of each element of a Forwarded header; "" where it has none, so that a chain of
+    addresses ends there."""
     chain = []
     for element in header.split(","):
         found = ""
         for pair in element.split(";"):
             name, _, value = pair.strip().partition("=")
-            if name.lower() == "for":
+            if name.lower() == what:
                 found = value.strip().strip('"')
         chain.append(found)
     return chain

@@ -25,7 +25,7 @@ from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
 from ingest.protocols.finish import ACCEPTED
 from ingest.protocols.keys import NAME, doubled
 from ingest.protocols.parsing import Parsing
-from ingest.protocols.rules import elsewhere, named
+from ingest.protocols.rules import elsewhere, in_clear, named
 from ingest.request import Answer, Request
 
 PROTOCOL = "beacon"
@@ -249,6 +249,8 @@ class Live:
         """Who that is, found out and remembered; None for one that must not send here, or says too much."""
         _, today, _, address, browser, user, device, choice, said = key
         if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
+            return None
+        if in_clear(self._limits, browser.encrypted, _id(user), _id(device)):
             return None
         member = None if said is None or said == b"null" else self._parsing.member(said)
         if member is False:

@@ -16,14 +16,18 @@ _FIRST = b"PROXY "
 _SECOND = b"\r\n\r\n\0\r\nQUIT\n"
 #: Bytes of a whole first-version line, and of what may follow the head of the second.
 _LINE, _MOST = 107, 2048
+#: The type of the value that tells of TLS; the first bit of its first byte: the client came over it.
+_SSL = 0x20
 _FAMILIES = {1: 4, 2: 16}
 
 
 class Passed(NamedTuple):
-    """Who connected to the proxy (None: the proxy itself, or it can't say), and the bytes that said so."""
+    """Who connected to the proxy (None: the proxy itself, or it can't say), and the bytes that said so.
+    `encrypted`: whether they did so over TLS, as version 2 can say."""
 
     address: str | None
     size: int
+    encrypted: bool = False
 
 
 def read(data: bytes) -> Passed | None:
@@ -65,7 +69,20 @@ def _second(data: bytes) -> Passed | None:
         return Passed(None, 16 + length)
     if length < 2 * width + 4:
         raise ValueError("too short for its addresses")
-    return Passed(str(ip_address(data[16 : 16 + width])), 16 + length)
+    more = data[16 + 2 * width + 4 : 16 + length]
+    return Passed(str(ip_address(data[16 : 16 + width])), 16 + length, _encrypted(more))
+
+
+def _encrypted(more: bytes) -> bool:
+    """Whether one of the type-length-values says that the client came over TLS (PP2_TYPE_SSL, section 2.2.6).
+    Raises ValueError where they are cut off."""
+    while more:
+        if len(more) < 3 or len(more) < 3 + (length := int.from_bytes(more[1:3])):
+            raise ValueError("a value that is longer than its line")
+        if more[0] == _SSL and length:
+            return bool(more[3] & 1)
+        more = more[3 + length :]
+    return False
 
 
 class ProxiedProtocol(EventProtocol):
@@ -94,6 +111,8 @@ class ProxiedProtocol(EventProtocol):
             return
         rest, self.waiting, self.begun = self.waiting[found.size :], None, None
         if found.address is not None:
+            # What the visitor's own headers say of encryption is not believed from here on.
             self.client = (found.address, 0)
+            self.arrived(found.encrypted)
         if rest:
             super().data_received(rest)

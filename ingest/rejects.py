@@ -33,6 +33,7 @@ REJECTS: dict[str, Reject] = {
     "encoding": _invalid(415, "send the body plain, or with Content-Encoding: gzip"),
     "too_large": _invalid(413, "the body is larger than ingest.max_body"),
     "rate": _invalid(429, "too many requests from one address; see ingest.rate"),
+    "clear": Reject(403, "clear", "send it encrypted (https); see ingest.https_only"),
     # the body
     "malformed": _invalid(400, "not valid JSON in UTF-8, or nested too deeply"),
     "empty": _invalid(400, 'no event in the body: send one, an array of them, or {"events": [...]}'),

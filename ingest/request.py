@@ -13,13 +13,15 @@ class Browser(Struct, frozen=True, eq=False):
     Compared by identity: requests with the same headers share one as long as the collector remembers it, and
     a batch then works on few. `said`: the User-Agent, the low-entropy client hints (Sec-CH-UA,
     Sec-CH-UA-Mobile, Sec-CH-UA-Platform; "" where absent), and Sec-Purpose, Purpose or X-Moz, whichever came.
-    `origin` is the Origin header, else the Referer's origin, else "".
+    `origin` is the Origin header, else the Referer's origin, else "". `encrypted`: whether its requests came
+    so all the way (M102).
     """
 
     said: tuple[str, tuple[str, str, str], str | None]
     gpc: str | None = None
     dnt: str | None = None
     origin: str = ""
+    encrypted: bool = True
 
 
 class Request(Struct, gc=False):

@@ -19,6 +19,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.rights.settings import Rights
 from consent_filter.signing import Signer
 from consent_filter.site import Site
+from consent_filter.transport import Certificate
 from consent_filter.unsubscribe import Links
 from ingest import fast
 from ingest.acknowledging import Acknowledging
@@ -87,10 +88,13 @@ def serve(
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,
         metrics,
+        settings,
         version=version,
         dashboards=dashboards,
         ready=lambda: server.started and not metrics.unwritable,
     )
+    pair = data / settings.certificate, data / settings.key
+    certificate = Certificate(*pair) if settings.certificate else None
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -106,8 +110,10 @@ def serve(
         proxy_headers=False,
         backlog=4096,
         timeout_graceful_shutdown=10,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
     server = _Server(config, path, log, ledger, keys, metrics, settings, requesting.tidy)
+    server.certificate = certificate
     try:
         server.run()
     finally:
@@ -132,6 +138,7 @@ class _Server(uvicorn.Server):
         rights: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self.certificate: Certificate | None = None
         self._rights = rights
         self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
         self._metrics, self._settings = metrics, settings
@@ -171,6 +178,8 @@ class _Server(uvicorn.Server):
                 await loop.run_in_executor(None, self._tidy)
 
     def _tidy(self) -> None:
+        if self.certificate:
+            self.certificate.renew()
         try:
             self._keys.roll()
             self._log.turn(300.0)

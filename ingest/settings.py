@@ -11,13 +11,19 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from consent_filter.site import Site, alias
+from consent_filter.transport import HTTPS_ONLY, settle
 
 
 class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[ingest]`: the collector, its limits, and what enrichment may use.
 
     host, port: where the collector listens.
-    trusted_proxies: networks whose X-Forwarded-For, Forwarded or PROXY line is believed, e.g. "10.0.0.0/8".
+    certificate, key: PEM files, in the data folder or by a whole path; with them it speaks TLS there, and
+    nothing in clear. https_only: "identified" refuses events that come in clear with an id, and the pages
+    that take ids; "all" refuses everything in clear but /health and /metrics. hsts_days: for how long a
+    browser that has come encrypted is told to come in no other way; 0 tells it nothing.
+    trusted_proxies: networks whose X-Forwarded-For and -Proto, Forwarded or PROXY line is believed, e.g.
+    "10.0.0.0/8".
     proxy_protocol: connections from trusted proxies begin with a line of the PROXY protocol (v1 or v2); one
     without it is refused.
     max_body: bytes of one request's body, as sent and after decompression. max_events: events in one body.
@@ -38,6 +44,10 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 8600
+    certificate: str = ""
+    key: str = ""
+    https_only: str = "no"
+    hsts_days: int = 365
     trusted_proxies: tuple[str, ...] = ()
     proxy_protocol: bool = False
     max_body: int = 256 * 1024
@@ -66,6 +76,13 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             _least(name, getattr(self, name), 0)
         if not 0 < self.retry_hours <= 48:
             raise Misconfigured("ingest.retry_hours", self.retry_hours, "more than 0, at most 48")
+        settle("ingest", self.certificate, self.key, self.hsts_days)
+        if self.https_only not in HTTPS_ONLY:
+            raise Misconfigured("ingest.https_only", self.https_only, f"one of {', '.join(HTTPS_ONLY)}")
+        if self.proxy_protocol and self.certificate:
+            raise Misconfigured(
+                "ingest.proxy_protocol", True, "false with a certificate: its line would come before TLS"
+            )
         if self.proxy_protocol and not self.trusted_proxies:
             raise Misconfigured(
                 "ingest.proxy_protocol", True, "false, or name the proxies in trusted_proxies"

@@ -24,6 +24,7 @@ ONLY_IN = {
     "apache_beam": ("pipelines/",),
     "cryptography": (
         "consent_filter/signing.py",
+        "consent_filter/transport.py",
         "consent_filter/unsubscribe.py",
         "consent_filter/rights/vault.py",
     ),

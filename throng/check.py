@@ -21,6 +21,7 @@ from consent_filter.ledger import Ledger
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
+from throng import transport
 from throng.failure import describe
 from throng.settings import FILE, load
 
@@ -37,7 +38,8 @@ class Finding(NamedTuple):
 
 
 def settings(data: Path) -> Iterator[Finding]:
-    """The file parses, every pack loads, the geo database opens, the sites are safe for the address bound."""
+    """The file parses, every pack loads, the geo database opens, the sites are safe for the address bound,
+    and what comes over a network is encrypted."""
     found = load(data)
     file = data / FILE
     yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")
@@ -63,6 +65,8 @@ def settings(data: Path) -> Iterator[Finding]:
         )
     Places.open(found.ingest.geo or None, found.ingest.networks)
     yield Finding("places", "the country database opens")
+    for says, mend in transport.found(data, found):
+        yield Finding("transport", says, mend)
 
 
 def keys(data: Path) -> Iterator[Finding]:

@@ -15,13 +15,14 @@ def collector(arguments: Namespace) -> int:
     from ingest.server import serve
 
     settings = load(arguments.data)
+    scheme = "https" if settings.dashboards.certificate else "http"
     return serve(
         arguments.data,
         settings.ingest,
         settings.site,
         port=arguments.port,
         version=__version__,
-        dashboards=f"http://127.0.0.1:{arguments.port + 1}/",
+        dashboards=f"{scheme}://127.0.0.1:{arguments.port + 1}/",
         rights=settings.rights,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -75,10 +76,11 @@ class Part(Struct):
 
 def answers(url: str, hello: bytes = b"") -> Callable[[], bool]:
     """Whether that page answers 200. `hello`: what a connection must begin with."""
-    host, _, path = url.removeprefix("http://").partition("/")
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
 
     def ask() -> bool:
-        connection = http.client.HTTPConnection(host, timeout=2)
+        connection = _own(host) if scheme == "https" else http.client.HTTPConnection(host, timeout=2)
         try:
             connection.connect()
             connection.sock.sendall(hello)
@@ -90,6 +92,13 @@ def answers(url: str, hello: bytes = b"") -> Callable[[], bool]:
             connection.close()
 
     return ask
+
+
+def _own(host: str) -> http.client.HTTPSConnection:
+    """To a part on this machine, whose certificate names another host: only whether it answers is asked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, timeout=2, context=context)
 
 
 def fresh(file: Path) -> Callable[[], bool]:
@@ -113,12 +122,18 @@ def parts(data: Path, settings: Settings, port: int) -> list[Part]:
     own = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(host, host)
     local = ingest.proxy_protocol and Trust(ingest.trusted_proxies).trusts(own)
     own = f"[{own}]" if ":" in own else own
-    ready = answers(f"http://{own}:{port}/health", b"PROXY UNKNOWN\r\n" if local else b"")
+    collector, pages = (_scheme(part.certificate) for part in (ingest, settings.dashboards))
+    ready = answers(f"{collector}://{own}:{port}/health", b"PROXY UNKNOWN\r\n" if local else b"")
+    shown = answers(f"{pages}://127.0.0.1:{port + 1}/health")
     return [
         Part("collector", ["part", "collector", *where], ready),
         Part("pipeline", ["part", "pipeline", *where], fresh(data / "status.json")),
-        Part("dashboards", ["part", "dashboards", *where], answers(f"http://127.0.0.1:{port + 1}/health")),
+        Part("dashboards", ["part", "dashboards", *where], shown),
     ]
+
+
+def _scheme(certificate: str) -> str:
+    return "https" if certificate else "http"
 
 
 def run(
@@ -188,10 +203,11 @@ def _free(host: str, port: int) -> None:
 
 def _say(data: Path, settings: Settings, port: int) -> None:
     host = settings.ingest.host
+    collector, pages = (_scheme(part.certificate) for part in (settings.ingest, settings.dashboards))
     print(f"data        {data.resolve()}")
-    print(f"collector   http://{host}:{port}")
-    print(f"beacon      <script defer src=http://{host}:{port}/t.js data-site=…></script>")
-    print(f"dashboards  http://127.0.0.1:{port + 1}")
+    print(f"collector   {collector}://{host}:{port}")
+    print(f"beacon      <script defer src={collector}://{host}:{port}/t.js data-site=…></script>")
+    print(f"dashboards  {pages}://127.0.0.1:{port + 1}")
     if settings.site:
         print(f"sites       {', '.join(site.id for site in settings.site)}")
     else:

@@ -14,14 +14,18 @@ from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsing
 from ingest.redaction import controls, plain
 from ingest.request import Browser
+from ingest.settings import Ingest
 
-_ORIGIN = attrgetter("origin")
+_ORIGIN, _ENCRYPTED = attrgetter("origin"), attrgetter("encrypted")
 
 
 def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Browser]) -> None:
     """Every rule about a row's values. Leaves `name`, `props` and `ad` clean."""
     limits = parsing.limits
     known = [parsing.sites.get(id) for id in raw.site.values]
+    if limits.https_only != "no":
+        parts = combine([browsers.few(_ENCRYPTED), raw.user_id.few(bool), raw.device_id.few(bool)])
+        _refuse(bad, "clear", parts, [in_clear(limits, said, *ids) for said, *ids in parts.values])
     _refuse(bad, "site", raw.site, [site is None for site in known])
     _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
     if any(site and site.origins for site in known):
@@ -93,3 +97,10 @@ def _refuse(bad: dict[int, str], code: str, said: Column[Any], wrong: list[bool]
 def elsewhere(site: Any, origin: str) -> bool:
     """Whether a page of another origin sent it. Servers and mail programs send no origin at all."""
     return bool(site and site.origins and origin and origin not in site.origins)
+
+
+def in_clear(limits: Ingest, encrypted: bool, user: Any, device: Any) -> bool:
+    """Whether an event came in clear that should not have (M102): any, or one with an id of somebody."""
+    return not encrypted and (
+        limits.https_only == "all" or (limits.https_only != "no" and bool(user or device))
+    )

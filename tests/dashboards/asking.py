@@ -20,18 +20,21 @@ class Asking:
     """The dashboards of one data folder."""
 
     def __init__(self, data: Path, generated: bool, warehouse: Warehouse) -> None:
-        self._app = create(data, Dashboards(), warehouse, generated=generated)
+        settings = Dashboards(hosts=("stats.example",))
+        self._app = create(data, settings, warehouse, generated=generated)
         self._runner = asyncio.Runner()
 
-    def get(self, path: str, method: str = "GET", **head: str) -> httpx.Response:
+    def get(
+        self, path: str, method: str = "GET", base: str = "http://127.0.0.1:8601", **head: str
+    ) -> httpx.Response:
         """The answer to a request; `sec_fetch_site="…"` is a header."""
         return self._runner.run(
-            self._get(path, method, HTML | {k.replace("_", "-"): v for k, v in head.items()})
+            self._get(path, method, base, HTML | {k.replace("_", "-"): v for k, v in head.items()})
         )
 
-    async def _get(self, path: str, method: str, head: dict[str, str]) -> httpx.Response:
+    async def _get(self, path: str, method: str, base: str, head: dict[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8601") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=base) as client:
             return await client.request(method, path, headers=head)
 
     async def _end(self) -> None:

@@ -366,6 +366,19 @@ def test_a_strangers_page_can_not_ask(head: dict[str, str], method: str, status:
         assert "views" not in answer.text
 
 
+@pytest.mark.requirement("M102")
+def test_browsers_that_came_encrypted_are_told_to_come_no_other_way(market: Asking) -> None:
+    """But not for localhost, where other ports speak in clear, nor where anybody could have written it."""
+    for base, told in (
+        ("https://stats.example", "max-age=31536000"),
+        ("http://stats.example", None),
+        ("https://localhost:8601", None),
+        ("https://[::1]:8601", None),
+    ):
+        answer = market.get("/about", base=base)
+        assert (answer.status_code, answer.headers.get("strict-transport-security")) == (200, told)
+
+
 def test_a_newer_generation_is_shown_at_once(tmp_path: Path) -> None:
     fill(tmp_path, days=2)
     _publish(tmp_path)

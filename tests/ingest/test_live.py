@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import names
 from consent_filter.sender import WHAT
 from consent_filter.site import Earlier, Site
+from consent_filter.transport import HTTPS_ONLY
 from ingest import path as the_path
 from ingest.enrich import Enrich
 from ingest.log.record import Record, encode
@@ -50,6 +52,7 @@ _BROWSERS = [
     Browser((_AGENT % 140, ("", "", ""), None), dnt="1", origin="https://elsewhere.example"),
     Browser(("curl/8", ("", "", ""), None)),
     Browser((_AGENT % 140, ("", "", ""), "prefetch")),
+    Browser((_AGENT % 140, ("", "", ""), None), encrypted=False),
 ]
 _CHOICE = st.fixed_dictionaries(
     {},
@@ -137,7 +140,8 @@ _SENT = st.builds(
 class Both:
     """Two paths with the same keys, ledger and clock: one as it runs, one by columns alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, https_only: str = "no") -> None:
+        self.https_only = https_only
         self.now = NOW_MS / 1000
         self.keys = Keyring.memory(lambda: self.now)
         self.ledger = Ledger.memory(self.keys)
@@ -145,7 +149,9 @@ class Both:
 
     def _path(self) -> Path:
         enrich = Enrich(_SITES, look, AGENTS, hosting=True)
-        return Path(_SITES, enrich, Packs(_SITES), self.ledger, self.keys, limits=Ingest())
+        return Path(
+            _SITES, enrich, Packs(_SITES), self.ledger, self.keys, limits=Ingest(https_only=self.https_only)
+        )
 
     def agree(self, waiting: list[Request]) -> None:
         record, answers = self.rows.run(waiting)
@@ -158,9 +164,9 @@ def _said(record: Record, answers: list[Answer]) -> tuple[Counter[str], Counts, 
     return Counter(map(repr, record.batch.to_pylist())), record.counts, answers
 
 
-@given(st.lists(st.lists(_SENT, min_size=1, max_size=4), min_size=1, max_size=4))
-def test_rows_agree_with_columns(batches: list[list[Request]]) -> None:
-    both = Both()
+@given(st.lists(st.lists(_SENT, min_size=1, max_size=4), min_size=1, max_size=4), st.sampled_from(HTTPS_ONLY))
+def test_rows_agree_with_columns(batches: list[list[Request]], https_only: str) -> None:
+    both = Both(https_only)
     for waiting in batches:
         both.agree(waiting)
 
@@ -224,6 +230,24 @@ def test_a_batch_in_which_the_policy_changes(monkeypatch: pytest.MonkeyPatch) ->
     assert policies == ["worktasker-2014/1"] * 2 + ["workallies-2024/1"] * 2
     monkeypatch.setattr("ingest.path._MANY", 0)  # by columns
     assert both.rows.run(waiting)[0].batch.column("policy").to_pylist() == policies
+
+
+@pytest.mark.requirement("M102")
+@pytest.mark.parametrize("https_only", HTTPS_ONLY)
+def test_what_comes_in_clear_is_refused_or_taken_as_the_settings_say(https_only: str) -> None:
+    both = Both(https_only)
+    for encrypted, who in product((True, False), ({"user_id": "u1"}, {"device_id": 0}, {"user_id": ""}, {})):
+        sent = _of(who, browser=Browser(_BROWSERS[0].said, encrypted=encrypted))
+        named = who.get("user_id", "") != "" or "device_id" in who
+        refused = not encrypted and (https_only == "all" or (https_only == "identified" and named))
+        for _ in range(2):  # the sender is known the second time
+            both.agree([sent])
+            record, answers = both.rows.run([sent])
+            assert [answer.status for answer in answers] == [403 if refused else 202]
+            assert record.events.n == (0 if refused else 1)
+            found = {(key.outcome, key.reason, key.detail): n for key, n in record.counts.items()}
+            fate = ("refused", "clear", "clear") if refused else ("stored", "", "")
+            assert found == {("received", "", ""): 1, fate: 1}
 
 
 def test_a_program_is_not_remembered_as_a_person() -> None:

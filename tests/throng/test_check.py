@@ -9,14 +9,19 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from consent_filter.errors import Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import Signer
+from consent_filter.transport import Certificate
+from tests import certificates
 from tests.consent_filter.rights.desk import desk
 from tests.throng.conftest import Said, Throng
+from throng.settings import load
 
 
 def well(said: Said) -> None:
@@ -176,3 +181,91 @@ def test_a_folder_that_can_not_be_written(
 @pytest.mark.needs("disk")
 def test_a_disk_that_is_nearly_full(throng: Throng, small_disk: Callable[[str], Path]) -> None:
     wrong(throng("check", data=small_disk("8m")), "disk +0.0 GiB free", "make room")
+
+
+_TLS = '[ingest]\nhost = "0.0.0.0"\ncertificate = "tls.pem"\nkey = "tls.key"\n[[site]]\nid = "shop"\n'
+
+
+@pytest.mark.requirement("M102")
+@pytest.mark.parametrize(
+    ("make", "what", "mend"),
+    [
+        ({}, "", ""),
+        (
+            {"days": 10},
+            r"\S+/tls.pem lasts until \d{4}-\d\d-\d\d",
+            "renew it; it is taken up without a restart",
+        ),
+        ({"begins": -91}, r"\S+/tls.pem has ended on \d{4}-\d\d-\d\d", "renew it: browsers refuse to come"),
+        ({"begins": 1}, r"\S+/tls.pem begins on \d{4}-\d\d-\d\d", "set the clock, or use another"),
+        ({"password": b"x"}, r"\S+/tls.key is no key without a password", "name the PEM file of the"),
+        (
+            {"name": "other"},
+            r"\S+/tls.pem is no certificate that can be read\n.*\nWRONG .*tls.key cannot be read",
+            "",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_good(
+    make: dict[str, Any], what: str, mend: str, tmp_path: Path, throng: Throng
+) -> None:
+    data = tmp_path / "data"
+    certificates.make(data, **make)
+    (data / "throng.toml").write_text(_TLS)
+    said = throng("check")
+    if not make:
+        well(said)
+    elif not mend:
+        assert re.search(f"WRONG +transport +{what}", said.out), said.out
+    else:
+        wrong(said, f"transport +{what}", mend)
+
+
+@pytest.mark.requirement("M102")
+def test_a_key_that_is_anothers_or_that_others_may_read(tmp_path: Path, throng: Throng) -> None:
+    data = tmp_path / "data"
+    certificates.make(data)
+    certificates.make(data, "other")
+    (data / "throng.toml").write_text(_TLS.replace("tls.key", "other.key"))
+    wrong(throng("check"), r"transport +\S+/other.key is not the key of \S+/tls.pem", "name the one that")
+    with pytest.raises(Misconfigured, match=r"other\.key is not the key of"):
+        Certificate(data / "tls.pem", data / "other.key")
+    (data / "throng.toml").write_text(_TLS)
+    (data / "tls.key").chmod(0o640)
+    wrong(throng("check"), r"transport +\S+/tls.key has mode 640", r"chmod 600 \S+/tls.key")
+
+
+@pytest.mark.requirement("M102")
+def test_a_collector_that_is_open_to_a_network_in_clear(tmp_path: Path, throng: Throng) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    site = '[[site]]\nid = "shop"\norigins = ["https://shop.example"]\n[ingest]\n'
+    clear = "the collector listens in clear at 0.0.0.0"
+    (data / "throng.toml").write_text(site + 'host = "0.0.0.0"\n')
+    wrong(
+        throng("check"), f"transport +{clear}, also for the pages of shop", "name a certificate and its key"
+    )
+    (data / "throng.toml").write_text(site + 'host = "0.0.0.0"\nhttps_only = "all"\n')
+    wrong(throng("check"), f"transport +{clear}, and refuses everything", "name a certificate")
+    (data / "throng.toml").write_text(site + 'host = "0.0.0.0"\ntrusted_proxies = ["10.0.0.0/8"]\n')
+    well(throng("check"))
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ('certificate = "a.pem"', "key"),
+        ('key = "a.key"', "certificate"),
+        ('https_only = "yes"', "https_only"),
+        ("hsts_days = 1000", "hsts_days"),
+        (
+            'certificate = "a"\nkey = "b"\nproxy_protocol = true\ntrusted_proxies = ["10.0.0.0/8"]',
+            "proxy_protocol",
+        ),
+    ],
+)
+def test_settings_of_the_way_in_that_do_not_fit(said: str, key: str, tmp_path: Path) -> None:
+    (tmp_path / "throng.toml").write_text(f"[ingest]\n{said}\n")
+    with pytest.raises(Misconfigured) as found:
+        load(tmp_path)
+    assert found.value.key == f"ingest.{key}"
