@@ -26,6 +26,7 @@ props = ["plan", "step", "category"]
 [ingest]
 trusted_proxies = ["127.0.0.1/32"]
 """
+CERTIFICATE = "tls.pem"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -73,11 +74,17 @@ def started(*command: str, port: int) -> Iterator[Process]:
         process.wait(30)
 
 
-def collector(data: Path) -> AbstractContextManager[Process]:
-    """A context: the collector as `throng up` starts it, on an empty data folder."""
+def collector(data: Path, *, tls: bool = False) -> AbstractContextManager[Process]:
+    """A context: the collector as `throng up` starts it, on an empty data folder. `tls`: with a certificate
+    (P-256, as most are)."""
     port = free_port()
     data.mkdir(parents=True, exist_ok=True)
-    (data / "throng.toml").write_text(SETTINGS)
+    more = f'certificate = "{CERTIFICATE}"\nkey = "tls.key"\n' if tls else ""
+    (data / "throng.toml").write_text(SETTINGS + more)
+    if tls:
+        kind = "ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 2"
+        asked = f"openssl req -x509 -newkey {kind} -keyout {data}/tls.key -out {data}/{CERTIFICATE}"
+        subprocess.run(asked.split(), check=True, capture_output=True)
     return started("throng.main", "part", "collector", "--data", str(data), "--port", str(port), port=port)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import re
 import shutil
+import ssl
 import statistics
 import subprocess
 import sys
@@ -92,12 +93,14 @@ class _Sender(asyncio.Protocol):
             self._taken.append(now - self.due.popleft())
 
 
-async def _open(port: int, rate: int, seconds: float, connections: int) -> tuple[list[float], int]:
+async def _open(
+    port: int, rate: int, seconds: float, connections: int, tls: ssl.SSLContext | None
+) -> tuple[list[float], int]:
     """Send at that rate whatever comes back; how long each answer took from when it was due, in seconds."""
     loop, taken = asyncio.get_running_loop(), list[float]()
     made = requests(4000, 1)
     senders = [
-        (await loop.create_connection(lambda: _Sender(taken, loop), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: _Sender(taken, loop), "127.0.0.1", port, ssl=tls))[1]
         for _ in range(connections)
     ]
     warm = int(rate * _WARM)
@@ -115,13 +118,15 @@ async def _open(port: int, rate: int, seconds: float, connections: int) -> tuple
     return taken[warm:], sent - warm
 
 
-def open_loop(server: Process, rate: int, seconds: float = 10.0) -> dict[str, float]:
+def open_loop(
+    server: Process, rate: int, seconds: float = 10.0, tls: ssl.SSLContext | None = None
+) -> dict[str, float]:
     """Latency at a fixed rate of arrival, on 256 connections, in ms; `lost` are those never answered."""
     gc.collect()
     gc.freeze()
     gc.disable()  # the sender's own pauses would be taken for the server's
     before = server.cpu()
-    taken, sent = uvloop.run(_open(server.port, rate, seconds, 256))
+    taken, sent = uvloop.run(_open(server.port, rate, seconds, 256, tls))
     used = (server.cpu() - before) * seconds / (seconds + _WARM)
     gc.enable()
     taken.sort()
@@ -166,6 +171,22 @@ def main() -> None:
             emit("collector_open_loop_10000_cpu", found["cpu"], "µs/request")
             emit("collector_open_loop_10000_unanswered", found["lost"], "requests")
             emit("collector_memory", server.memory(), "MB")
+        over_tls(folder)
+
+
+def over_tls(folder: Path) -> None:
+    """What TLS costs on connections that stay open, against the same in clear, at a rate both can keep."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    ways: dict[str, list[dict[str, float]]] = {"clear": [], "tls": []}
+    with collector(folder / "clear") as clear, collector(folder / "tls", tls=True) as tls:
+        for _ in range(3):
+            ways["clear"].append(open_loop(clear, 2000, 4.0))
+            ways["tls"].append(open_loop(tls, 2000, 4.0, trusting))
+    for name in ("p50", "cpu"):
+        base, found = (statistics.median(one[name] for one in ways[way]) for way in ("clear", "tls"))
+        unit = "ms" if name == "p50" else "µs/request"
+        emit(f"collector_tls_{name}", found, unit, against="in clear", ratio=found / base)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,8 @@ _BROWSER = (
 )  # fmt: skip
 
 
+#: Where a proxy says how a request came to it.
+_OF_THE_WAY = frozenset((b"x-forwarded-proto", b"forwarded"))
 #: Headers that make more of a request than its browser and its length.
 _NEVER_ALIKE = frozenset((b"content-encoding", b"expect", b"forwarded", b"transfer-encoding", b"upgrade"))
 
@@ -221,9 +223,9 @@ class EventProtocol(HttpToolsProtocol):
             if size > _MOST_HEADERS:
                 self.refused = "too_large"
         self.expect_100_continue = head.get(b"expect", b"").lower() == b"100-continue"
-        if self.proxied:
+        if self.proxied and not head.keys().isdisjoint(_OF_THE_WAY):
             proto, said = head.get(b"x-forwarded-proto", b""), head.get(b"forwarded", b"")
-            self.encrypted = self.collecting.trust.encrypted(
+            self.encrypted = (proto == b"https" and not said) or self.collecting.trust.encrypted(
                 self.own, proto.decode("latin-1"), said.decode("latin-1")
             )
         if self.route is None or method == b"OPTIONS" or method == b"HEAD":
