@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.decide import IDENTIFIED, Verdict
-from consent_filter.events import ABSENT, NUMBERS, TEXTS, Events
+from consent_filter.events import ABSENT, BEFORE, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.member import Member, Referral
 from consent_filter.pseudonym import Keyring, event_ids
@@ -114,6 +114,8 @@ def events(
     granted = np.array([v.granted for v in verdicts.values], np.uint32)[codes[len(head) - 1]]
     numbers["purposes"] = granted
     numbers["event_id"] = event_ids(keys, Column(codes[0], site.values), ids)
+    if (before := keys.before("event_id")) is not None:
+        numbers[BEFORE] = event_ids(keys, Column(codes[0], site.values), ids, before)
     closed = (granted & _NUMBERS) == 0
     if closed.any():
         # What is not granted must not lie in memory behind a null either: it would reach the disk.

@@ -29,13 +29,16 @@ NUMBERS: dict[str, np.dtype[Any]] = {
 }
 #: What stands for a number that is not there, in the columns that may lack one.
 ABSENT: dict[str, float] = {"event_id": 2**64 - 1, "duration_ms": -1, "scroll": -1, "value": np.nan}
+#: Beside NUMBERS: finds the retry of an event that came before the key was replaced. In the log only.
+BEFORE = "event_id_before"
 #: Above so many events text columns are made one by one: the offsets of a column are 32 bits.
 _LARGE = 4096
 
 
 class Events(Struct):
     """`n` events. `words`: distinct texts, some of them null, the first always; `places`: for each of TEXTS a
-    row of n indices into them. `numbers`: for each of NUMBERS its n values, ABSENT where there is none."""
+    row of n indices into them. `numbers`: for each of NUMBERS its n values, ABSENT where there is none; and
+    while keys overlap, under BEFORE, the event ids as the key of before makes them."""
 
     n: int
     words: pa.StringArray
@@ -83,6 +86,9 @@ def join(parts: Sequence[Events]) -> Events:
     starts = np.cumsum([0, *[len(part.words) for part in parts]])
     places = [part.places + np.uint32(start) for part, start in zip(parts, starts[:-1].tolist(), strict=True)]
     numbers = {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS}
+    if any(BEFORE in part.numbers for part in parts):
+        under = [part.numbers.get(BEFORE, part.numbers["event_id"]) for part in parts]
+        numbers[BEFORE] = np.concatenate(under)
     words = pa.concat_arrays([part.words for part in parts])
     return Events(sum(part.n for part in parts), words, np.concatenate(places, axis=1), numbers)
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
+from consent_filter.epochs import Epochs
 from consent_filter.errors import Broken
 from consent_filter.links import Links
 from consent_filter.pseudonym import Keyring, hashes, subject
 from consent_filter.raw import Column, Raw, column, pair
 from consent_filter.renewal import Renewal
-from consent_filter.salts import Salts
+from consent_filter.salts import SALT, Salts, number
 from consent_filter.standing import Standing, join
 
 #: Keyed hashes of ids seen lately; a visitor sends several events.
 _REMEMBERED = 50_000
 #: Which key makes the pseudonym for which purpose: they do not join.
 KEYS = {MEASUREMENT: "identity", AD_MEASUREMENT: "advertising"}
+#: A keyed hash to go on with.
+Copy = Callable[[], Any]
 #: When the policy of a site changed, UTC milliseconds.
 Turns = Callable[[str], Sequence[int]]
 
@@ -36,7 +40,11 @@ class Known:
         self._seen: dict[tuple[str, str, str], bytes] = {}
         self._standing, self._salts, self._links = Standing(), Salts(KEYS), Links()
         self._restricted: set[bytes] = set()
-        self._renewal = Renewal()
+        self._renewal, self._epochs = Renewal(), Epochs(KEYS)
+        # Of each purpose: the number from which on salts are under the newest key (6 bytes), and that key;
+        # with the keyring's version that it is of.
+        self._newest: dict[int, tuple[bytes, Copy]] = {}
+        self._of_version = -1
         #: Site → days after which a browser's pseudonym is renewed; where none is named it never is.
         self.lasts: dict[str, int] = {}
 
@@ -113,46 +121,89 @@ class Known:
 
         An id that has none yet is given a salt, which `Ledger.flush` makes durable before the event is.
         """
-        copies = {purpose: self._keys.state(name).copy for purpose, name in KEYS.items()}
+        if self._of_version != self._keys.version:
+            with self._noting:
+                self._turn()
         salts, digests = self._salts, []
         for purpose, site, kind, id in ids:
             key = self.key(site, kind, id)
-            one = copies[purpose]()
-            salt = salts.get(purpose, key) or self._salt(purpose, key)
-            if kind == "device" and self._is_over(purpose, site, key):
-                salt = self._renew(purpose, key)
-            one.update(salt + key)
+            record = salts.record(purpose, key) or self._salt(purpose, key)
+            if kind == "device" and self._is_over(purpose, site, record):
+                record = self._renew(purpose, key)
+            first, copy = self._newest[purpose]
+            if record[SALT:] < first:
+                older = self._copy(purpose, record)
+                if older is None:  # its key is destroyed, and whose it was is noted
+                    record = self._salt(purpose, key, lost=True)
+                    older = self._copy(purpose, record)
+                    assert older is not None
+                copy = older
+            one = copy()
+            one.update(record[:SALT] + key)
             digests.append(one.digest())
         return digests
 
-    def _salt(self, purpose: int, key: bytes) -> bytes:
+    def _turn(self) -> None:
+        """The keys are others than at the last look."""
+        version = self._keys.version
+        for purpose, name in KEYS.items():
+            first, id = self._epochs.newest(purpose)
+            state = self._keys.under(name, id)
+            # Where even the newest key that made any is destroyed, every salt there is has to be looked up.
+            self._newest[purpose] = (
+                (b"\xff" * 7, bytes) if state is None else (first.to_bytes(6, "big"), state.copy)
+            )
+        self._of_version = version
+
+    def _copy(self, purpose: int, record: bytes) -> Copy | None:
+        """The key that a salt is under; None where it is destroyed."""
+        state = self._keys.under(KEYS[purpose], self._epochs.of(purpose, number(record)))
+        return None if state is None else state.copy
+
+    def _salt(self, purpose: int, key: bytes, *, lost: bool = False) -> bytes:
+        """A new record. `lost`: instead of one whose key is destroyed."""
         if not self._gives:
             raise Broken("only the collector gives ids a pseudonym; this process reads the ledger")
         with self._noting:
-            found = self._salts.get(purpose, key) or self._salts.new(purpose, key)
-            self._renewal.mark(self._keys.today(), self._salts.place(purpose, key))
+            found = self._salts.record(purpose, key)
+            if found is None or (lost and self._copy(purpose, found) is None):
+                self._under(purpose)
+                make = self._salts.new if found is None else self._salts.renew
+                found = make(purpose, key)
+                self._renewal.mark(self._keys.today(), number(found))
             return found
 
-    def _is_over(self, purpose: int, site: str, key: bytes) -> bool:
+    def _under(self, purpose: int) -> None:
+        """The next salt is under the newest key: known before there is such a salt for anybody to find."""
+        newest = self._keys.newest(KEYS[purpose])
+        if self._epochs.newest(purpose)[1] != newest:
+            self._epochs.mark(purpose, self._salts.next, newest)
+            self._turn()
+
+    def _is_over(self, purpose: int, site: str, record: bytes) -> bool:
         lasts = self.lasts.get(site)
         if lasts is None:
             return False
-        return self._salts.place(purpose, key) < self._renewal.over(lasts, self._keys.today())
+        return number(record) < self._renewal.over(lasts, self._keys.today())
 
     def _renew(self, purpose: int, key: bytes) -> bytes:
         """Who that browser was ends; `Ledger.flush` makes it durable with the new salt."""
         before = self.person(purpose, key)
-        assert before is not None
         with self._noting:
-            self._renewal.turn(purpose, key, before)
+            if before is not None:
+                self._renewal.turn(purpose, key, before)
+            self._under(purpose)
             found = self._salts.renew(purpose, key)
-            self._renewal.mark(self._keys.today(), self._salts.place(purpose, key))
+            self._renewal.mark(self._keys.today(), number(found))
         return found
 
     def person(self, purpose: int, key: bytes) -> int | None:
         """The pseudonym that an id has now, as a number; None where it has none."""
-        salt = self._salts.get(purpose, key)
-        return None if salt is None else int(hashes(self._keys.state(KEYS[purpose]), [salt + key])[0])
+        record = self._salts.record(purpose, key)
+        if record is None:
+            return None
+        state = self._keys.under(KEYS[purpose], self._epochs.of(purpose, number(record)))
+        return None if state is None else int(hashes(state, [record[:SALT] + key])[0])
 
     def link(self, site: str, user: str, device: str, at: int) -> None:
         """Both ids came with one event that may be measured (M42); `Ledger.flush` makes it durable."""

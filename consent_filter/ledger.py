@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from msgspec import to_builtins
 
-from consent_filter import chain, departed, links
+from consent_filter import chain, departed, epochs, links
 from consent_filter.circumstances import UNKNOWN, Circumstances
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.departed import Person, Persons, Tombstones
@@ -88,7 +88,7 @@ class Ledger(Shared):
         if not has(database, "content"):
             database.close()  # made a moment ago, and not yet filled
             return cls.memory(keys)
-        if not has(database, "past"):
+        if not has(database, "epoch"):
             database.close()  # of before: it gets the tables that it lacks
             prepare(connect(path, "rw")).close()
             database = connect(path, "ro")
@@ -108,7 +108,9 @@ class Ledger(Shared):
         with self._change() as then:
             with self._noting:
                 pending, met = dict(self._salts.pending), list(self._links.pending)
+                marks = dict(self._epochs.pending)
             self._salts.write(self._database, pending)
+            epochs.write(self._database, marks)
             self._renewal.write(self._database, pending, self._keys.today())
             for purpose, key in pending:
                 if key in self._restricted:
@@ -117,7 +119,7 @@ class Ledger(Shared):
                 device, account = (self.person(MEASUREMENT, key) for key in one[:2])
                 if device is not None and account is not None:
                     links.write(self._database, one, device, account)
-            then.append(lambda: self._salts.written(pending))
+            then += [lambda: self._salts.written(pending), lambda: self._epochs.written(marks)]
             if self._renewal.any(pending):
                 then.append(self._truncate)
             then.append(lambda: self._renewal.written(pending))

@@ -4,6 +4,8 @@ Day keys come from a one-way ratchet: the chain of the next day is the hash of t
 destroyed, so that several processes agree without exchanging anything and nobody can go back. A day's key is
 destroyed 48 hours after the day has begun in UTC. Days of imported logs get their keys from another, which
 lives for 48 hours too: a day spread over several files keeps one pseudonym a visitor meanwhile.
+
+Of lasting keys each purpose has a list, whose last makes what is new (`rotation.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -22,9 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_filter import keyfile
+from consent_filter import keyfile, rotation
 from consent_filter.errors import Broken
 from consent_filter.raw import Column
+from consent_filter.rotation import WIDTHS, Life
 
 _DAY = 86_400
 #: Whole days that a day's key outlives its own day: destroyed 48 hours after the day began.
@@ -33,10 +36,6 @@ _KEPT_DAYS = 1
 _AHEAD = 1
 #: Seconds that an import's key lives.
 IMPORT_KEPT = 2 * _DAY
-#: Bytes of the hash that each key makes: what is stored as a number has eight.
-_PURPOSES = {"identity": 8, "ledger": 16, "event_id": 8, "advertising": 8}
-
-
 #: Stands for the hash of no id.
 _NONE = b"\xff" * 8
 
@@ -59,7 +58,11 @@ class Keyring:
         #: Changes with the keys: pseudonyms made before may not be made any more.
         self.version = 0
         self._held: dict[str, Any] = {}
-        self._states: dict[tuple[str, int], Any] = {}
+        self._states: dict[tuple[str, int | str | None], Any] = {}
+        #: Which file was read: another process may have written it since.
+        self._stamp: tuple[int, int] | None = None
+        #: When the next of the lasting keys is to end.
+        self._ends = float("inf")
         self._roll()
 
     @classmethod
@@ -79,28 +82,93 @@ class Keyring:
         self._roll()
 
     def roll(self) -> None:
-        """Destroy what has had its time. Asking for a day does it too; an idle process calls it."""
-        if self._due():
+        """Destroy what has had its time, and take in what another process has replaced or destroyed. Asking
+        for a day does the first; an idle process calls it. It takes 2 µs."""
+        if self._due() or self._written() not in (None, self._stamp):
             self._roll()
 
     def state(self, purpose: str) -> Any:
-        """A keyed BLAKE2b to `copy()`: identity, event_id, advertising (8 bytes) or ledger (16)."""
-        found = self._states.get((purpose, 0))
+        """A keyed BLAKE2b to `copy()`, of the newest key of that purpose: WIDTHS says how many bytes."""
+        return self._states.get((purpose, -1)) or self._state(purpose, -1, self._held[purpose][-1])
+
+    def under(self, purpose: str, id: str | None) -> Any | None:
+        """The same of the key of that name; None where it is destroyed. None names the first there was.
+
+        Raises Broken where there never was one: keys and ledger are not of one folder.
+        """
+        found = self._states.get((purpose, id))
         if found is None:
-            key = bytes.fromhex(self._held[purpose])
-            found = self._states[purpose, 0] = blake2b(key=key, digest_size=_PURPOSES[purpose])
+            entry = self._entry(purpose, id)
+            if entry is None:
+                self._roll()  # another process has made it
+                entry = self._entry(purpose, id)
+            if entry is None:
+                raise Broken("the ledger names a key that keys.json does not: restore both of one backup")
+            if "key" not in entry:
+                return None
+            found = self._state(purpose, id, entry)
+        return found
+
+    def before(self, purpose: str) -> Any | None:
+        """The same of the key that was replaced and has yet to end, where there is one."""
+        for entry in self._held[purpose][:-1] if self._ends < float("inf") else ():
+            if "key" in entry and self._now() < entry.get("ends", 0):
+                return self.under(purpose, entry["id"])
+        return None
+
+    def newest(self, purpose: str) -> str:
+        """The name of the key that makes what is new."""
+        return str(self._held[purpose][-1]["id"])
+
+    def _entry(self, purpose: str, id: str | None) -> dict[str, Any] | None:
+        entries = self._held[purpose]
+        return entries[0] if id is None else next((one for one in entries if one["id"] == id), None)
+
+    def _state(self, purpose: str, id: int | str | None, entry: Mapping[str, Any]) -> Any:
+        found = blake2b(key=bytes.fromhex(entry["key"]), digest_size=WIDTHS[purpose])
+        self._states[purpose, id] = found
         return found
 
     def derived(self, purpose: str, what: bytes) -> bytes:
         """Another key, of 32 bytes, that lives exactly as long as that purpose's."""
-        return _derive(bytes.fromhex(self._held[purpose]), what)
+        return _derive(bytes.fromhex(self._held[purpose][-1]["key"]), what)
+
+    def lives(self) -> list[Life]:
+        """Every lasting key that there is or was."""
+        return list(rotation.lives(self._held))
+
+    def passing(self) -> Iterator[tuple[str, float, float]]:
+        """Keys that end by themselves: day or import, when each began and ends (seconds since 1970)."""
+        today = self.today()
+        for day in range(self._held["chain"]["day"], today + 1):
+            yield "day", day * _DAY, (day + 2) * _DAY
+        if "import" in self._held:
+            yield "import", self._held["import"]["born"], self._held["import"]["born"] + IMPORT_KEPT
+
+    def replace(self, purpose: str) -> str:
+        """Another key of that purpose for what is new, in every process; its name. Raises Refused."""
+        with self._changing() as held:
+            return rotation.replace(held, purpose, self._now())
+
+    def destroy(self, ids: Iterable[str]) -> None:
+        """The keys of these names leave the file, and where it stood. Unknown names change nothing."""
+        with self._changing() as held:
+            rotation.destroy(held, ids, self._now())
+
+    @contextmanager
+    def standing(self) -> Iterator[bytes]:
+        """The file as it is, and nobody changes it meanwhile."""
+        assert self._path is not None
+        with self._locked():
+            yield self._path.read_bytes()
 
     def day(self, day: int, purpose: str = "measurement") -> Any | None:
         """A keyed BLAKE2b of 8 bytes for the pseudonyms of a day (days since 1970, in the site's own zone).
 
         None where that day's key is destroyed, or the day is not yet near.
         """
-        self.roll()
+        if self._due():
+            self._roll()
         found = self._states.get((purpose, day))
         if found is None:
             key = self._day_key(day)
@@ -121,6 +189,10 @@ class Keyring:
             key = _derive(key, b"next")
         return key
 
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._now()
+
     def today(self) -> int:
         """Days since 1970, in UTC."""
         return int(self._now() // _DAY)
@@ -128,7 +200,7 @@ class Keyring:
     def _due(self) -> bool:
         """Whether the keys held are older, or younger, than the clock lets them be."""
         day = self._held["chain"]["day"]
-        if not day <= self.today() <= day + _KEPT_DAYS:
+        if not day <= self.today() <= day + _KEPT_DAYS or self._now() >= self._ends:
             return True
         born = self._held["import"]["born"] if "import" in self._held else self._now()
         missing = self._importing and "import" not in self._held
@@ -136,9 +208,14 @@ class Keyring:
 
     def _roll(self) -> None:
         """Bring the file and this process to the present."""
+        with self._changing():
+            pass
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """The keys of the present, to be changed in the file and in this process."""
         with self._file() as held:
-            for purpose in _PURPOSES:
-                held.setdefault(purpose, secrets.token_hex(32))
+            rotation.settle(held, self._now())
             oldest = self.today() - _KEPT_DAYS
             chain = held.get("chain")
             # A clock that has stepped back behind the chain gets a new one: the keys before it are destroyed
@@ -152,10 +229,32 @@ class Keyring:
                 del held["import"]
             if self._importing and "import" not in held:
                 held["import"] = {"born": self._now(), "key": secrets.token_hex(32)}
+            yield held
         if held != self._held:
             self._states.clear()
             self.version += 1
         self._held = held
+        ends = [one.ends for one in self.lives() if one.ends is not None]
+        self._ends = min(ends, default=float("inf"))
+
+    def _written(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        assert self._path is not None
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     @contextmanager
     def _file(self) -> Iterator[dict[str, Any]]:
@@ -164,9 +263,7 @@ class Keyring:
             held = json.loads(json.dumps(self._held))
             yield held
             return
-        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked():
             try:
                 text = self._path.read_text()
             except FileNotFoundError:
@@ -178,8 +275,7 @@ class Keyring:
             yield held
             if json.dumps(held) != json.dumps(json.loads(text)):
                 _replace(self._path, json.dumps(held, indent=1).encode())
-        finally:
-            os.close(lock)
+            self._stamp = self._written()
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -217,11 +313,16 @@ def subject(keys: Keyring, site: str, kind: str, id: str) -> bytes:
     return bytes(one.digest())
 
 
-def event_ids(keys: Keyring, site: Column[str], ids: Sequence[str | None]) -> NDArray[np.uint64]:
-    """Keyed hash of (site, id): finds a retry, and says nothing else. 2**64 - 1 where no id was sent."""
+def event_ids(
+    keys: Keyring, site: Column[str], ids: Sequence[str | None], state: Any = None
+) -> NDArray[np.uint64]:
+    """Keyed hash of (site, id): finds a retry, and says nothing else. 2**64 - 1 where no id was sent.
+
+    `state`: of another key than the newest.
+    """
     if ids.count(None) == len(ids):
         return np.full(len(ids), 2**64 - 1, np.uint64)
-    copy = keys.state("event_id").copy
+    copy = (state or keys.state("event_id")).copy
     sites = site.values * len(ids) if len(site.values) == 1 else site.rows()
     digests = []
     for one, id in zip(sites, ids, strict=False):

@@ -63,8 +63,8 @@ class Renewal:
     def write(self, database: sqlite3.Connection, renewed: Iterable[tuple[int, bytes]], day: int) -> None:
         """With the new salts, in one transaction; what no fact may be of any more is forgotten."""
         database.executemany("INSERT OR IGNORE INTO salted VALUES (?, ?)", self._pending)
-        rows = [(signed(self._past[one]), one[1], one[0], day) for one in renewed if one in self._past]
-        database.executemany("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?)", rows)
+        rows = [(self._past[one], one[1], one[0], day) for one in renewed if one in self._past]
+        note(database, rows)
         if rows:
             database.execute("DELETE FROM past WHERE until < ?", (day - FACTS.days - 1,))
 
@@ -97,3 +97,9 @@ class Renewal:
         """From memory."""
         for purpose in purposes:
             self._past.pop((purpose, key), None)
+
+
+def note(database: sqlite3.Connection, persons: Iterable[tuple[int, bytes, int, int]]) -> None:
+    """Whose a pseudonym was until which day: (pseudonym, key, purpose, day). In the caller's transaction."""
+    rows = [(signed(person), *rest) for person, *rest in persons]
+    database.executemany("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?)", rows)

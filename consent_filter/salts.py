@@ -24,6 +24,11 @@ SALT = 16
 _PLACE = 6
 
 
+def number(record: bytes) -> int:
+    """Which salt it is."""
+    return int.from_bytes(record[SALT:], "big")
+
+
 class Salts:
     """By purpose and key. One process makes them; others know those that it has written."""
 
@@ -35,10 +40,11 @@ class Salts:
         self._old: dict[tuple[int, bytes], int] = {}
         self._last = 0
 
-    def load(self, database: sqlite3.Connection) -> None:
-        """Those that were written since the last look."""
+    def load(self, database: sqlite3.Connection) -> bool:
+        """Those that were written since the last look; whether there were any."""
         rows = "SELECT seq, key, purpose, salt FROM salt WHERE seq > ? ORDER BY seq"
-        first, found = self._last == 0, {purpose: bytearray() for purpose in self._held}
+        before = self._last
+        first, found = before == 0, {purpose: bytearray() for purpose in self._held}
         for seq, key, purpose, salt in database.execute(rows, (self._last,)):
             self._last = seq
             if first:
@@ -48,29 +54,39 @@ class Salts:
         for purpose, records in found.items():
             if records:
                 self._held[purpose].load(records)
+        return self._last != before
 
     def get(self, purpose: int, key: bytes) -> bytes | None:
         """The salt, 16 bytes; None where there is none."""
         found = self._held[purpose].get(key)
         return None if found is None else found[:SALT]
 
+    def record(self, purpose: int, key: bytes) -> bytes | None:
+        """The salt, and behind it its number, 6 bytes that compare as numbers do."""
+        return self._held[purpose].get(key)
+
     def place(self, purpose: int, key: bytes) -> int:
         """The number that the salt was made with; later ones have larger ones. 0 where there is none."""
         found = self._held[purpose].get(key)
-        return 0 if found is None else int.from_bytes(found[SALT:], "big")
+        return 0 if found is None else number(found)
+
+    @property
+    def next(self) -> int:
+        """The number of the next one."""
+        return self._last + 1
 
     def renew(self, purpose: int, key: bytes) -> bytes:
-        """Another salt instead of the one that there is, which leaves the disk when this is written."""
+        """Another record instead of the one that there is, which leaves the disk when this is written."""
         self._old.setdefault((purpose, key), self.place(purpose, key))
         return self.new(purpose, key)
 
     def new(self, purpose: int, key: bytes) -> bytes:
-        """A salt for who has none yet; `write` makes it durable."""
+        """The record of a salt for who has none yet; `write` makes it durable."""
         self._last += 1
         found = secrets.token_bytes(SALT) + self._last.to_bytes(_PLACE, "big")
         self._pending[purpose, key] = found
         self._held[purpose].put(key, found)
-        return found[:SALT]
+        return found
 
     @property
     def pending(self) -> Mapping[tuple[int, bytes], bytes]:

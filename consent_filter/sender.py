@@ -20,7 +20,7 @@ from msgspec import Struct
 from consent_filter.apply import NOT, kind, pseudonym
 from consent_filter.counts import REFUSED, STORED, Key
 from consent_filter.decide import DROP, IDENTIFIED, Laws, needed, remembered
-from consent_filter.events import ABSENT, NOTHING, NUMBERS, TEXTS, Events
+from consent_filter.events import ABSENT, BEFORE, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
 from consent_filter.member import Member
@@ -161,6 +161,9 @@ class Kept:
 
     def __init__(self, senders: Senders) -> None:
         self._copy = senders.keys.state("event_id").copy
+        before = senders.keys.before("event_id")
+        self._copy_before = None if before is None else before.copy
+        self._before: list[bytes] = []
         self.words = senders.words.batch()
         self._rows: list[bytes] = []
         self._open: list[bytes] = []
@@ -184,6 +187,8 @@ class Kept:
             state = self._copy()
             state.update(f"{sender.key.site}\0{id}".encode("utf-8", "surrogatepass"))
             digest = state.digest()
+        if self._copy_before is not None:
+            self._before.append(self._again(sender.key.site, id))
         if not sender.measured:
             duration, scroll, value = -1, -1, np.nan
         self._rows += (
@@ -194,6 +199,14 @@ class Kept:
         )  # fmt: skip
         self._open.append(sender.open or _ALL_OPEN)
         self._closed = self._closed or sender.open != b""
+
+    def _again(self, site: str, id: str | None) -> bytes:
+        """The id as the key of before makes it, while keys overlap."""
+        if id is None or self._copy_before is None:
+            return _NO_ID
+        state = self._copy_before()
+        state.update(f"{site}\0{id}".encode("utf-8", "surrogatepass"))
+        return bytes(state.digest())
 
     def events(self) -> Events:
         """All of them."""
@@ -206,4 +219,6 @@ class Kept:
             what = what & np.frombuffer(b"".join(self._open), "<u4").reshape(n, -1)
         words, places = self.words.places(np.concatenate([rows["who"], what], axis=1).T[_ORDER])
         numbers = {name: np.ascontiguousarray(rows[name]) for name in NUMBERS}
+        if self._before:
+            numbers[BEFORE] = np.frombuffer(b"".join(self._before), "<u8")
         return Events(n, words, np.ascontiguousarray(places), numbers)

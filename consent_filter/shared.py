@@ -13,20 +13,21 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from consent_filter import chain, departed, links, renewal
+from consent_filter import chain, departed, epochs, links, renewal
 from consent_filter.database import transaction
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Broken
 from consent_filter.known import KEYS, Known
 from consent_filter.pseudonym import Keyring
 from consent_filter.salts import TABLES as SALTS
+from consent_filter.salts import number
 
 TABLES = f"""{SALTS}
 CREATE TABLE IF NOT EXISTS choice (
   key BLOB PRIMARY KEY, granted INTEGER NOT NULL, denied INTEGER NOT NULL, erased INTEGER NOT NULL,
   since INTEGER NOT NULL
 ) WITHOUT ROWID;
-{departed.TABLES}{chain.TABLES}{links.TABLES}{renewal.TABLES}"""
+{departed.TABLES}{chain.TABLES}{links.TABLES}{renewal.TABLES}{epochs.TABLES}"""
 
 
 class Shared(Known):
@@ -48,6 +49,7 @@ class Shared(Known):
             self._position = chain.length(database)
             self._salts.load(database)
             self._standing.load(database)
+            self._epochs.load(database)  # after the salts: none is known without its key
             self._renewal.load(database)
             self._besides()
 
@@ -78,7 +80,11 @@ class Shared(Known):
         if self._held_keys is None:
             return False
         if not self._gives:
-            self._salts.load(self._database)
+            self._held_keys.roll()
+            if self._salts.load(self._database):
+                with self._noting:
+                    self._epochs.load(self._database)
+                    self._of_version = -1
         if (last := chain.length(self._database)) == self._position:
             return False
         if last < self._position:
@@ -121,6 +127,62 @@ class Shared(Known):
                 self._salts.drop(purpose, key)
             if MEASUREMENT in purposes:
                 self._links.forget(key)
+
+    def unused(self) -> list[str]:
+        """Names of keys of people that nobody is under any more, and nobody will be."""
+        found = []
+        with self._writing, self._noting:
+            for purpose, key in KEYS.items():
+                lives = [life for life in self._keys.lives() if life.purpose == key]
+                used = {lives[-1].id}
+                for id, first, end in self._epochs.ranges(purpose, lives[0].id):
+                    if id not in used and self._any(purpose, first, end):
+                        used.add(id)
+                found += [life.id for life in lives if life.destroyed is None and life.id not in used]
+        return found
+
+    def _any(self, purpose: int, first: int, end: int) -> bool:
+        run = self._database.execute
+        rows = "SELECT 1 FROM salt WHERE seq >= ? AND seq < ? AND purpose = ? LIMIT 1"
+        pending = (number(record) for (one, _), record in self._salts.pending.items() if one == purpose)
+        return run(rows, (first, end, purpose)).fetchone() is not None or any(
+            first <= one < end for one in pending
+        )
+
+    def under(self, purpose: int) -> dict[str, int]:
+        """How many people are under each key of that purpose, by its name, as far as it is written."""
+        first = next(life.id for life in self._keys.lives() if life.purpose == KEYS[purpose])
+        rows = "SELECT count(*) FROM salt WHERE seq >= ? AND seq < ? AND purpose = ?"
+        found = dict[str, int]()
+        for id, start, end in self._epochs.ranges(purpose, first):
+            ((n,),) = self._database.execute(rows, (start, end, purpose))
+            found[id] = found.get(id, 0) + n
+        return found
+
+    def part(self, ids: Collection[str]) -> int:
+        """Whoever is under one of these keys is to become somebody else: the salts leave the disk, and of the
+        pseudonyms is noted whose they were, as when a browser's is renewed. How many people and purposes.
+
+        The keys are to be destroyed next: then nobody can make the old pseudonyms again.
+        """
+        n, day = 0, self._keys.today()
+        with self._change() as then:
+            for purpose, key in KEYS.items():
+                first = next(life.id for life in self._keys.lives() if life.purpose == key)
+                for id, start, end in self._epochs.ranges(purpose, first):
+                    if id not in ids:
+                        continue
+                    rows = "SELECT key FROM salt WHERE seq >= ? AND seq < ? AND purpose = ?"
+                    whose = [one for (one,) in self._database.execute(rows, (start, end, purpose))]
+                    persons = [(self.person(purpose, one), one) for one in whose]
+                    known = [(person, one, purpose, day) for person, one in persons if person is not None]
+                    renewal.note(self._database, known)
+                    gone = "DELETE FROM salt WHERE seq >= ? AND seq < ? AND purpose = ?"
+                    self._database.execute(gone, (start, end, purpose))
+                    n += len(whose)
+            if n:
+                then.append(self._truncate)
+        return n
 
     @contextmanager
     def _change(self) -> Iterator[list[Callable[[], None]]]:

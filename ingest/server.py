@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path as File
 
@@ -16,7 +16,9 @@ from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
+from consent_filter.replacing import turn
 from consent_filter.rights.settings import Rights
+from consent_filter.rotation import Keys
 from consent_filter.signing import Signer
 from consent_filter.site import Site
 from consent_filter.transport import Certificate
@@ -55,6 +57,7 @@ def serve(
     version: str = "",
     dashboards: str | None = None,
     rights: Rights | None = None,
+    lasting: Keys | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`."""
     sites = Sites(declared)
@@ -112,7 +115,10 @@ def serve(
         timeout_graceful_shutdown=10,
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
-    server = _Server(config, path, log, ledger, keys, metrics, settings, requesting.tidy)
+    schedule = lasting or Keys()
+    turn(keys, ledger, schedule)
+    tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule))
+    server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
     server.certificate = certificate
     try:
         server.run()
@@ -135,11 +141,11 @@ class _Server(uvicorn.Server):
         keys: Keyring,
         metrics: Metrics,
         settings: Ingest,
-        rights: Callable[[], None],
+        tidy: Sequence[Callable[[], object]],
     ) -> None:
         super().__init__(config)
         self.certificate: Certificate | None = None
-        self._rights = rights
+        self._due = tidy
         self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
         self._metrics, self._settings = metrics, settings
         self.failed = False
@@ -185,5 +191,6 @@ class _Server(uvicorn.Server):
             self._log.turn(300.0)
         except OSError:
             pass  # the disk says so to the next commit, which answers for it
-        with suppress(OSError, Broken):  # whoever asks next is told
-            self._rights()
+        for one in self._due:
+            with suppress(OSError, Broken):  # whoever asks next is told
+                one()

@@ -74,7 +74,7 @@ def import_file(
     """
     result = ImportResult()
     source = LogFile(file)
-    prints = Fingerprints(path.keys.state("event_id"), site.id)
+    prints = Fingerprints(path.keys.state("lines"), site.id)
     read: Reader | None = None
     host: Own | None = None
     try:

@@ -25,11 +25,13 @@ _SCHEMA = "throng-erased/1"
 
 class Stones(NamedTuple):
     """keys: (keyed hash of an erased id, since). tombstones: (hash of a removed pseudonym, since).
-    Times are UTC milliseconds. whose: the installation, as the thumbprint of its ledger key."""
+    Times are UTC milliseconds. whose: the installation, as the thumbprint of its ledger key. destroyed: names
+    of keys that may not come back either."""
 
     whose: str
     keys: tuple[tuple[bytes, int], ...]
     tombstones: tuple[tuple[bytes, int], ...]
+    destroyed: tuple[str, ...] = ()
 
 
 def whose(keys: Keyring) -> str:
@@ -43,7 +45,8 @@ def read(data: Path) -> Stones:
     with closing(sqlite3.connect(f"{(data / 'ledger.sqlite').resolve().as_uri()}?mode=ro", uri=True)) as one:
         erased = one.execute("SELECT key, since FROM choice WHERE erased ORDER BY key").fetchall()
         stones = load(Tombstones.read(one, keys).dump())
-    return Stones(whose(keys), tuple(erased), tuple(stones))
+    gone = sorted(life.id for life in keys.lives() if life.destroyed is not None)
+    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone))
 
 
 def write(stones: Stones, place: Path) -> None:
@@ -56,6 +59,7 @@ def write(stones: Stones, place: Path) -> None:
         "whose": stones.whose,
         "keys": {key.hex(): since for key, since in stones.keys},
         "tombstones": {base64.b64encode(one).decode(): since for one, since in stones.tombstones},
+        "destroyed": stones.destroyed,
     }
     keyfile.write(place / NAME, json.dumps(text, sort_keys=True).encode())
 
@@ -70,6 +74,7 @@ def parse(file: Path) -> Stones | None:
             said["whose"],
             tuple((bytes.fromhex(key), int(since)) for key, since in said["keys"].items()),
             tuple((base64.b64decode(one), int(since)) for one, since in said["tombstones"].items()),
+            tuple(map(str, said.get("destroyed", ()))),
         )
     except FileNotFoundError:
         return None
@@ -79,13 +84,16 @@ def parse(file: Path) -> Stones | None:
 
 def merge(lists: Iterable[Stones]) -> Stones:
     """All of them together; of each the first time."""
-    keys, tombstones, name = dict[bytes, int](), dict[bytes, int](), ""
+    keys, tombstones, destroyed, name = dict[bytes, int](), dict[bytes, int](), set[str](), ""
     for one in lists:
         name = one.whose
+        destroyed.update(one.destroyed)
         for held, more in ((keys, one.keys), (tombstones, one.tombstones)):
             for hash, since in more:
                 held[hash] = min(since, held.get(hash, since))
-    return Stones(name, tuple(sorted(keys.items())), tuple(sorted(tombstones.items())))
+    return Stones(
+        name, tuple(sorted(keys.items())), tuple(sorted(tombstones.items())), tuple(sorted(destroyed))
+    )
 
 
 def spread(data: Path, places: Iterable[str]) -> list[str]:

@@ -79,7 +79,7 @@ def _copy(data: Path, into: Path) -> None:
     if (data / imports.name).exists():
         _database(data / imports.name, imports)
     _log(data / "log", into / "log", _imported(imports, folded.get("import", 0)))
-    last = [data / "rights.sqlite", data / "ledger.sqlite"]
+    last = [data / "rights.sqlite", data / "ledger.sqlite", data / "keys.json"]
     for file in _files(data):
         where = file.relative_to(data)
         if where.parts[0] == "log" or file.name in _LEFT_OUT or file == data / imports.name or file in last:
@@ -91,10 +91,7 @@ def _copy(data: Path, into: Path) -> None:
             continue
         target = into / where
         target.parent.mkdir(parents=True, exist_ok=True)
-        if where.name == "keys.json" and len(where.parts) == 1:
-            held = lasting(json.loads(file.read_bytes()))
-            keyfile.write(target, json.dumps(held).encode())
-        elif where.suffix == ".sqlite":
+        if where.suffix == ".sqlite":
             _database(file, target)
         else:
             try:
@@ -105,9 +102,12 @@ def _copy(data: Path, into: Path) -> None:
         if link.is_symlink():
             (into / "published").mkdir(exist_ok=True)
             (into / "published" / link.name).symlink_to(os.readlink(link))
-    for file in last:
-        if file.exists():
-            _database(file, into / file.name)
+    # No key is made or destroyed meanwhile: the copy has every key that its ledger names.
+    with Keyring.open(data / "keys.json").standing() as keys:
+        for file in last[:2]:
+            if file.exists():
+                _database(file, into / file.name)
+        keyfile.write(into / "keys.json", json.dumps(lasting(json.loads(keys))).encode())
 
 
 def _database(file: Path, target: Path) -> None:

@@ -21,6 +21,7 @@ from consent_filter.ledger import Ledger
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
+from throng import keys as lasting
 from throng import transport
 from throng.failure import describe
 from throng.settings import FILE, load
@@ -85,6 +86,11 @@ def keys(data: Path) -> Iterator[Finding]:
             except Broken:
                 mend = f"restore {file} from a backup, or move it away to sign with a new key"
                 yield Finding("keys", f"{file} is no key: no receipt can be signed", mend)
+    late = lasting.waiting(data, load(data).keys)
+    for one in late:
+        yield Finding("keys", one, "let `throng up` run: the collector does it; `throng keys` lists them")
+    if not late:
+        yield Finding("keys", "none is to be replaced or destroyed by now")
 
 
 def ledger(data: Path) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from throng import __version__, keeping_options, rights_options
+from throng import __version__, keeping_options, keys_options, rights_options
 from throng.failure import describe
 
 MANUAL = """\
@@ -206,6 +206,7 @@ def parser() -> argparse.ArgumentParser:
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     _rehearse(command("rehearse", "one stream of requests under two policy packs, and what differs"))
     keeping_options.add(command)
+    keys_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -303,6 +304,7 @@ _WHERE = {
     "expire": "throng.expire",
     "hold": "throng.hold",
     "account": "throng.account",
+    "keys": "throng.keys",
     "part": "throng.parts",
 }
 

@@ -24,6 +24,7 @@ def collector(arguments: Namespace) -> int:
         version=__version__,
         dashboards=f"{scheme}://127.0.0.1:{arguments.port + 1}/",
         rights=settings.rights,
+        lasting=settings.keys,
     )
 
 

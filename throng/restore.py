@@ -47,7 +47,9 @@ def run(source: Path, data: Path) -> dict[str, object]:
     if standing is not None:
         _own(data, draft, said["whose"])
     lists = [one for place in _places(source, data) if (one := stones.parse(place / stones.NAME))]
-    words = _remember(draft, [one for one in lists if one.whose == said["whose"]])
+    own = [one for one in lists if one.whose == said["whose"]]
+    words = _remember(draft, own)
+    _destroy(draft, {id for one in own for id in one.destroyed})
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
     removed = _clean(draft)
     with lock.pipeline(draft):
@@ -130,6 +132,18 @@ def _remember(draft: Path, lists: list[stones.Stones]) -> int:
                 n += 1
         ledger.remember(whole.tombstones)
     return n
+
+
+def _destroy(draft: Path, ids: set[str]) -> None:
+    """Keys that were destroyed since the copy was made are destroyed in it. Whoever is under one there has
+    left since, or become somebody else: found when they ask, and nobody can make their pseudonym again."""
+    keys = Keyring.open(draft / "keys.json")
+    back = {life.id for life in keys.lives() if life.destroyed is None} & ids
+    if not back:
+        return
+    with closing(Ledger.open(draft / "ledger.sqlite", keys, gives=False)) as ledger:
+        ledger.part(back)
+    keys.destroy(back)
 
 
 def _clean(draft: Path) -> int:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from consent_filter.rights.settings import Rights
+from consent_filter.rotation import Keys
 from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     warehouse: Warehouse = Warehouse()
     dashboards: Dashboards = Dashboards()
     rights: Rights = Rights()
+    keys: Keys = Keys()
     backup: Backup = Backup()
     demo: Demo = Demo()
 

@@ -13,7 +13,8 @@ from typing import Any
 from consent_filter.rights.register import Register
 from consent_filter.rights.store import FILE
 from pipelines.balance import lag
-from throng import __version__, balance, expire, lock
+from throng import __version__, balance, expire, keys, lock
+from throng.settings import load
 from warehouse import snapshot
 from warehouse.checks import runs
 
@@ -41,6 +42,7 @@ def gather(data: Path) -> dict[str, Any]:
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
         "rights": rights(data),
+        "keys_due": keys.waiting(data, load(data).keys),
         "purged": [one for one in taken if one["at"] == taken[0]["at"]],
         "versions": {
             "throng": __version__,
@@ -79,6 +81,7 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"rights     {asked['open']} open, {asked['unproved']} of them not yet proved")
         if asked["overdue"]:
             lines.append(f"OVERDUE    {asked['overdue']} of them: see `throng rights list` (GDPR Art. 12(3))")
+    lines += [f"DUE        {one}: see `throng keys`" for one in found["keys_due"]]
     lines.append(balance.table(found["balance"]))
     for one in found["purged"]:
         lines.append(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from consent_filter.counts import REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
-from consent_filter.events import ABSENT, Events
+from consent_filter.events import ABSENT, BEFORE, Events
 from consent_filter.fields import EVENT
 from warehouse.recent import Ids, Recent
 
@@ -82,7 +82,8 @@ def sift(events: Events, counts: Counts, seen: Recent, absent: Absent = nobody) 
     events with one id the first stays, whoever they are said to be of."""
     distinct, where = np.unique(events.numbers["person"], return_inverse=True)
     here = np.flatnonzero(~absent(distinct)[where])
-    fresh, ids = _fresh(events.numbers["event_id"][here], seen)
+    named = [events.numbers[one][here] for one in ("event_id", BEFORE) if one in events.numbers]
+    fresh, ids = _fresh(*named, seen=seen)
     rows, counts = here[fresh], Counts(counts)
     gone = np.setdiff1d(np.arange(events.n), here, assume_unique=True)
     for out, reason, detail in ((gone, "erased", "kept_out"), (here[~fresh], "duplicate", "retry")):
@@ -130,16 +131,35 @@ def _tally(table: pa.Table) -> dict[tuple[str, int], int]:
     return dict(zip(zip(sites, days, strict=True), n, strict=True))
 
 
-def _fresh(column: NDArray[np.uint64], seen: Recent) -> tuple[NDArray[np.bool_], Ids]:
-    """Which rows are the first with their id; and those ids, sorted. Rows without an id are always fresh."""
+def _fresh(
+    column: NDArray[np.uint64], before: NDArray[np.uint64] | None = None, *, seen: Recent
+) -> tuple[NDArray[np.bool_], Ids]:
+    """Which rows are the first with their id; and those ids, sorted. Rows without an id are always fresh.
+
+    `before`: the same ids under the older of two keys that overlap. What came before the newer one has only
+    that, so rows are compared by it, and both are remembered: the next retry may have either.
+    """
     have = column != np.uint64(ABSENT["event_id"])
-    distinct, first = np.unique(column[have], return_index=True)
+    one = column if before is None else _alike(column, before)
+    distinct, first = np.unique(one[have], return_index=True)
     new = ~seen.among(distinct)
+    if before is not None:
+        new &= ~np.isin(distinct, one[have][seen.among(column[have])])
     keep = np.zeros(int(have.sum()), np.bool_)
     keep[first[new]] = True
     fresh = np.ones(len(column), np.bool_)
     fresh[have] = keep
-    return fresh, distinct[new]
+    return fresh, distinct[new] if before is None else np.union1d(distinct[new], column[have][first[new]])
+
+
+def _alike(column: NDArray[np.uint64], before: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One number for each event, whichever of its two ids a row has: the older, where a row tells both."""
+    both = column != before
+    newer, at = np.unique(column[both], return_index=True)
+    if not len(newer):
+        return before
+    place = np.minimum(np.searchsorted(newer, column), len(newer) - 1)
+    return np.where(newer[place] == column, before[both][at][place], before)
 
 
 def _move(counts: Counts, rows: pa.Table, reason: str, detail: str) -> None:

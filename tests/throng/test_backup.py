@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def erase(folder: Path, id: str) -> None:
     ledger.close()
 
 
+def destroy_identity(folder: Path) -> None:
+    """The key of pseudonyms is replaced, and the old one ends at once."""
+    keys = Keyring.open(folder / "keys.json")
+    keys.replace("identity")
+    with closing(Ledger.open(folder / "ledger.sqlite", keys)) as ledger:
+        ledger.part([keys.lives()[0].id])
+        keys.destroy(ledger.unused())
+
+
 def test_what_is_restored_is_the_same_to_the_last_report(data: Path, tmp_path: Path) -> None:
     collect(data, IDS[:3], "collector", [7], time.time())  # in the log, and not folded yet
     made = backup.make(data, tmp_path / "place", 30)
@@ -75,7 +85,7 @@ def test_keys_that_die_on_time_are_in_no_copy(data: Path, tmp_path: Path) -> Non
     whole = b"".join(file.read_bytes() for file in made.rglob("*") if file.is_file())
     assert held["chain"]["key"].encode() not in whole
     assert held["import"]["key"].encode() not in whole
-    assert held["identity"].encode() in whole
+    assert held["identity"][0]["key"].encode() in whole
 
 
 @pytest.mark.requirement("M83")
@@ -97,10 +107,13 @@ def test_backups_end_and_a_damaged_one_is_refused(data: Path, tmp_path: Path) ->
 
 
 @pytest.mark.requirement("M83", "M110")
-def test_an_older_backup_brings_nobody_back(data: Path, tmp_path: Path) -> None:
+def test_an_older_backup_brings_nobody_and_no_destroyed_key_back(data: Path, tmp_path: Path) -> None:
+    """Planted: a restore that leaves the copy's keys; the old one is found in the folder."""
     place = tmp_path / "place"
     made = backup.make(data, place, 30)
-    gone = persons(data, IDS[:2])
+    gone, others = persons(data, IDS[:2]), persons(data, IDS[3:])
+    key = json.loads((data / "keys.json").read_text())["identity"][0]["key"].encode()
+    destroy_identity(data)
     erase(data, IDS[0])
     erase(data, IDS[1])
     ledger = words(data)
@@ -118,6 +131,11 @@ def test_an_older_backup_brings_nobody_back(data: Path, tmp_path: Path) -> None:
     done = restore.run(place, tmp_path / "elsewhere")  # where there is only the list beside it
     assert done["erased_since"] == 2
     assert left(tmp_path / "elsewhere", gone) == []
+    for folder in (data, tmp_path / "elsewhere"):
+        assert not any(key in file.read_bytes() for file in folder.rglob("*") if file.is_file())
+        assert persons(folder, IDS[3:]) == others, "who is still there is found when they ask"
+    collect(tmp_path / "elsewhere", IDS[3:4], "collector", [7], time.time())
+    assert len(persons(tmp_path / "elsewhere", IDS[3:4])) == 2
     ledger = words(tmp_path / "elsewhere")
     assert all(ledger.subject(ledger.key("shop", "user", id)).word.erased for id in IDS[:2])
     ledger.close()
