@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from throng import __version__, keeping_options, keys_options, rights_options
+from throng import __version__, keeping_options, keys_options, release_options, rights_options
 from throng.failure import describe
 
 MANUAL = """\
@@ -34,6 +34,7 @@ Ask:
   throng balance                   received = stored + refused, by reason
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
   throng rights list               requests of people about their own data; what is due
+  throng release draft investors --period 2026-Q3    trends that may leave the house, and their budget
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
   throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
   throng status | throng check     is it well; what is wrong and how to mend it
@@ -197,6 +198,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
+    release_options.add(command("release", "what leaves the house: drafts, and the budget they spend"))
     one = command("backup", "a whole copy while everything runs; deletes those that are too old")
     one.add_argument("to", type=Path, nargs="?", metavar="TO", help="a folder; else [backup] places")
     one = command("restore", "make a backup the data folder again; whoever was erased since stays away")
@@ -301,6 +303,7 @@ _WHERE = {
     "policy": "throng.policy",
     "rights": "throng.rights",
     "rehearse": "throng.rehearse",
+    "release": "throng.release",
     "expire": "throng.expire",
     "hold": "throng.hold",
     "account": "throng.account",

@@ -15,6 +15,7 @@ from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
+from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
 FILE = "throng.toml"
@@ -36,6 +37,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dashboards: Dashboards = Dashboards()
     rights: Rights = Rights()
     keys: Keys = Keys()
+    release: Release = Release()
     backup: Backup = Backup()
     demo: Demo = Demo()
 

@@ -10,6 +10,7 @@ interval that holds the exact one with the confidence that the draft names).
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from consent_filter import keyfile
 from consent_filter.errors import Refused
 
 FILE = "draft.json"
@@ -25,7 +27,8 @@ FILE = "draft.json"
 
 class Number(Struct, frozen=True, kw_only=True):
     """One number of a table. most: what one person may add to it in the whole table, which is what the noise
-    hides. scale: the noise's standard deviation. clipped: the share of the exact total that the cap took."""
+    hides. scale: the noise's standard deviation. clipped: the share of contributions (a person in a row) that
+    the cap cut; of people, the share who were in more rows than count. Told with noise, as all else is."""
 
     name: str
     says: str
@@ -36,8 +39,10 @@ class Number(Struct, frozen=True, kw_only=True):
 
 class Table(Struct, frozen=True, kw_only=True):
     """One table. cells: in how many of its rows one person counts at most. least: the fewest people a row may
-    be about. held_back: rows that are not shown. rho, delta: what it cost (zCDP, and the chance that a group
-    is shown that should not be). method: a sentence for readers."""
+    be about. held_back: rows that are not shown; None where that may not be told, as nobody knows beforehand
+    which there can be. rho, delta: what it cost each month of the period (zCDP, and the chance that a group
+    is shown that should not be); nothing where it is made of other tables.
+    made_from: that of whose numbers, as they were drawn, it is made. method: a sentence for readers."""
 
     name: str
     title: str
@@ -47,18 +52,20 @@ class Table(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...]
     numbers: tuple[Number, ...]
     rows: int
-    held_back: int
+    held_back: int | None
     cells: int
     least: int
     rho: float
     delta: float
     sha256: str
+    made_from: str = ""
 
 
 class Draft(Struct, frozen=True, kw_only=True):
     """A release before it goes. audience: investors, advertiser, partner, research or public. period: as
     `period.read` takes it. policies: site → versions of the policy that judged its events. mix: site →
-    treatment → events, unrounded counts of the published balance. transfers: mechanisms that the figures
+    what became of its events: stored (noisy), and refused by reason (requests, of which nothing is kept
+    that could say whose they are: to the hundred, without a budget). transfers: mechanisms that the figures
     stand on. made_of: snapshot of the lake, versions of code, hashes of definitions (S24)."""
 
     id: str
@@ -82,9 +89,7 @@ def folder(data: Path) -> Path:
 def write(data: Path, draft: Draft) -> None:
     """Write down what is said of tables that lie there already; a draft is one when this file is there."""
     where = folder(data) / draft.id
-    new = where / f"{FILE}.new"
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(draft), indent=1))
-    new.replace(where / FILE)
+    keyfile.write(where / FILE, msgspec.json.format(msgspec.json.encode(draft), indent=1))
 
 
 def read(data: Path, name: str) -> Draft:
@@ -102,3 +107,13 @@ def read(data: Path, name: str) -> Draft:
 def table(data: Path, name: str, of: str) -> pa.Table:
     """One table of a draft."""
     return pq.read_table(folder(data) / name / f"{of}.parquet")
+
+
+def table_of(into: Path, drawn: pa.Table, **said: Any) -> Table:
+    """Write a table's file into a draft's folder; what is said of it, with its rows and its hash."""
+    file = into / f"{said['name']}.parquet"
+    with file.open("wb") as out:
+        pq.write_table(drawn, out, compression="zstd")
+        out.flush()
+        os.fsync(out.fileno())
+    return Table(rows=drawn.num_rows, sha256=hashlib.sha256(file.read_bytes()).hexdigest(), **said)

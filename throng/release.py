@@ -1,0 +1,139 @@
+"""`throng release`: drafts of what leaves the house, what they cost, and what is left (S9)."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from throng import __version__, lock
+from throng.jobs import vet
+from throng.release_options import WHERE
+from throng.settings import load
+
+
+def main(arguments: Namespace) -> int:
+    where = WHERE[arguments.what]
+    if where != __name__:
+        return int(import_module(where).main(arguments))
+    return {"draft": _draft, "list": _list, "show": _show, "budget": _budget}[arguments.what](arguments)
+
+
+def _draft(arguments: Namespace) -> int:
+    from ingest.settings import Sites
+    from pipelines import drafting
+    from warehouse import period
+
+    settings = load(arguments.data)
+    sites = [Sites(settings.site).named(name) for name in arguments.sites]
+    with lock.pipeline(arguments.data):  # what is being erased is not drafted
+        vet(arguments.data)
+        made = drafting.run(
+            arguments.data,
+            arguments.audience,
+            period.read(arguments.period),
+            settings.site,
+            settings.release,
+            settings.pipelines,
+            sites=sites,
+            again=arguments.again,
+            version=__version__,
+        )
+    return _say(arguments, made)
+
+
+def _show(arguments: Namespace) -> int:
+    from warehouse import draft
+
+    made = draft.read(arguments.data, arguments.draft)
+    if not arguments.table:
+        return _say(arguments, made)
+    if arguments.table not in {one.name for one in made.tables}:
+        from consent_filter.errors import Refused
+
+        raise Refused(404, "table", f"that draft has: {', '.join(one.name for one in made.tables)}")
+    rows = draft.table(arguments.data, arguments.draft, arguments.table).to_pylist()
+    if arguments.format == "json":
+        print(json.dumps(rows))
+    else:
+        _table([list(rows[0]) if rows else ["(no row is shown)"], *(list(row.values()) for row in rows)])
+    return 0
+
+
+def _list(arguments: Namespace) -> int:
+    from warehouse import budget, draft
+
+    found = []
+    for name, state in reversed(budget.states(arguments.data).items()):
+        if state == budget.MADE:
+            made = draft.read(arguments.data, name)
+            rho = made.made_of.get("rho", 0.0)
+            found.append([name, _when(made.made_at), ", ".join(made.sites), len(made.tables), f"{rho:.4f}"])
+        else:
+            found.append([name, state, "", "", ""])
+    if arguments.format == "json":
+        names = ("id", "made", "sites", "tables", "rho_a_month")
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in found]))
+    else:
+        _table([["draft", "made", "sites", "tables", "rho a month"], *found])
+    return 0
+
+
+def _budget(arguments: Namespace) -> int:
+    from warehouse import budget, mechanism
+
+    settings = load(arguments.data).release
+    found = budget.accounts(arguments.data, settings)
+    if arguments.format == "json":
+        print(msgspec.json.encode(found).decode())
+        return 0
+    rows = [["site", "month", "limit", "spent", "left", "epsilon", "by"]]
+    for one in found:
+        eps = mechanism.epsilon(one.spent, settings.delta)
+        by = ", ".join(f"{name} {rho:.4f}" for name, rho in one.by.items())
+        rows.append(
+            [one.site, one.month, f"{one.limit:g}", f"{one.spent:.4f}", f"{one.left:.4f}", f"{eps:.2f}", by]
+        )
+    _table(rows)
+    eps = mechanism.epsilon(settings.rho_month, settings.delta)
+    year = mechanism.epsilon(settings.rho_year, settings.delta)
+    print(
+        f"\nlimit, spent and left in zCDP (rho); epsilon at delta {settings.delta:g}. What is spent stays"
+        f" spent. A month of which nothing was drawn has {settings.rho_month:g} (epsilon {eps:.2f}); the"
+        f" months of a year together {settings.rho_year:g} ({year:.2f})."
+    )
+    return 0
+
+
+def _say(arguments: Namespace, made: Any) -> int:
+    if arguments.format == "json":
+        print(msgspec.json.encode(made).decode())
+        return 0
+    print(f"draft     {made.id}\nmade      {_when(made.made_at)}\nsites     {', '.join(made.sites)}")
+    spent = made.made_of.get("rho", 0.0)
+    print(f"cost      rho {spent:.4f} of each month (zCDP)\nintervals {made.confidence:.0%}\n")
+    rows: list[list[object]] = [["table", "rows", "held back", "from people", "numbers"]]
+    for one in made.tables:
+        numbers = ", ".join(f"{number.name} ±{2 * number.scale:.0f}" for number in one.numbers)
+        rows.append(
+            [one.name, one.rows, "not told" if one.held_back is None else one.held_back, one.least, numbers]
+        )
+    _table(rows)
+    return 0
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _table(rows: Sequence[Sequence[object]]) -> None:
+    """Columns side by side, the first row their names."""
+    texts = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row in texts:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

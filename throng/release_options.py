@@ -1,0 +1,55 @@
+"""The options and the manual of `throng release`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+MANUAL = """\
+What leaves the house: trends with noise in them (differential privacy), drafted once from one budget.
+
+  throng release draft investors --period 2026-Q3    spends budget, once; the same again costs nothing
+  throng release list                                drafts, newest first
+  throng release show ID                             its tables, with intervals; --table NAME: one of them
+  throng release budget                              what each month may still cost, and what has spent it
+"""
+#: As `warehouse/trend.py` has them; a test compares.
+AUDIENCES = ("investors", "advertiser", "partner", "research", "public")
+Command = Callable[[str, str], argparse.ArgumentParser]
+#: word after `throng release` → module that has its `main(arguments) -> exit code`
+WHERE = {
+    "draft": "throng.release",
+    "list": "throng.release",
+    "show": "throng.release",
+    "budget": "throng.release",
+}
+
+
+def add(one: argparse.ArgumentParser) -> None:
+    """Everything below `release`."""
+    one.description = MANUAL
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
+
+    def command(name: str, says: str) -> argparse.ArgumentParser:
+        said = below.add_parser(name, help=says, description=says)
+        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+        said.add_argument("--format", choices=("table", "json"), default="table")
+        return said
+
+    _drafts(command)
+
+
+def _drafts(command: Command) -> None:
+    said = command("draft", "draw the numbers of a closed period, and write them down")
+    said.add_argument("audience", choices=AUDIENCES)
+    said.add_argument("--period", required=True, metavar="P", help="2026, 2026-Q3 or 2026-09")
+    said.add_argument("--site", dest="sites", action="append", default=[], metavar="S",
+                      help="one of the sites; repeatable (default: all)")  # fmt: skip
+    said.add_argument("--again", action="store_true", help="draw anew what is drafted already: spends again")
+    command("list", "drafts, newest first")
+    said = command("show", "one draft: its tables and what is said of them")
+    said.add_argument("draft", metavar="ID")
+    said.add_argument("--table", metavar="NAME", help="the rows of one table")
+    command("budget", "what each month may still cost, and what has spent it (S9)")
