@@ -19,7 +19,7 @@ from consent_filter.fields import RETRY
 
 _DAY = 86_400
 #: Bytes of the hash that each key makes: what is stored as a number has eight.
-WIDTHS = {"identity": 8, "advertising": 8, "event_id": 8, "lines": 8, "ledger": 16}
+WIDTHS = {"identity": 8, "advertising": 8, "event_id": 8, "lines": 8, "ledger": 16, "record": 8}
 #: Which of them may be replaced; the others would lose what they are to find again.
 TURNING = ("identity", "advertising", "event_id")
 #: Seconds in which events are looked for under the key of before, too: as long as a retry may come, and an

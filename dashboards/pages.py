@@ -119,7 +119,7 @@ class Pages:
             about, site, span = self._report(reading, name, query)
             daily = "day" in about["keys"]
             keys = [key for key in about["keys"] if key not in ("site", "day")] or ["day"]
-            sums = [*(["people"] if about["has_people"] else []), *about["sums"]]
+            sums = [*about["counts"], *about["sums"]]
             what = ", ".join([*keys, *(f"sum({one})::BIGINT AS {one}" for one in sums)])
             when, values = ("AND day BETWEEN ? AND ?", [span.first, span.last]) if daily else ("", [])
             order = f"{sums[0]} DESC, {', '.join(keys)}" if daily and keys != ["day"] else ", ".join(keys)

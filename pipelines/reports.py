@@ -31,6 +31,7 @@ from warehouse.finest import standing
 from warehouse.footprint import EVENTS, RECEIVED
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
+from warehouse.recordkeys import RecordKeys
 from warehouse.relations import ABSENT, Bucket, Days, History, hold, offer_withdrawn
 from warehouse.release import explain
 from warehouse.released import Store
@@ -93,7 +94,8 @@ def make(work: Work) -> str:
             published = batches.published(room, settled)
             relations = History(con, events, RECEIVED, published, buckets, min_group=work.settings.min_group)
         chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
-        for report, released in build(con, relations, chosen, work.settings, buckets, guard=guard):
+        keys = RecordKeys.open(Path(work.data)) if work.settings.perturb else None
+        for report, released in build(con, relations, chosen, work.settings, buckets, keys, guard):
             table = released.table
             if report.name == "growth":
                 table = batches.summed(con, room, settled, table)
@@ -157,7 +159,7 @@ def run(
         return Made()
     store = Store.open(data)
     try:
-        rule, rows = _rule(settings), _rows(lake)
+        rule, rows = _rule(settings, data), _rows(lake)
         number, n = lake.number(), sum(rows.values())
         whole_of = buckets or _buckets(n, 4 * ROWS)
         _note(store, lake, data, settings, now, whole_of)
@@ -269,10 +271,13 @@ def _take(
     return changed
 
 
-def _rule(settings: Warehouse) -> str:
-    """What every row depends on besides facts and withdrawals: the reports and how they are released."""
-    caps = (settings.min_group, settings.max_cells, settings.max_sum, settings.max_hours)
-    return hashlib.blake2b(repr((caps, sorted(reports.load().items()))).encode(), digest_size=16).hexdigest()
+def _rule(settings: Warehouse, data: Path) -> str:
+    """What every row depends on besides facts and withdrawals: the reports, how they are released, and by
+    which record keys they are moved."""
+    names = ("min_group", "max_cells", "max_sum", "max_hours", "dominance")
+    noise = RecordKeys.open(data).fingerprint if settings.perturb else ""
+    how = ([getattr(settings, name) for name in names], noise, sorted(reports.load().items()))
+    return hashlib.blake2b(repr(how).encode(), digest_size=16).hexdigest()
 
 
 def _rows(lake: Lake) -> dict[date, int]:

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 import duckdb
 import pyarrow as pa
 
-from warehouse.cells import contribute, look, merge, partial
+from warehouse import dominance, effects
+from warehouse.cells import contribute, look, merge, partial, tops
+from warehouse.perturbation import bound
+from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Bucket, Relations
-from warehouse.release import Noise, Released, mark, no_noise, release
+from warehouse.release import Released, mark, release
 from warehouse.report import Report
 from warehouse.restatement import Guard
 from warehouse.settings import Warehouse
@@ -21,22 +24,34 @@ def build(
     reports: Sequence[Report],
     settings: Warehouse,
     buckets: Sequence[Bucket] = (Bucket(),),
-    noise: Noise = no_noise,
+    keys: RecordKeys | None = None,
     guard: Guard | None = None,
 ) -> Iterator[tuple[Report, Released]]:
-    """Each report released, minding who has left (`guard`). With several buckets those with small rows are
-    counted twice: first every row,
-    then the people of the small ones together, which cannot be known before."""
+    """Each report released, minding who has left (`guard`), and perturbed where there are record keys.
+
+    With several buckets those with small rows, or with somebody who is too much of one, are counted twice:
+    first every row, then the people of the small ones together and the largest parts, which cannot be known
+    before."""
     mind = guard or Guard.none()
+    mind.moved = bound(settings.min_group) if keys else 0
     hidden: dict[str, pa.Table] = {}
+    clips: dict[str, list[pa.Table]] = {report.name: [] for report in reports}
+    top = settings.equals - 1
 
     def marked(report: Report, whole: pa.Table) -> pa.Table:
         hidden[report.name] = mind.hide(connection, report, whole, report.least(settings.min_group))
         return mark(connection, report, whole, settings, hidden[report.name])
 
-    def made(report: Report, whole: pa.Table, marks: pa.Table, looked: pa.Table) -> Released:
-        out = hidden[report.name]
-        return release(connection, report, whole, marks, looked, settings, noise, out)
+    def failing(report: Report, whole: pa.Table) -> pa.Table:
+        return dominance.failing(report, whole, report.least(settings.min_group), settings.equals)
+
+    def made(report: Report, whole: pa.Table, marks: pa.Table, looked: pa.Table, most: pa.Table) -> Released:
+        out = release(
+            connection, report, whole, marks, looked, most, settings,
+            moves=keys is not None, hidden=hidden[report.name],
+        )  # fmt: skip
+        caps = effects.clipped(pa.concat_tables(clips[report.name]))
+        return out._replace(effects=pa.concat_tables([out.effects, caps]))
 
     chosen = sorted(reports, key=lambda report: (report.bit, report.mentions("visits"), report.name))
     parts: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
@@ -44,25 +59,34 @@ def build(
         relations.move(bucket, chosen)
         for report in chosen:
             relations.show(report)
-            contribute(connection, report, settings)
-            parts[report.name].append(partial(connection, report, settings))
+            clips[report.name].append(contribute(connection, report, settings))
+            parts[report.name].append(partial(connection, report, keys))
             if len(buckets) == 1:
                 whole = parts[report.name].pop()
-                one = marked(report, whole)
-                yield report, made(report, whole, one, look(connection, report, one))
+                one, over = marked(report, whole), failing(report, whole)
+                looked = look(connection, report, one, keys, top)
+                yield report, made(report, whole, one, looked, tops(connection, report, over, top))
     if len(buckets) == 1:
         return
-    wholes = {report.name: merge(report, parts.pop(report.name)) for report in chosen}
+    wholes = {report.name: merge(connection, report, parts.pop(report.name)) for report in chosen}
     marks = {report.name: marked(report, wholes[report.name]) for report in chosen}
+    over = {report.name: failing(report, wholes[report.name]) for report in chosen}
     looks: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
-    again = [report for report in chosen if marks[report.name].num_rows]
+    most: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
+    again = [one for one in chosen if marks[one.name].num_rows or over[one.name].num_rows]
     for bucket in buckets if again else ():
         relations.move(bucket, again)
         for report in again:
             relations.show(report)
             contribute(connection, report, settings)
-            looks[report.name].append(look(connection, report, marks[report.name]))
+            looks[report.name].append(look(connection, report, marks[report.name], keys, top))
+            most[report.name].append(tops(connection, report, over[report.name], top))
     for report in chosen:
         one = marks[report.name]
-        looked = merge(report, looks[report.name] or [look(connection, report, one)])
-        yield report, made(report, wholes[report.name], one, looked)
+        looked = merge(
+            connection, report, looks[report.name] or [look(connection, report, one, keys, top)], top
+        )
+        largest = merge(
+            connection, report, most[report.name] or [tops(connection, report, over[report.name], top)], top
+        )
+        yield report, made(report, wholes[report.name], one, looked, largest)

@@ -1,7 +1,8 @@
 """Cells: contributions of one bucket of people counted, and buckets added up.
 
-A person is wholly in one bucket, so that people, capped sums and the people of any set of rows are exact in
-each bucket and add up. All functions work on the table `contributions` of one connection (one bucket).
+A person is wholly in one bucket, so that people, capped sums, record keys and the people of any set of rows
+are exact in each bucket and add up. All functions work on the table `contributions` of one connection (one
+bucket).
 """
 
 from __future__ import annotations
@@ -11,110 +12,233 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
+from warehouse.recordkeys import RecordKeys
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
+#: What caps took: of which group; `cells`, or one of the sums; how much; of how many persons.
+CLIPPED = pa.schema(
+    [("node", pa.string()), ("number", pa.string()), ("n", pa.int64()), ("people", pa.int64())]
+)
 
-def contribute(connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse) -> None:
-    """Make `contributions`: keys, person, sums; one row for each of them that a person adds to.
 
-    Nobody is in more than `max_cells` rows of a group: what is beyond becomes "(other)". Which rows those
-    are depends on their names only, so it is the same every time.
+def contribute(connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse) -> pa.Table:
+    """Make `contributions`: keys, person (and side), sums; one row for each of them that a person adds to.
+
+    Nobody is in more rows of a group than the report's caps say: what is beyond becomes "(other)", or is left
+    out where nothing is folded. Which rows those are depends on their names only, so it is the same every
+    time. Nor does anybody add more to a number of a row than its cap. Returns what that took (CLIPPED).
     """
-    run = connection.execute
-    run(f"CREATE OR REPLACE TEMP TABLE contributions AS {report.sql}")
-    if not report.people or not report.fold or report.grain != "day":
-        return
-    found = run("SELECT count(*) FROM busy").fetchone()
-    if not found or not found[0]:
-        return
-    beyond = f"place > {settings.max_cells:d}"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE contributions AS {report.sql}")
+    took: list[pa.Table] = []
+    if report.people and report.rest:
+        took += _few_rows(connection, report, settings)
+    if report.people:
+        took += _small_values(connection, report, settings)
+    return pa.concat_tables([CLIPPED.empty_table(), *took])
+
+
+def _few_rows(connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse) -> list[pa.Table]:
+    """Keep everyone to so many rows of a group. By day only who has as many events as that can have more."""
+    run, most = connection.execute, report.cells(settings)
+    who = "person, side" if report.two else "person"
+    group = ", ".join((*report.within, who))
+    among = "contributions"
+    if report.grain == "day":
+        among = f"contributions SEMI JOIN (FROM busy WHERE n > {most:d}) USING (day, person)"
+        found = run(f"SELECT 1 FROM busy WHERE n > {most:d} LIMIT 1").fetchone()
+        if not found:
+            return []
+    run(
+        f"CREATE OR REPLACE TEMP TABLE many AS SELECT {group} FROM {among}"
+        f" GROUP BY ALL HAVING count(*) > {most:d}"
+    )
+    if not run("SELECT 1 FROM many LIMIT 1").fetchone():
+        return []
+    # Rows that contain each other keep the first: who is in a later one is in those before it.
+    rest = ", ".join(report.rest)
+    order = rest if report.nested else f"md5(concat_ws('/', {rest})), {rest}"
+    run(
+        f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, row_number() OVER (PARTITION BY {group}"
+        f" ORDER BY {order}) AS place FROM contributions SEMI JOIN many USING ({group})"
+    )
+    beyond = f"place > {most:d}"
+    took = connection.sql(
+        f"SELECT {report.node(0)} AS node, 'cells' AS number, count(*) AS n, count(DISTINCT person) AS people"
+        f" FROM placed WHERE {beyond} GROUP BY ALL"
+    ).to_arrow_table()
     keys = ", ".join(
         f"CASE WHEN {beyond} THEN '{OTHER}' ELSE {k} END AS {k}" if k in report.fold else k
         for k in report.keys
     )
     sums = ", ".join(f"sum({name}) AS {name}" for name in report.sums)
-    group, rest = ", ".join((*report.within, "person")), ", ".join(report.rest)
+    kept = "" if report.fold else f" WHERE NOT {beyond}"
     run(
-        f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT {keys}, person, {sums} FROM (SELECT *,"
-        f" row_number() OVER (PARTITION BY {group} ORDER BY md5(concat_ws('/', {rest})), {rest}) AS place"
-        " FROM contributions SEMI JOIN busy USING (day, person)) GROUP BY ALL"
-        f" UNION ALL BY NAME FROM contributions ANTI JOIN busy USING (day, person)"
+        f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT {keys}, {who}, {sums} FROM placed{kept}"
+        f" GROUP BY ALL UNION ALL BY NAME FROM contributions ANTI JOIN many USING ({group})"
     )
+    return [took.cast(CLIPPED)]
 
 
-def partial(connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse) -> pa.Table:
-    """Count one bucket. Columns: level, the report's keys, people, sums.
+def _small_values(
+    connection: duckdb.DuckDBPyConnection, report: Report, settings: Warehouse
+) -> list[pa.Table]:
+    """Keep what everyone adds to a number of a row under its cap."""
+    most = {name: report.most(name, settings) for name in report.sums}
+    over = " OR ".join(f"{name} > {cap:d}" for name, cap in most.items())
+    if not connection.execute(f"SELECT 1 FROM contributions WHERE {over} LIMIT 1").fetchone():
+        return []
+    took = [
+        connection.sql(
+            f"SELECT {report.node(0)} AS node, '{name}' AS number, sum({name} - {cap:d})::BIGINT AS n,"
+            f" count(DISTINCT person) AS people FROM contributions WHERE {name} > {cap:d} GROUP BY ALL"
+        ).to_arrow_table()
+        for name, cap in most.items()
+    ]
+    capped = ", ".join(f"least({name}, {cap:d}) AS {name}" for name, cap in most.items())
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT * REPLACE ({capped}) FROM contributions"
+    )
+    return [table.cast(CLIPPED) for table in took]
+
+
+def _groups(report: Report, keys: RecordKeys | None) -> list[str]:
+    """Of each side how many there are, and the sum of their record keys, over rows of one person each."""
+    columns = []
+    for side, name in enumerate(report.groups):
+        where = f" FILTER (side = {side})" if report.two else ""
+        record = keys.sql() if keys else "0"
+        columns += [f"count(*){where} AS {name}", f"coalesce(sum({record}){where}, 0)::BIGINT AS _{name}"]
+    return columns
+
+
+def _kept(report: Report) -> str:
+    """What tells the persons of a cell apart: one who is on both sides is one of each."""
+    return "person, side" if report.two else "person"
+
+
+def partial(
+    connection: duckdb.DuckDBPyConnection, report: Report, keys: RecordKeys | None = None
+) -> pa.Table:
+    """Count one bucket. Columns: level, the report's keys, `people` (and `others`), the sums; for the noise
+    `_people` (and `_others`), sums of record keys; for dominance `_<sum>`, the largest that one person adds.
 
     A row of the last level is a row of the report. Rows of levels before it are what it folds into, with
     keys of finer levels null and sums 0.
     """
-    size = "count(*)" if report.people else f"sum({report.sums[0]})"
-    added = ", ".join(
-        f"sum(least({name}, {settings.most(name):d}))::BIGINT AS {name}" for name in report.sums
-    )
-    if not report.people:
-        added = ", ".join(f"sum({name})::BIGINT AS {name}" for name in report.sums)
     last = len(report.levels) - 1
-    queries = [
-        f"SELECT {last} AS level, {', '.join(report.keys)}, {size}::BIGINT AS people, {added}"
-        " FROM contributions GROUP BY ALL"
-    ]
-    none = ", ".join(f"0::BIGINT AS {name}" for name in report.sums)
+    if report.people:
+        size = _groups(report, keys)
+        numbers = [f"sum({name})::BIGINT AS {name}, max({name})::BIGINT AS _{name}" for name in report.sums]
+        none = [f"0::BIGINT AS {name}, 0::BIGINT AS _{name}" for name in report.sums]
+    else:
+        size = [f"sum({report.sums[0]})::BIGINT AS people"]
+        numbers = [f"sum({name})::BIGINT AS {name}" for name in report.sums]
+        none = [f"0::BIGINT AS {name}" for name in report.sums]
+    columns = ", ".join([*report.keys, *size, *numbers])
+    queries = [f"SELECT {last} AS level, {columns} FROM contributions GROUP BY ALL"]
     for level in range(1, last):
-        keys = ", ".join(report.levels[level])
-        source = f"(SELECT DISTINCT {keys}, person FROM contributions)" if report.people else "contributions"
+        node = ", ".join(report.levels[level])
+        source = f"(SELECT DISTINCT {node}, {_kept(report)} FROM contributions)"
         queries.append(
-            f"SELECT {level} AS level, {keys}, {size}::BIGINT AS people, {none} FROM {source} GROUP BY ALL"
+            f"SELECT {level} AS level, {node}, {', '.join([*size, *none])}"
+            f" FROM {source if report.people else 'contributions'} GROUP BY ALL"
         )
     return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
 
 
-def look(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.Table) -> pa.Table:
-    """How many people of this bucket are in the rows marked under each part of the report.
+def look(
+    connection: duckdb.DuckDBPyConnection,
+    report: Report,
+    marks: pa.Table,
+    keys: RecordKeys | None = None,
+    top: int = 0,
+) -> pa.Table:
+    """Who of this bucket is in the rows marked under each part of the report, as if they were one row.
 
-    Columns: level, the keys of the part (finer ones null), `few` (people in rows marked small) and `more`
-    (with those of the next smallest row). `marks` as made by `release.mark`.
+    Columns: level, the keys of the part (finer ones null), `more` (false: the rows marked small; true: with
+    the next smallest row), and of each of the two what `partial` has; but `_<sum>` are lists of the `top`
+    largest that one person adds. `marks` as made by `release.mark`.
     """
-    if not marks.num_rows:
-        return _nothing(marks)
     queries = []
     for level in sorted(set(marks["level"].to_pylist())):
         parent, node = ", ".join(report.levels[level - 1]), ", ".join(report.levels[level])
         joined = (
-            f"FROM contributions JOIN (SELECT {node}, small FROM marks WHERE level = {level}) USING ({node})"
+            f"contributions JOIN (SELECT {node}, small FROM marks WHERE level = {level}) USING ({node}),"
+            " (VALUES (false), (true)) AS twice(more) WHERE more OR small"
         )
+        sums = [f"sum({name})::BIGINT AS {name}" for name in report.sums]
         if report.people:
-            queries.append(
-                f"SELECT {level} AS level, {parent}, count(*) FILTER (small) AS few, count(*) AS more FROM"
-                f" (SELECT {parent}, person, bool_or(small) AS small {joined} GROUP BY ALL) GROUP BY ALL"
-            )
+            size = _groups(report, keys)
+            numbers = [*sums, *(f"max({name}, {max(top, 1):d}) AS _{name}" for name in report.sums)]
+            source = f"(SELECT more, {parent}, {_kept(report)}, {', '.join(sums)} FROM {joined} GROUP BY ALL)"
         else:
-            n = report.sums[0]
-            queries.append(
-                f"SELECT {level} AS level, {parent}, coalesce(sum({n}) FILTER (small), 0)::BIGINT AS few,"
-                f" sum({n})::BIGINT AS more {joined} GROUP BY ALL"
-            )
-    empty = (
-        f"SELECT level, {', '.join(report.keys)}, 0::BIGINT AS few, 0::BIGINT AS more FROM marks WHERE false"
-    )
+            size, numbers = [f"sum({report.sums[0]})::BIGINT AS people"], sums
+            source = f"(SELECT more, {parent}, {', '.join(report.sums)} FROM {joined})"
+        queries.append(
+            f"SELECT {level} AS level, more, {parent}, {', '.join([*size, *numbers])}"
+            f" FROM {source} GROUP BY ALL"
+        )
+    if not queries:
+        return _nothing(report, marks)
+    names = ["level", "more", *report.keys, *_columns(report)]
     with lent(connection, marks=marks):
-        return connection.sql(" UNION ALL BY NAME ".join([empty, *queries])).to_arrow_table()
+        made = connection.sql(" UNION ALL BY NAME ".join(queries))
+        lacking = [f"NULL AS {key}" for key in report.keys if key not in made.columns]
+        found = connection.sql(f"SELECT *{''.join(', ' + one for one in lacking)} FROM made")
+        return found.select(", ".join(names)).to_arrow_table()
 
 
-def _nothing(marks: pa.Table) -> pa.Table:
-    n = pa.nulls(0, pa.int64())
-    return marks.drop_columns(["small"]).append_column("few", n).append_column("more", n)
+def _columns(report: Report) -> list[str]:
+    if not report.people:
+        return ["people", *report.sums]
+    both = (*report.groups, *report.sums)
+    return [*both, *(f"_{name}" for name in both)]
 
 
-def merge(report: Report, parts: Sequence[pa.Table]) -> pa.Table:
-    """Add up what `partial`, or `look`, found in several buckets; associative, in any order."""
+def _nothing(report: Report, marks: pa.Table) -> pa.Table:
+    """What `look` finds where nothing is marked."""
+    lists = {f"_{name}" for name in report.sums}
+    found = marks.select(["level"]).append_column("more", pa.nulls(0, pa.bool_()))
+    for key in report.keys:
+        found = found.append_column(key, marks[key])
+    for name in _columns(report):
+        found = found.append_column(name, pa.nulls(0, pa.list_(pa.int64()) if name in lists else pa.int64()))
+    return found
+
+
+def tops(connection: duckdb.DuckDBPyConnection, report: Report, rows: pa.Table, top: int) -> pa.Table:
+    """Of some rows (their keys) the `top` largest that one person of this bucket adds to each sum: keys, and
+    `_<sum>`, a list."""
+    if not rows.num_rows:
+        for name in report.sums:
+            rows = rows.append_column(f"_{name}", pa.nulls(0, pa.list_(pa.int64())))
+        return rows
+    keys = ", ".join(report.keys)
+    lists = ", ".join(f"max({name}::BIGINT, {max(top, 1):d}) AS _{name}" for name in report.sums)
+    with lent(connection, rows=rows):
+        return connection.sql(
+            f"SELECT {keys}, {lists} FROM contributions SEMI JOIN rows USING ({keys}) GROUP BY ALL"
+        ).to_arrow_table()
+
+
+def merge(
+    connection: duckdb.DuckDBPyConnection, report: Report, parts: Sequence[pa.Table], top: int = 0
+) -> pa.Table:
+    """Add up what `partial`, `look` or `tops` found in several buckets; associative, in any order."""
     if len(parts) == 1:
         return parts[0]
-    keys = ["level", *report.keys]
-    numbers = [name for name in parts[0].column_names if name not in keys]
-    whole = pa.concat_tables(parts).group_by(keys, use_threads=False).aggregate([(n, "sum") for n in numbers])
-    return whole.rename_columns([name.removesuffix("_sum") for name in whole.column_names]).select(
-        keys + numbers
-    )
+    names = parts[0].column_names
+    largest = {f"_{name}" for name in report.sums}
+    numbers = []
+    for name, kind in zip(names, parts[0].schema.types, strict=True):
+        if name in ("level", "more", *report.keys):
+            numbers.append(name)
+        elif pa.types.is_list(kind):
+            numbers.append(f"list_sort(flatten(list({name})), 'DESC')[:{max(top, 1):d}] AS {name}")
+        else:
+            how = "max" if name in largest else "sum"
+            numbers.append(f"{how}({name})::BIGINT AS {name}")
+    with lent(connection, found=pa.concat_tables(parts, promote_options="permissive")):
+        return connection.sql(f"SELECT {', '.join(numbers)} FROM found GROUP BY ALL").to_arrow_table()

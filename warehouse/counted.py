@@ -113,9 +113,7 @@ def _of(
         if report.name not in tables:
             continue
         names = ", ".join((*report.keys, *report.sums))
-        added = ", ".join(
-            f"sum(least({one}, {settings.most(one):d}))::BIGINT AS {one}" for one in report.sums
-        )
+        added = ", ".join(f"sum({one})::BIGINT AS {one}" for one in report.sums)
         mine = con.sql(f"SELECT {', '.join(report.keys)}, {added} FROM contributions GROUP BY ALL")
         shown = _shown(public, report, {row[0] for row in mine.fetchall()})
         own: dict[Keys, list[int]] = {}
@@ -160,7 +158,7 @@ def _shown(
     public: duckdb.DuckDBPyConnection, report: Report, sites: Iterable[str]
 ) -> Mapping[Keys, dict[str, int]]:
     """The published rows of some sites, by their keys."""
-    numbers, place = ["people", *report.sums], len(report.keys)
+    numbers, place = [*report.groups, *report.sums], len(report.keys)
     rows = public.execute(
         f"SELECT {', '.join([*report.keys, *numbers])} FROM {report.name} WHERE site IN (SELECT unnest(?))",
         [list(sites)],

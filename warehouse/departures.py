@@ -23,6 +23,7 @@ from warehouse import report as reports
 from warehouse.footprint import NONE, choose, footprints, places
 from warehouse.relations import ABSENT, Bucket, hold, lent
 from warehouse.released import Store
+from warehouse.restatement import counted_as
 from warehouse.settings import Warehouse
 
 #: (site, day) of what a report by day counts; of one over all days both are null.
@@ -206,10 +207,12 @@ def _parts(
             continue
         at = "site, day" if one.grain == "day" else "NULL, NULL"
         for level in range(len(one.levels)):
-            lake.execute(
-                f"INSERT INTO parts_of SELECT '{one.name}', {at}, {level}, {one.node(level)} AS node,"
-                " count(DISTINCT person) FROM contributions GROUP BY ALL"
-            )
+            for side, name in enumerate(counted_as(one)):
+                lake.execute(
+                    f"INSERT INTO parts_of SELECT '{name}', {at}, {level}, {one.node(level)} AS node,"
+                    " count(DISTINCT person) FROM contributions"
+                    f" {f'WHERE side = {side}' if one.two else ''} GROUP BY ALL"
+                )
     return lake.sql(
         "SELECT report, site, day, level, node, sum(n)::BIGINT AS n FROM parts_of GROUP BY ALL"
     ).to_arrow_table()

@@ -7,6 +7,7 @@ from consent_filter.fields import FIELDS
 #: Columns that reports make themselves. Those of EVENT are explained where they are defined.
 _MADE = {
     "people": "people in the row; without an identifier, one person a day",
+    "others": "people on the other side of the events in the row: sellers where people are buyers",
     "hour": "hour of the site's own clock, 0 to 23",
     "week": "the Monday on which the week begins",
     "period": "week or month",

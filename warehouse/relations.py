@@ -127,7 +127,7 @@ class Days:
         self._soon: Future[pa.Table] | None = None
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
-        """Make `facts`, `received`, and `busy`: who has so many events that a cap may be met."""
+        """Make `facts`, `received`, and `busy`: who has so many events (n) that a cap of rows may be met."""
         run = self._con.execute
         held = self._rows // bucket.of <= FEW
         source = "held" if held else self._facts
@@ -143,9 +143,10 @@ class Days:
         )
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
+        caps = [one.caps.get("cells", self._many) for one in reports if one.people and one.rest]
         run(
-            "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person FROM facts"
-            f" GROUP BY ALL HAVING count(*) > {self._many:d}"
+            "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM facts"
+            f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
         )
         self._bit, self._reports = 0, reports
 

@@ -1,22 +1,24 @@
 """Disclosure: counted cells become a table that names nobody.
 
-1. Nobody counts in more rows of a group than `max_cells` or adds more than a cap to a number (`cells.py`),
-   before rows are folded: "(other)" is as many rows as went into it.
-2. A row is about `min_group` people at least. Smaller ones are hidden: folded into one row "(other)" where
-   the report says which keys to fold, else left out. Keys are folded from the coarsest to the finest: a
-   small country first, then small parts of the countries that remain, so that no total that another report
-   publishes can be taken apart.
+1. Nobody counts in more rows of a group, or adds more to a number of a row, than the report's caps say
+   (`cells.py`), before rows are folded: "(other)" is as many rows as went into it.
+2. A row is about `min_group` people at least, on each side that its events have. Smaller ones are hidden:
+   folded into one row "(other)" where the report says which keys to fold, else left out. Keys are folded from
+   the coarsest to the finest: a small country first, then small parts of the countries that remain, so that
+   no total that another report publishes can be taken apart.
 3. What is hidden together is about `min_group` people at least, counted exactly: else the next smallest row
    is hidden with it (complementary suppression), since a total less the visible rows is the hidden ones.
    Where that can't be had the whole group is left out. One more row is always enough, being a group itself.
 4. Rows that contain each other (steps, cohorts) are shown if the difference between them is a group, too.
 5. What people have left is shown again only where its change is a group's (`restatement.py`).
-6. Perturbation by cell key and the budget of what leaves the house have their place here, last: `noise`.
+6. Nobody is more than a tenth of a number of a row (`dominance.py`).
+7. Numbers are moved by the row's cell key (`perturbation.py`). What leaves the house has noise of its own.
+
+That 2 and 3 have hidden what they should is looked at once more by other means: `audit.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -25,25 +27,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consent_filter.errors import Broken
+from warehouse import dominance, effects
+from warehouse.perturbation import bound, perturb
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN
 from warehouse.settings import Warehouse
 
-#: Final numbers in, numbers to publish out. The identity until perturbation has its own rules.
-Noise = Callable[[pa.Table, Report], pa.Table]
-
 
 class Released(NamedTuple):
-    """A table fit to be read by anyone who may read reports, and what was done to make it so."""
+    """A table fit to be read by anyone who may read reports, and what was done to make it so: in words, and
+    how much of it (`effects.EFFECTS`)."""
 
     table: pa.Table
     explanation: str
-
-
-def no_noise(table: pa.Table, report: Report) -> pa.Table:
-    """Exact numbers."""
-    return table
+    effects: pa.Table
 
 
 def mark(
@@ -67,12 +65,15 @@ def mark(
     for level in range(1, len(report.levels)) if not report.nested else ():
         parent, node = report.levels[level - 1], report.levels[level]
         group, keys = ", ".join(parent), ", ".join(node)
-        small = f"people < {least:d}"
+        small = f"{_size(report)} < {least:d}"
         if report.fold:  # what the cap has put there, or a visitor has called so
             small += f" OR {node[-1]} = '{OTHER}'"
         if hidden.num_rows:
             small += f" OR {report.node(level)} IN (SELECT node FROM hidden WHERE level = {level})"
-        rows = f"(SELECT level, {keys}, people, {small} AS small FROM whole WHERE level = {level})"
+        rows = (
+            f"(SELECT level, {keys}, {_size(report)} AS people, {small} AS small"
+            f" FROM whole WHERE level = {level})"
+        )
         queries += [
             f"SELECT level, {keys}, small FROM {rows} WHERE small",
             f"SELECT level, {keys}, small FROM {rows} JOIN (SELECT {group},"
@@ -84,12 +85,18 @@ def mark(
         return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
 
 
+def _size(report: Report, of: str = "") -> str:
+    """How many people a row is about, of the side that has fewer; as SQL."""
+    return f"least({of}people, {of}others)" if report.two else f"{of}people"
+
+
 def _any_small(report: Report, whole: pa.Table, k: int) -> bool:
     rows = whole.filter(pc.equal(whole["level"], _last(report)))
     if any(rows[key].null_count for key in report.keys):
         raise Broken(f"the report {report.name} has a row without a name: coalesce every key in its SQL")
+    sides = ("people", "others") if report.two else ("people",)
     return bool(
-        (whole.num_rows and pc.min(whole["people"]).as_py() < k)
+        (whole.num_rows and any(pc.min(whole[side]).as_py() < k for side in sides))
         or any(pc.any(pc.equal(whole[key], OTHER)).as_py() for key in report.fold)
     )
 
@@ -105,26 +112,48 @@ def release(
     whole: pa.Table,
     marks: pa.Table,
     looked: pa.Table,
+    tops: pa.Table,
     settings: Warehouse,
-    noise: Noise = no_noise,
+    *,
+    moves: bool = False,
     hidden: pa.Table = HIDDEN.empty_table(),  # noqa: B008
 ) -> Released:
-    """Columns: the report's keys, `people` if it has any, its sums; sorted. Inputs: of all buckets."""
+    """Columns: the report's keys, `people` (and `others`) if it has any, its sums; sorted.
+
+    Inputs are of all buckets: `whole` of `cells.partial`, `looked` of `cells.look`, `tops` of `cells.tops`.
+    `moves`: perturb, by the record keys that the cells were counted with.
+    """
     k = report.least(settings.min_group)
-    shown = ", ".join([*report.keys, *(["people"] if report.people else []), *report.sums])
-    with lent(connection, whole=whole, marks=marks, looked=looked):
+    inner = [f"_{name}" for name in (*report.groups, *report.sums)] if report.people else []
+    shown = ", ".join([*report.keys, *(report.groups or ("people",)), *report.sums, *inner])
+    with lent(connection, whole=whole, marks=marks, looked=looked, tops=tops):
         connection.execute(_leaves(report, k, _last(report) if marks.num_rows else 0))
-        queries = [f"SELECT * FROM leaves WHERE depth = 0 AND people >= {k:d}"]
+        queries = [f"SELECT {shown} FROM leaves WHERE depth = 0 AND {_size(report)} >= {k:d}"]
+        if report.people:
+            of, join = (
+                ("t._{0}", f" LEFT JOIN tops t USING ({', '.join(report.keys)})")
+                if tops.num_rows
+                else ("NULL::BIGINT[]", "")
+            )
+            lists = ", ".join(f"{of.format(name)} AS top_{name}" for name in report.sums)
+            queries = [f"SELECT w.*, {lists} FROM ({queries[0]}) w{join}"]
         for level in range(1, _last(report) + 1) if report.fold and marks.num_rows else ():
             queries.append(_other(report, level, k))
         table = connection.sql(
-            f"SELECT {shown} FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY ALL"
+            f"FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY {', '.join(report.keys)}"
         ).to_arrow_table()
     if hidden.num_rows:
         table = _without(connection, report, table, hidden)
     if report.nested:
         table = _nested(report, table, k)
-    return Released(noise(table, report), explain(report, settings))
+    done = effects.hidden(connection, report, table, hidden, k)
+    if report.people:
+        table, took = dominance.cut(report, table, settings.equals)
+        done = pa.concat_tables([done, effects.dominance(report, table, took)])
+        if moves:
+            table = perturb(report, table, bound(settings.min_group), k)
+    table = table.select([*report.keys, *report.groups, *report.sums])
+    return Released(table, explain(report, settings), done)
 
 
 def _without(
@@ -136,7 +165,7 @@ def _without(
         f"{report.node(level)} NOT IN (SELECT node FROM hidden WHERE level = {level})" for level in levels
     )
     with lent(connection, shown=table, hidden=hidden):
-        return connection.sql(f"FROM shown WHERE {where} ORDER BY ALL").to_arrow_table()
+        return connection.sql(f"FROM shown WHERE {where} ORDER BY {', '.join(report.keys)}").to_arrow_table()
 
 
 def _leaves(report: Report, k: int, levels: int) -> str:
@@ -144,7 +173,8 @@ def _leaves(report: Report, k: int, levels: int) -> str:
     joins = "".join(
         f" LEFT JOIN (SELECT {', '.join(f'm.{key}' for key in report.levels[level])}, true AS hidden{level}"
         f" FROM marks m JOIN looked l ON {_same('m', 'l', report, level)}"
-        f" AND m.level = {level} AND l.level = {level} WHERE m.small OR l.few < {k:d})"
+        f" AND m.level = {level} AND l.level = {level} AND NOT l.more"
+        f" WHERE m.small OR {_size(report, 'l.')} < {k:d})"
         f" USING ({', '.join(report.levels[level])})"
         for level in range(1, levels + 1)
     )
@@ -157,15 +187,20 @@ def _leaves(report: Report, k: int, levels: int) -> str:
 
 
 def _other(report: Report, level: int, k: int) -> str:
-    """The rows that stand for what is hidden at a level, one for each part of the level before."""
+    """The rows that stand for what is hidden at a level, one for each part of the level before: of the small
+    rows alone where they are a group, else with the next smallest."""
     parent = report.levels[level - 1]
-    names = ", ".join(f"w.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
-    people = f"max(CASE WHEN l.few >= {k:d} THEN l.few ELSE l.more END)"
-    sums = ", ".join(f"sum(w.{name})::BIGINT AS {name}" for name in report.sums)
+    names = ", ".join(f"l.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
+    numbers = [*(report.groups or ("people",)), *report.sums]
+    if report.people:
+        numbers += [f"_{side}" for side in report.groups]
+        numbers += [f"coalesce(_{name}[1], 0) AS _{name}, _{name} AS top_{name}" for name in report.sums]
+    keys = ", ".join(parent)
     return (
-        f"SELECT {names}, {people} AS people, {sums} FROM leaves w JOIN looked l ON"
-        f" {_same('w', 'l', report, level)} AND l.level = {level} WHERE w.depth = {level}"
-        f" GROUP BY {', '.join(f'w.{key}' for key in parent)} HAVING {people} >= {k:d}"
+        f"SELECT {names}, {', '.join(numbers)} FROM looked l JOIN (SELECT {keys}, max({_size(report)}) FILTER"
+        f" (NOT more) >= {k:d} AS enough FROM looked WHERE level = {level} GROUP BY ALL) USING ({keys})"
+        f" SEMI JOIN (SELECT {keys} FROM leaves WHERE depth = {level}) USING ({keys})"
+        f" WHERE level = {level} AND more <> enough AND {_size(report)} >= {k:d}"
     )
 
 
@@ -176,14 +211,14 @@ def _same(one: str, other: str, report: Report, level: int) -> str:
 def _nested(report: Report, table: pa.Table, least: int) -> pa.Table:
     """Rows of a group whose people are part of the row before (or of the first): by whole groups only."""
     kept: list[int] = []
-    rows: list[dict[str, Any]] = table.select([*report.keys, "people"]).to_pylist()
+    rows: list[dict[str, Any]] = table.select([*report.keys, *report.groups]).to_pylist()
     by = lambda i: tuple(rows[i][key] for key in report.within)  # noqa: E731
     order = sorted(range(len(rows)), key=lambda i: (*by(i), *(rows[i][key] for key in report.rest)))
     for _, group in groupby(order, key=by):
-        around: int | None = None
+        around: tuple[int, ...] | None = None
         for i in group:
-            people: int = rows[i]["people"]
-            if around is None or around == people or around - people >= least:
+            people = tuple(rows[i][side] for side in report.groups)
+            if around is None or all(a == n or a - n >= least for a, n in zip(around, people, strict=True)):
                 kept.append(i)
                 if around is None or report.nested == "previous":
                     around = people
@@ -195,6 +230,8 @@ def explain(report: Report, settings: Warehouse) -> str:
     least = report.least(settings.min_group)
     if not report.people:
         words = [f"counts of requests; each row is about at least {least}"]
+    elif report.two:
+        words = [f"each row is about at least {least} people of each side"]
     else:
         words = [f"each row is about at least {least} people"]
     if report.fold:
@@ -207,11 +244,39 @@ def explain(report: Report, settings: Warehouse) -> str:
         words.append("smaller ones are left out, with the next smallest where they would be too few")
     else:
         words.append("smaller ones are left out")
-    if report.people:
-        if report.fold and report.grain == "day":
-            words.append(f"nobody counts in more than {settings.max_cells} rows of a group")
-        hours = any(name.endswith("_ms") for name in report.sums)
-        also = f" ({settings.max_hours} hours to a duration)" if hours else ""
-        unfolded = " before rows are folded" if report.fold else ""
-        words.append(f"nobody adds more than {settings.max_sum:,} to a number{also}{unfolded}")
+    if not report.people:
+        return "; ".join([*words, "numbers are exact"])
+    if report.rest:
+        words.append(f"nobody counts in more than {report.cells(settings)} rows of a group")
+    unfolded = " before rows are folded" if report.fold else ""
+    most = ", ".join(f"{_amount(name, report.most(name, settings))} {name}" for name in report.sums)
+    words.append(f"nobody adds more to a row than {most}{unfolded}")
+    if settings.equals > 1:
+        words.append(
+            f"nobody is more than {_share(settings.equals)} of a number, which is 0 where fewer than"
+            f" {settings.equals} people added to it"
+        )
+    words.append(method(report, settings))
     return "; ".join(words)
+
+
+def method(report: Report, settings: Warehouse) -> str:
+    """How exact a report's numbers are, in one sentence."""
+    most = bound(settings.min_group) if settings.perturb and report.people else 0
+    if report.name == "growth" and most:
+        return f"numbers are sums of days, of which each was moved at random, people by at most {most}"
+    if not most:
+        return "numbers are exact"
+    return (
+        f"numbers are moved at random, people by at most {most} and each other number by at most what one"
+        " person adds to it, always in the same way for the same people; a total is moved by itself, so that"
+        " parts may not add up to it"
+    )
+
+
+def _share(equals: int) -> str:
+    return {2: "half", 3: "a third", 4: "a quarter", 10: "a tenth"}.get(equals, f"1/{equals}")
+
+
+def _amount(name: str, most: int) -> str:
+    return f"{most / 3_600_000:,g} hours of" if name.endswith("_ms") else f"{most:,}"

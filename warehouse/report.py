@@ -19,6 +19,7 @@ from msgspec import Struct
 from consent_filter.errors import Misconfigured
 from consent_filter.fields import FIELDS
 from consent_filter.purpose import BY_NAME, names
+from warehouse.settings import Warehouse
 
 FOLDER = Path(__file__).parent / "reports"
 #: What stands in a folded row instead of the keys that were folded.
@@ -37,7 +38,12 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     become "(other)" inside the coarser ones. Where `fold` is empty small rows are left out. nested: for rows
     that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
     difference between two such rows is a group, too. times: the minimum group is so many times the usual one,
-    for what is more delicate (M7).
+    for what is more delicate (M7). sides: whose events they are. With a counterpart the SQL yields a column
+    `side` (0: the person's own row; 1: the counterpart's), `people` are the persons of side 0, the column
+    `others` has those of side 1, and a row is about a group of each (S14). caps: `cells`, the most rows of a
+    group that one person counts in, and for any of the sums the most that one person adds to a row; what is
+    not named has the settings' limit, and no cap is above that. Every report about people has caps.
+    total: reports whose rows are sums of this one's: what is hidden here must not follow from them.
     """
 
     name: str
@@ -53,6 +59,9 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fold: tuple[str, ...] = ()
     nested: Literal["", "first", "previous"] = ""
     times: int = 1
+    sides: tuple[Literal["person", "counterpart"], ...] = ("person",)
+    caps: dict[str, int] = {}
+    total: tuple[str, ...] = ()
     sql: str = ""
 
     def __post_init__(self) -> None:
@@ -62,7 +71,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         for word in (self.name, *self.keys, *self.sums):
             if not _WORD.fullmatch(word):
                 raise Misconfigured(f"{where}: name, keys or sums", word, "small letters, digits and _")
-        columns = (*self.keys, *self.sums, "people")
+        columns = (*self.keys, *self.sums, "people", "others", "side", "person")
         if not self.keys or not self.sums or len(set(columns)) < len(columns):
             raise Misconfigured(f"{where}: keys and sums", columns, "one each or more, all different")
         for key in (*self.within, *self.fold):
@@ -72,6 +81,9 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
         if self.grain == "all" and self.purpose != "measurement":
             raise Misconfigured(f"{where}: purpose", self.purpose, "measurement, where grain is all")
+        if self.sides not in (("person",), ("person", "counterpart")) or (self.two and not self.people):
+            raise Misconfigured(f"{where}: sides", self.sides, '["person"] or ["person", "counterpart"]')
+        self._bounded(where)
         if self.times < 1:
             raise Misconfigured(f"{where}: times", self.times, "1 or more")
         for field in FIELDS:
@@ -85,6 +97,37 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(
                 f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`"
             )
+
+    def _bounded(self, where: str) -> None:
+        """Refuse a report that does not say how much of it one person may be."""
+        if not self.people:
+            if self.caps:
+                raise Misconfigured(f"{where}: caps", sorted(self.caps), "none, where rows count requests")
+            return
+        if not self.caps or (self.rest and "cells" not in self.caps):
+            must = "how many rows one person counts in (cells)" if self.rest else "the most one person adds"
+            raise Misconfigured(f"{where}: caps", sorted(self.caps), f"a table [caps] that says {must}")
+        for name, most in self.caps.items():
+            if name not in ("cells", *self.sums) or most < 1:
+                raise Misconfigured(f"{where}: caps", name, "cells or one of the sums, 1 or more")
+
+    def most(self, number: str, settings: Warehouse) -> int:
+        """The most that one person adds to that number of a row: its cap, and no more than the settings'."""
+        return min(self.caps.get(number, settings.most(number)), settings.most(number))
+
+    def cells(self, settings: Warehouse) -> int:
+        """In how many rows of a group one person counts."""
+        return min(self.caps.get("cells", settings.max_cells), settings.max_cells)
+
+    @property
+    def two(self) -> bool:
+        """Whether the event has a counterpart, who is counted in a column of their own."""
+        return len(self.sides) > 1
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns that count persons: each of them is a group."""
+        return (("people", "others") if self.two else ("people",)) if self.people else ()
 
     @property
     def bit(self) -> int:

@@ -41,10 +41,12 @@ class Verdict(NamedTuple):
 
 class Guard:
     """What the reports of one run must mind. `before`: a folder with the rows that were released before.
-    `back`: groups to which people have come back, so that more people are not others who came."""
+    `back`: groups to which people have come back, so that more people are not others who came. `moved`:
+    by how much released numbers of people may differ from what was counted."""
 
     def __init__(self, away: pa.Table, hidden: pa.Table, before: Path, back: Collection[str] = ()) -> None:
         self.away, self.hidden, self._before, self._back = away, hidden, before, set(back)
+        self.moved = 0
         self.verdicts: list[Verdict] = []
         self.found: list[pa.Table] = []
 
@@ -66,11 +68,15 @@ class Guard:
     ) -> pa.Table:
         """Parts of a report (level, node) that may not be shown, given its counted cells. Level 0: nothing
         of the group may."""
-        mine = self.away.filter(pc.equal(self.away["report"], report.name))
+        away = [self.away.filter(pc.equal(self.away["report"], name)) for name in counted_as(report)]
         stays = self.hidden.filter(pc.equal(self.hidden["report"], report.name)).select(["level", "node"])
-        if not mine.num_rows:
+        if not any(mine.num_rows for mine in away):
             return stays
-        changes = self._changes(connection, report, whole, mine)
+        changes: dict[tuple[int, str], int] = {}
+        for side, mine in zip(report.groups, away, strict=True):
+            # A change is of as few as of the side that fewer have left, of those that anybody has.
+            for at, n in self._changes(connection, report, whole, mine, side).items():
+                changes[at] = min(n, changes.get(at, n))
         kept = set(zip(*stays.to_pydict().values(), strict=True))
         new = sorted(self._few(report, changes, kept, least) - kept)
         table = pa.table(
@@ -81,7 +87,12 @@ class Guard:
         return pa.concat_tables([stays, table])
 
     def _changes(
-        self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, mine: pa.Table
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        report: Report,
+        whole: pa.Table,
+        mine: pa.Table,
+        side: str,
     ) -> dict[tuple[int, str], int]:
         """Part → at least how many its change is of: who has left, and of a row also who has come."""
         last = len(report.levels) - 1
@@ -89,11 +100,11 @@ class Guard:
         old = pq.read_table(file) if file.exists() else whole.slice(0, 0)
         with lent(connection, mine=mine, whole=whole, old=old):
             rows = connection.execute(
-                f"SELECT level, m.node, n, CASE WHEN o.people IS NULL THEN n ELSE"
-                " greatest(n, coalesce(w.people, 0) - o.people + 2 * n) END FROM mine m"
-                f" LEFT JOIN (SELECT {last} AS level, {report.node(last)} AS node, people FROM old) o"
+                f"SELECT level, m.node, n, CASE WHEN o.{side} IS NULL THEN n ELSE"
+                f" greatest(n, coalesce(w.{side}, 0) - o.{side} - {self.moved:d} + 2 * n) END FROM mine m"
+                f" LEFT JOIN (SELECT {last} AS level, {report.node(last)} AS node, {side} FROM old) o"
                 " USING (level, node)"
-                f" LEFT JOIN (SELECT level, {report.node(last)} AS node, people FROM whole"
+                f" LEFT JOIN (SELECT level, {report.node(last)} AS node, {side} FROM whole"
                 f" WHERE level = {last}) w USING (level, node)"
             ).fetchall()
         back = {node for _, node, _, _ in rows if _group(report, node) in self._back}
@@ -150,6 +161,11 @@ def _apart(report: Report, changes: dict[tuple[int, str], int], least: int) -> s
             elif around is None or report.nested == "previous":
                 around = n
     return out
+
+
+def counted_as(report: Report) -> tuple[str, ...]:
+    """The names under which it is kept who has left a report: one for each side."""
+    return tuple(report.name if side == "people" else f"{report.name}/{side}" for side in report.groups)
 
 
 def _group(report: Report, node: str) -> str:

@@ -10,9 +10,12 @@ from consent_filter.errors import Misconfigured
 class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[warehouse]`: how reports are made and released.
 
-    min_group: the fewest people that a released row may be about. max_cells: how many rows of one report one
-    person may count in within a group (a day); what is beyond counts as "(other)". max_sum: the most that one
-    person may add to any one number of a row. max_hours: the same for durations, in hours. threads: DuckDB's
+    min_group: the fewest people that a released row may be about. max_cells: in how many rows of one report
+    one person counts within a group (a day) at most, where the report's own cap is not lower; what is beyond
+    counts as "(other)". max_sum: the most that one person adds to any one number of a row, likewise.
+    max_hours: the same for durations, in hours. dominance: the most that one person may be of a number of a
+    row, in percent; 100 is no such rule. perturb: whether numbers about people are moved at random, by a few,
+    in the same way each time the same people are counted. threads: DuckDB's
     threads in a job. idle_share: while `throng up` runs, reports over all days wait for this many times as
     long as they took. query_seconds: how long an analyst's query may run. query_memory: how much memory it
     may take. keep_generations: published generations that stay for readers who have them open.
@@ -24,6 +27,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_cells: int = 200
     max_sum: int = 10_000
     max_hours: int = 12
+    dominance: int = 10
+    perturb: bool = True
     threads: int = 2
     idle_share: float = 3.0
     query_seconds: float = 30.0
@@ -36,6 +41,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         for name in ("min_group", "max_cells", "max_sum", "max_hours", "threads"):
             if getattr(self, name) < 1:
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "at least 1")
+        if not 1 <= self.dominance <= 100:
+            raise Misconfigured("warehouse.dominance", self.dominance, "1 to 100 percent")
         if self.keep_generations < 2:
             raise Misconfigured("warehouse.keep_generations", self.keep_generations, "at least 2")
         for name in ("idle_share", "restate_minutes"):
@@ -43,6 +50,12 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "0 or more")
         if not 0 <= self.restate_days <= 30:
             raise Misconfigured("warehouse.restate_days", self.restate_days, "0 to 30: the law's month")
+
+    @property
+    def equals(self) -> int:
+        """As if by how many people, all alike, a number of a row must have been made. A group can be no more
+        than as many, so that smaller groups than ten are asked for less."""
+        return min(-(-100 // self.dominance), self.min_group)
 
     def most(self, number: str) -> int:
         """The most that one person may add to that number of a row."""

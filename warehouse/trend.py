@@ -115,7 +115,7 @@ class Trend(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             return Report(
                 name=self.name, title=self.title, doc=self.doc, owner=self.owner, purpose=self.purpose,
                 keys=self.keys, sums=(*sums, "heads", *tolls), within=self.keys, times=self.times,
-                sql=self.sql,
+                caps={"heads": 1}, sql=self.sql,
             )  # fmt: skip
         except Misconfigured as error:
             raise Misconfigured(

@@ -11,19 +11,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from consent_filter.purpose import Purpose
-from warehouse.cells import contribute, merge, partial
+from warehouse.cells import partial
 from warehouse.period import Period
 from warehouse.relations import Bucket, Days, counted
 from warehouse.report import Report
-from warehouse.settings import Warehouse
 from warehouse.trend import Trend, limited
-
-#: Caps are the trends' own.
-_PLAIN = msgspec.structs.replace(Warehouse(), max_sum=1 << 40)
 
 
 def spans(trends: Sequence[Trend], period: Period) -> dict[tuple[date, date], list[Trend]]:
@@ -60,15 +55,18 @@ def count(
                 _firsts(connection, facts, bucket, period.last)
                 begun = True
             relations.show(report)
-            contribute(connection, report, _PLAIN)
+            run(f"CREATE OR REPLACE TEMP TABLE contributions AS {report.sql}")
             run(f"CREATE OR REPLACE TEMP TABLE contributions AS {limited(one, sites)}")
-            yield one, partial(connection, report, _PLAIN)
+            # What is for other noise, by cell key, stays here.
+            yield one, partial(connection, report).select(["level", *report.keys, "people", *report.sums])
 
 
 def whole(report: Report, parts: Sequence[pa.Table]) -> pa.Table:
     """All buckets together, in the order of the keys, so that how many there were doesn't show."""
-    made = merge(report, parts)
-    return made.sort_by([(key, "ascending") for key in report.keys])
+    keys, numbers = ["level", *report.keys], ["people", *report.sums]
+    made = pa.concat_tables(parts).group_by(keys, use_threads=False).aggregate([(n, "sum") for n in numbers])
+    made = made.rename_columns([name.removesuffix("_sum") for name in made.column_names])
+    return made.select(keys + numbers).sort_by([(key, "ascending") for key in report.keys])
 
 
 def _firsts(connection: duckdb.DuckDBPyConnection, facts: str, bucket: Bucket, last: date) -> None:

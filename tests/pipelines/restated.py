@@ -22,7 +22,8 @@ from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
 LEAST = 4
-HOW = Warehouse(min_group=LEAST)
+#: Exact: the attacker knows more than a reader.
+HOW = Warehouse(min_group=LEAST, perturb=False, dominance=100)
 DAY = 86_400.0
 BEGIN = 1_790_000_000.0
 #: Reports that the attacks read: of one level, of two, of three, and all that are over all days.

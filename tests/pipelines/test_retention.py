@@ -34,7 +34,7 @@ from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse, purges
 from warehouse.settings import Warehouse
 
-HOW = Warehouse(min_group=4)
+HOW = Warehouse(min_group=4, perturb=False, dominance=100)
 FEW = Pipelines(open_files=4)
 #: Monday.
 FIRST = date(2026, 9, 7)

@@ -28,6 +28,7 @@ from warehouse import report as reports
 from warehouse.build import build
 from warehouse.lake import TABLES, Lake
 from warehouse.recent import Recent
+from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
 from warehouse.report import Report
 from warehouse.settings import Warehouse
@@ -190,9 +191,10 @@ class Crowd:
         logins: Iterable[tuple[int, int, str | int]] = (),
         held: bool = True,
         chosen: Iterable[Report] | None = None,
+        keys: RecordKeys | None = None,
     ) -> dict[str, pa.Table]:
         """Every report, of people in so many buckets. `held`: facts are small enough to be
-        copied once. `logins`: device, account, time."""
+        copied once. `logins`: device, account, time. `keys`: perturbed by these."""
         con, buckets = self._connection, [Bucket(number, of) for number in range(of)]
         offer_withdrawn(con, np.array([person(number) for number in withdrawn], np.uint64))
         met = linked(logins)
@@ -201,13 +203,15 @@ class Crowd:
         rows, many = 0 if held else 1 << 40, settings.max_cells
         days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many)
         daily = [one for one in wanted if one.grain == "day"]
-        found = {one.name: made.table for one, made in build(con, days, daily, settings, buckets)}
+        found = {one.name: made.table for one, made in build(con, days, daily, settings, buckets, keys)}
         whole = [one for one in wanted if one.grain == "all"]
         if whole:
             history = History(
                 con, facts_of, "balance_of", found["traffic_day"], buckets, min_group=settings.min_group
             )
-            found |= {one.name: made.table for one, made in build(con, history, whole, settings, buckets)}
+            found |= {
+                one.name: made.table for one, made in build(con, history, whole, settings, buckets, keys)
+            }
         return found
 
     def close(self) -> None:

@@ -240,7 +240,7 @@ def limited(report: Report, cells: Cells, settings: Warehouse) -> Cells:
     """Nobody in more than `max_cells` rows of a group, nobody adding more than the most to a number."""
     if not report.people:
         return cells
-    if report.fold and report.grain == "day":
+    if report.rest:
         mine: dict[tuple[Keys, Any], list[Keys]] = defaultdict(list)
         for keys, people in cells.items():
             for person in people:
@@ -250,13 +250,18 @@ def limited(report: Report, cells: Cells, settings: Warehouse) -> Cells:
             rest = [[dict(zip(report.keys, keys, strict=True))[key] for key in report.rest] for keys in of]
             order = sorted(
                 zip(rest, of, strict=True),
-                key=lambda one: (md5("/".join(one[0]).encode()).hexdigest(), one[0]),
+                key=lambda one: (
+                    "" if report.nested else md5("/".join(map(str, one[0])).encode()).hexdigest(),
+                    one[0],
+                ),
             )
             for place, (_, keys) in enumerate(order):
-                into = keys if place < settings.max_cells else _other(report, keys, 0)
-                _add(moved, into, person, cells[keys][person])
+                if place < min(settings.max_cells, report.caps["cells"]):
+                    _add(moved, keys, person, cells[keys][person])
+                elif report.fold:
+                    _add(moved, _other(report, keys, 0), person, cells[keys][person])
         cells = moved
-    most = [settings.most(name) for name in report.sums]
+    most = [min(settings.most(name), report.caps.get(name, settings.most(name))) for name in report.sums]
     return {
         keys: {
             person: [min(n, m) for n, m in zip(sums, most, strict=True)] for person, sums in people.items()
@@ -293,17 +298,36 @@ def hidden(report: Report, cells: Cells, settings: Warehouse) -> Rows:
                 out |= set(rest[:1])
             for keys in [keys for keys in left if _part(report, keys, report.levels[level]) in out]:
                 folded[_other(report, keys, level - 1)].append(left.pop(keys))
-    table = [_row(report, keys, [people]) for keys, people in left.items()]
+    equals = min(-(-100 // settings.dominance), settings.min_group)
+    table = [_row(report, keys, [people], equals) for keys, people in left.items()]
     for keys, several in folded.items() if report.fold else ():
         if len(set().union(*several)) >= k:
-            table.append(_row(report, keys, several))
+            table.append(_row(report, keys, several, equals))
     return _apart(report, sorted(table), k) if report.nested else sorted(table)
 
 
-def _row(report: Report, keys: Keys, several: Sequence[Mapping[Any, list[int]]]) -> tuple[Any, ...]:
+def _row(
+    report: Report, keys: Keys, several: Sequence[Mapping[Any, list[int]]], equals: int
+) -> tuple[Any, ...]:
     people = [len(set().union(*several))] if report.people else []
-    every = [sums for one in several for sums in one.values()]
-    return (*keys, *people, *(sum(column) for column in zip(*every, strict=True)))
+    mine: dict[Any, list[int]] = defaultdict(lambda: [0] * len(report.sums))
+    for one in several:
+        for person, sums in one.items():
+            mine[person] = [a + b for a, b in zip(mine[person], sums, strict=True)]
+    columns = [list(column) for column in zip(*mine.values(), strict=True)]
+    return (*keys, *people, *(undominated(one, equals if report.people else 1) for one in columns))
+
+
+def undominated(parts: Sequence[int], equals: int) -> int:
+    """The sum with nobody more than one of so many equals: the most that anybody may add, by halves."""
+    low, high = 0, max(parts)
+    while low < high:
+        most = (low + high + 1) // 2
+        if sum(min(part, most) for part in parts) >= equals * most:
+            low = most
+        else:
+            high = most - 1
+    return sum(min(part, low) for part in parts)
 
 
 def _apart(report: Report, table: Rows, k: int) -> Rows:

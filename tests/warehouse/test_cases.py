@@ -42,7 +42,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
                 "person": row["person"] + place * PEOPLE,
                 "event_id": int(row["event_id"]) + place * PEOPLE if "event_id" in row else None,
             }
-        lakes[Warehouse(**{"min_group": 1} | said)][case] = rows, gone
+        how = {"min_group": 1, "dominance": 100, "perturb": False} | said
+        lakes[Warehouse(**how)][case] = rows, gone
     found = {}
     for settings, cases in lakes.items():
         data = tmp_path_factory.mktemp("cases")

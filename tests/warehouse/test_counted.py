@@ -21,7 +21,7 @@ from warehouse.counted import COUNTED, counted
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
-HOW = Warehouse(min_group=5)
+HOW = Warehouse(min_group=5, perturb=False, dominance=100)
 #: Added to what a person adds: shows in every row that they are counted in, and in no other.
 MARK = 10**6
 

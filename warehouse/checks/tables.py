@@ -27,7 +27,8 @@ MAIL = r"[A-Za-z0-9._%+-]+(@|%40)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _ABSURD = {
     ("received", "stored", "refused"): "received <> stored + refused",
     ("visits", "bounces"): "bounces > visits",
-    ("scrolled", "scrolls"): "scrolled > 100 * scrolls",
+    # Both are moved by one draw and rounded: a hundred times half a scroll.
+    ("scrolled", "scrolls"): "scrolled > 100 * scrolls + 100",
     ("hour",): "hour NOT BETWEEN 0 AND 23",
     ("step",): "step < 1",
     ("week_offset",): "week_offset < 0",
@@ -61,7 +62,7 @@ def control(store: Store, settings: Warehouse) -> list[dict[str, Any]]:
 def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
     run = store.connection.execute
     types = {row[0]: row[1] for row in run(f"DESCRIBE {one.name}").fetchall()}
-    numbers = [*one.sums, *(["people"] if one.people else [])]
+    numbers = [*one.sums, *one.groups]
     wanted = {*one.keys, *numbers}
     allowed = dict.fromkeys(one.keys, KEYS) | dict.fromkeys(numbers, NUMBERS)
     row: dict[str, Any] = {
@@ -82,7 +83,7 @@ def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
         "values_like_an_address": _rows(
             f"regexp_matches({name}, '{MAIL}')" for name, kind in types.items() if kind == "VARCHAR"
         ),
-        "rows_of_too_few_people": _rows([f"people < {least:d}"] if one.people and whole else []),
+        "rows_of_too_few_people": _rows([f"{side} < {least:d}" for side in one.groups] if whole else []),
         "numbers_missing": _rows(f"{number} IS NULL" for number in there),
         "negative_numbers": _rows([f"{number} < 0" for number in there] if whole else []),
         "rows_twice": f"count(*) - count(DISTINCT ({', '.join(one.keys)}))" if whole else "0",

@@ -6,6 +6,12 @@ purpose = "ad_measurement"
 keys = ["site", "day", "ad_slot", "ad_campaign", "ad_creative"]
 sums = ["impressions", "viewable", "clicks"]
 fold = ["ad_campaign", "ad_creative", "ad_slot"]
+
+[caps]
+cells = 50
+impressions = 200
+viewable = 200
+clicks = 20
 */
 SELECT site, day, coalesce(ad_slot, '(none)') AS ad_slot, coalesce(ad_campaign, '(none)') AS ad_campaign,
     coalesce(ad_creative, '(none)') AS ad_creative, person,

@@ -6,6 +6,12 @@ purpose = "measurement"
 keys = ["site", "day", "basis", "signal", "country"]
 sums = ["views", "events"]
 fold = ["country", "basis", "signal"]
+total = ["traffic_day", "countries"]
+
+[caps]
+cells = 10
+views = 1000
+events = 5000
 */
 SELECT site, day, coalesce(basis, '(none)') AS basis, coalesce(signal, 'none') AS signal, coalesce(country, 'ZZ') AS country, person,
     sum(views) AS views, sum(events) AS events

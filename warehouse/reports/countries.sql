@@ -6,6 +6,12 @@ purpose = "measurement"
 keys = ["site", "day", "country"]
 sums = ["views", "events"]
 fold = ["country"]
+total = ["traffic_day"]
+
+[caps]
+cells = 10
+views = 1000
+events = 5000
 */
 SELECT site, day, coalesce(country, 'ZZ') AS country, person,
     sum(views) AS views, sum(events) AS events

@@ -6,6 +6,11 @@ purpose = "measurement"
 keys = ["site", "day", "type", "name"]
 sums = ["events"]
 fold = ["type", "name"]
+total = ["traffic_day"]
+
+[caps]
+cells = 50
+events = 1000
 */
 SELECT site, day, type, coalesce(name, '(none)') AS name, person, count(*) AS events
 FROM events WHERE type <> 'page_view' GROUP BY ALL

@@ -8,6 +8,10 @@ sums = ["events"]
 grain = "all"
 within = ["site", "week"]
 nested = "previous"
+
+[caps]
+cells = 4
+events = 100
 */
 WITH did AS (
     SELECT site, date_trunc('week', day)::DATE AS week, person, name, time FROM steps

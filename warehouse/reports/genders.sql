@@ -6,6 +6,10 @@ purpose = "gender"
 keys = ["site", "day", "gender"]
 sums = ["events"]
 times = 5
+
+[caps]
+cells = 2
+events = 5000
 */
 SELECT site, day, gender, person, count(*) AS events
 FROM events WHERE gender IS NOT NULL GROUP BY ALL

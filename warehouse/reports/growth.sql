@@ -7,6 +7,10 @@ keys = ["site", "period", "begins"]
 sums = ["views", "events"]
 grain = "all"
 within = ["site", "period", "begins"]
+
+[caps]
+views = 1000
+events = 5000
 */
 SELECT site, period, date_trunc(period, day)::DATE AS begins, hash(person, day) AS person, views, events
 FROM days, (VALUES ('week'), ('month')) AS p(period)

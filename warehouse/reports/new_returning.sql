@@ -7,6 +7,12 @@ keys = ["site", "day", "kind"]
 sums = ["views", "events"]
 grain = "all"
 fold = ["kind"]
+total = ["traffic_day"]
+
+[caps]
+cells = 1
+views = 1000
+events = 5000
 */
 SELECT d.site, d.day,
     CASE WHEN NOT d.identified THEN 'unknown' WHEN d.day = f.first THEN 'new' ELSE 'returning' END AS kind,

@@ -6,6 +6,14 @@ purpose = "measurement"
 keys = ["site", "day", "path"]
 sums = ["views", "duration_ms", "scrolled", "scrolls"]
 fold = ["path"]
+total = ["traffic_day"]
+
+[caps]
+cells = 100
+views = 200
+duration_ms = 14_400_000
+scrolled = 20_000
+scrolls = 200
 */
 SELECT site, day, coalesce(path, '(none)') AS path, person,
     count(*) FILTER (type = 'page_view') AS views,

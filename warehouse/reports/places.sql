@@ -6,6 +6,10 @@ purpose = "precise_geo"
 keys = ["site", "day", "cell"]
 sums = ["events"]
 times = 5
+
+[caps]
+cells = 5
+events = 5000
 */
 SELECT site, day, cell, person, count(*) AS events
 FROM events WHERE cell IS NOT NULL GROUP BY ALL

@@ -7,6 +7,7 @@ keys = ["site", "day", "protocol", "country", "reason", "detail"]
 sums = ["n"]
 people = false
 fold = ["reason", "detail", "protocol", "country"]
+total = ["balance"]
 */
 SELECT site, day, protocol, country, reason, detail, sum(n) AS n
 FROM received WHERE outcome = 'refused' GROUP BY ALL HAVING sum(n) > 0

@@ -8,6 +8,10 @@ sums = ["events"]
 grain = "all"
 within = ["site", "cohort_week"]
 nested = "first"
+
+[caps]
+cells = 54
+events = 10_000
 */
 SELECT site, date_trunc('week', f.first)::DATE AS cohort_week,
     (date_diff('day', date_trunc('week', f.first)::DATE, date_trunc('week', d.day)::DATE) // 7)::INTEGER AS week_offset,

@@ -5,6 +5,13 @@ owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day"]
 sums = ["visits", "bounces", "duration_ms", "views"]
+total = ["traffic_day"]
+
+[caps]
+visits = 48
+bounces = 48
+duration_ms = 43_200_000
+views = 1000
 */
 SELECT site, day, person, count(*) AS visits, sum(bounced) AS bounces,
     sum(duration_ms) AS duration_ms, sum(views) AS views

@@ -6,6 +6,12 @@ purpose = "measurement"
 keys = ["site", "day", "referrer_group", "referrer_host"]
 sums = ["visits", "views"]
 fold = ["referrer_group", "referrer_host"]
+total = ["sessions"]
+
+[caps]
+cells = 20
+visits = 48
+views = 1000
 */
 SELECT site, day, coalesce(referrer_group, 'direct') AS referrer_group, coalesce(referrer_host, '(none)') AS referrer_host,
     person, count(*) AS visits, sum(views) AS views

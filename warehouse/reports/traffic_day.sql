@@ -5,6 +5,11 @@ owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day"]
 sums = ["views", "visits", "events"]
+
+[caps]
+views = 1000
+visits = 48
+events = 5000
 */
 SELECT site, day, person, sum(views) AS views, sum(visits) AS visits, sum(events) AS events
 FROM (

@@ -5,6 +5,12 @@ owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day", "hour"]
 sums = ["views", "events"]
+total = ["traffic_day"]
+
+[caps]
+cells = 24
+views = 500
+events = 2000
 */
 SELECT site, day, hour(local)::INTEGER AS hour, person,
     count(*) FILTER (type = 'page_view') AS views, count(*) AS events
