@@ -129,6 +129,7 @@ def events(n: int, seed: int = 1) -> Raw:
         member=Column(drawn([6, 2, 1, 1]), [None, *members]),
         referral=nothing,
         geo=nothing,
+        counterpart=nothing,
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),

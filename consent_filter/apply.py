@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.columns import events
+from consent_filter.counterpart import Beside, put
 from consent_filter.counts import REFUSED, REMOVED, Counts, Key
 from consent_filter.decide import (
     AD_MEASUREMENT,
@@ -42,10 +43,12 @@ _NOBODY = b"\0" * 8
 
 
 class Filtered(NamedTuple):
-    """What may be written, and the counts of what may not."""
+    """What may be written, and the counts of what may not. `narrow`: how many of the rows are the other side
+    of an event, and no events themselves (`counterpart.py`)."""
 
     events: Events
     refused: Counts
+    narrow: int = 0
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -59,8 +62,10 @@ def apply(
     keys: Keyring,
     ledger: Ledger,
     sites: Mapping[str, Site],
+    beside: Beside | None = None,
 ) -> Filtered:
-    """The events of the batch that may be stored, as EVENT; the others as counts by reason.
+    """The events of the batch that may be stored, as EVENT; the others as counts by reason. `beside`: what
+    becomes of their other sides.
 
     What carries a new pseudonym may be stored only after `ledger.flush()`.
     """
@@ -75,15 +80,22 @@ def apply(
         counts = _refused(raw, verdicts, np.flatnonzero(refused), late, days)
     else:
         rows, counts = None, Counts()
-    if any(said.values != [None] for said in (raw.member, raw.referral, raw.geo)):
-        counts.update(_removed(raw, verdicts, ~refused, days))
-    return Filtered(events(raw, rows, verdicts, person, days, offsets, keys), counts)
+    if beside is not None or any(said.values != [None] for said in (raw.member, raw.referral, raw.geo)):
+        counts.update(_removed(raw, verdicts, ~refused, days, beside))
+    own = events(raw, rows, verdicts, person, days, offsets, keys)
+    if beside is None:
+        return Filtered(own, counts)
+    whole = put(own, raw, np.arange(raw.n) if rows is None else rows, beside, days, ledger)
+    return Filtered(whole, counts, whole.n - own.n)
 
 
-def _removed(raw: Raw, verdicts: Column[Verdict], kept: Mask, days: NDArray[np.int32]) -> Counts:
+def _removed(
+    raw: Raw, verdicts: Column[Verdict], kept: Mask, days: NDArray[np.int32], beside: Beside | None
+) -> Counts:
     """Fields of events that are stored without them, by kind (M28)."""
     counts, placed = Counts(), raw.geo.few(bool)
-    cases = combine([verdicts, raw.member, raw.referral, placed])
+    lost = beside.lost if beside else Column(np.zeros(raw.n, np.int32), [()])
+    cases = combine([verdicts, raw.member, raw.referral, placed, lost])
     gone = [removed(verdict.granted, *case) for verdict, *case in cases.values]
     rows = np.flatnonzero(kept & np.array([bool(kinds) for kinds in gone])[cases.codes])
     parts = (raw.site.codes, days, raw.protocol.codes, raw.place.codes, cases.codes)

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from consent_filter.in_force import History
+from consent_filter.market import Counterpart
 from consent_filter.member import ADULT, MINOR, Member, standing
 from consent_filter.policy import LEDGER, Pack, histories
 from consent_filter.policy_change import reset
@@ -224,6 +225,18 @@ class Laws:
         both = [(site, country) for site in raw.site.values for country in countries.values]
         found = column([self._in(site, country, None, 0) for site, country in both])
         return Column(found.codes[raw.site.codes * len(countries.values) + countries.codes], found.values)
+
+    def others(self, raw: Raw) -> Column[Law | None]:
+        """The law of the other side of each row: of the country that the site says of them, or of one that
+        nobody knows; of nobody's age. What the sender's browser says is not theirs."""
+        eras = _eras(raw, [self._history(site) for site in raw.site.values])
+        cases = combine([raw.site, raw.counterpart.few(_country), eras])
+        laws = [country and self._in(site, country, None, era) for site, country, era in cases.values]
+        return Column(cases.codes, laws)
+
+
+def _country(said: Counterpart | None) -> str | None:
+    return None if said is None else said.country
 
 
 def _eras(raw: Raw, histories: list[History]) -> Column[int]:

@@ -141,6 +141,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         member=one(_member(event.get("member"))),
         referral=one(None),
         geo=one(None),
+        counterpart=one(None),
         duration_ms=np.full(1, -1, np.int32),
         scroll=np.full(1, -1, np.int16),
         value=np.full(1, np.nan),

@@ -91,6 +91,15 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "geo", _S, "where a phone is; a coarse cell as soon as it is read", _ANY, None, raw=True, mode="given"
     ),
+    Field(
+        "counterpart",
+        _S,
+        "the site's id of the other person of a marketplace's event, and their country",
+        _ANY,
+        None,
+        raw=True,
+        mode="site",
+    ),
     Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True, mode="sent"),
     Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True, mode="sent"),
     # What every record has.
@@ -104,7 +113,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "type",
         _S,
-        "page_view, click, event, engagement, vital or ad_impression, ad_viewable, ad_click",
+        "page_view, click, event, engagement, vital or ad_impression, ad_viewable, ad_click; counterpart: "
+        "the other side's narrow row of somebody else's event",
         _ANY,
         raw=True,
         mode="site",

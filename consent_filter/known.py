@@ -88,6 +88,32 @@ class Known:
                 word, since = join(word, found[0]), max(since, found[1])
         return word, since
 
+    def others(self, raw: Raw, turns: Turns = lambda _: ()) -> Column[Word | None] | None:
+        """What the other side of each row has said (`other`); None for a batch in which no row has one."""
+        if raw.counterpart.values == [None]:
+            return None
+        whose = pair(raw.site, raw.counterpart)
+        said = [
+            (None, 0) if one is None else self.other(site, one.user, turns(site))
+            for site, one in whose.values
+        ]
+        since = np.array([at for _, at in said], np.int64)
+        words = Column(whose.codes, [word for word, _ in said]).few(lambda word: word)
+        late = raw.time < since[whose.codes]
+        if not late.any():
+            return words
+        return Column(np.where(late, len(words.values), words.codes), [*words.values, None])
+
+    def other(self, site: str, user: str | None, turns: Sequence[int] = ()) -> tuple[Word | None, int]:
+        """What the other person of an event has said, and from when on that is so. None: nothing may be kept
+        of them whatever they have said, as they have had their data restricted.
+
+        Events before that leave them out altogether, whatever held then: they did not send them.
+        """
+        if user is None or self.key(site, "user", user) in self._restricted:
+            return None, 0
+        return self.word(site, user, None, turns)
+
     def now(self, key: bytes, turns: Sequence[int] = ()) -> Word:
         """What whoever that keyed hash stands for has said. `turns`: when the policy of the site changed."""
         return self._standing.now(key, turns)

@@ -31,7 +31,7 @@ KINDS: dict[str, str] = {
 }
 OTHER = "other"
 #: Every kind of a field that is removed from an event that is stored; a count names no other.
-REMOVED = frozenset((*KINDS.values(), OTHER, "gender", "geo"))
+REMOVED = frozenset((*KINDS.values(), OTHER, "gender", "geo", "counterpart"))
 
 
 #: What a pack makes of an age: old enough, not, or nobody knows.
@@ -70,9 +70,16 @@ class Referral(NamedTuple):
     removed: tuple[str, ...] = ()
 
 
-def removed(granted: int, member: Member | None, referral: Referral | None, cell: bool) -> tuple[str, ...]:
-    """Kinds of fields that an event had, and that are not stored with it (M28: refused, and counted)."""
-    found: list[str] = []
+def removed(
+    granted: int,
+    member: Member | None,
+    referral: Referral | None,
+    cell: bool,
+    counterpart: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Kinds of fields that an event had, and that are not stored with it (M28: refused, and counted).
+    `counterpart`: those of its other side (`counterpart.lost`)."""
+    found = list(counterpart)
     if member is not None:
         found += member.removed
         if member.gender is not None and not granted & Purpose.GENDER:

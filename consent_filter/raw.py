@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.market import Counterpart
 from consent_filter.member import Member, Referral
 
 T = TypeVar("T")
@@ -128,6 +129,7 @@ class Raw(Struct):
     member: Column[Member | None]
     referral: Column[Referral | None]
     geo: Column[str | None]
+    counterpart: Column[Counterpart | None]
     duration_ms: NDArray[np.int32]
     scroll: NDArray[np.int16]
     value: NDArray[np.float64]

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from consent_filter import counterpart
 from consent_filter.apply import NOT, kind, pseudonym
 from consent_filter.counts import REFUSED, STORED, Key
-from consent_filter.decide import DROP, IDENTIFIED, Laws, needed, remembered
+from consent_filter.decide import DROP, IDENTIFIED, MEASUREMENT, Laws, needed, remembered
 from consent_filter.events import ABSENT, BEFORE, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
@@ -147,6 +148,18 @@ class Senders:
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
         return Sender(key, True, granted, person, who, open_, may[-1], since, member)
+
+    def other(self, site: str, day: int, protocol: str, user: str | None, country: str) -> Sender:
+        """Decide for the other side of an event (`counterpart.py`). Nothing is written of one who is not
+        `kept`."""
+        word, since = self._ledger.other(site, user, self._laws.turns(site))
+        found = counterpart.verdict(self._laws.of(site, country, day), word)
+        key = Key(site, day, protocol, "ZZ", STORED, "", "")
+        if found is None or user is None:
+            return Sender(key, False, 0, _NOBODY, b"", b"", False, since)
+        (person,) = self._ledger.persons([(MEASUREMENT, site, "user", user)])
+        texts = (site, found.policy, protocol, *found[1:5], *(None,) * (len(WHO) - 7))
+        return Sender(key, True, found.granted, person, self.words.bytes(texts), b"", True, since)
 
     def _refused(self, key: Key, since: int = 0) -> Sender:
         return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False, since)

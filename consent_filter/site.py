@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
+from consent_filter.market import WORD
 from consent_filter.member import KINDS
 
 #: Characters of a name and an address, and of a name.
@@ -41,7 +42,8 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
     event is judged by the pack of its day. paths: templates such as "/u/{user}", tried in order. props:
     custom-event property names that may be stored; nothing else is. events: custom-event names that may be
-    stored; empty allows any. query: query parameters to keep besides campaign tags.
+    stored; empty allows any. categories: what tasks of a marketplace may be said to be about, small words
+    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     paths: tuple[str, ...] = ()
     props: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
 
     @property
@@ -73,6 +76,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise Misconfigured(
                     "site.props", name, "no date of birth (send member.age_ok or age_band), no gender"
                 )
+        for word in self.categories:
+            if not WORD.fullmatch(word):
+                raise Misconfigured("site.categories", word, "small letters, digits, - and _; at most 32")
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):  # not known, not a name, not a file

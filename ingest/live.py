@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
+from consent_filter.counterpart import LOST, TYPE, lost, moments
 from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts
 from consent_filter.errors import Broken
 from consent_filter.events import Events
+from consent_filter.market import Counterpart, band
+from consent_filter.market import named as named_market
 from consent_filter.member import Referral, removed
 from consent_filter.raw import Ad
 from consent_filter.sender import Kept, Sender, Senders
@@ -38,9 +41,11 @@ _NAN = float("nan")
 _REMEMBERED, _WORTH_REMEMBERING = 16_384, 512
 
 
+#: The numbers of eight texts that are not there: of a page and a source.
+_NOWHERE = bytes(32)
 #: A good event: who sends it, what `Kept.add` takes of it, kinds of fields that it loses, how many secrets
-#: its URL held, and how many names its JSON should hold.
-Row = tuple[Sender, tuple[Any, ...], tuple[str, ...], int, int]
+#: its URL held, its other side and what is taken of that, and how many names its JSON should hold.
+Row = tuple[Sender, tuple[Any, ...], tuple[str, ...], int, tuple[Sender, tuple[Any, ...]] | None, int]
 
 
 class Result(NamedTuple):
@@ -77,18 +82,21 @@ class Live:
         for place in reversed(doubled(bodies, expected) if bodies else ()):
             del good[place]
         answers: list[Answer | None] = [None] * len(requests)
-        fates, lost = [], Counts()
+        fates, lost, narrow = [], Counts(), 0
         for index, rows in good:
             answers[index] = ACCEPTED
-            for sender, written, gone, redacted, _ in rows:
+            for sender, written, gone, redacted, beside, _ in rows:
                 fates.append(sender.key)
                 self._enrich.redacted += redacted
                 if sender.kept:
                     kept.add(sender, *written)
+                    if beside is not None:
+                        kept.add(beside[0], *beside[1])
+                        narrow += 1
                     for field in gone:
                         lost[sender.key._replace(outcome=REMOVED, reason="field", detail=field)] += 1
         events = kept.events()
-        counts = _counts(fates, events.n)
+        counts = _counts(fates, events.n - narrow)
         counts.update(lost)
         return Result(events, counts, answers)
 
@@ -115,8 +123,8 @@ class Live:
     def _row(
         self, request: Request, id: str | None, type: str | None, url: str | None, number: Any, moment: Any,
         referrer: str | None, title: str | None, name: str | None, user: Any, device: Any, consent: Any,
-        props: Any, ad: Any, member: Any, referral: Any, geo: Any, duration: float | None,
-        scroll: float | None, value: float | None,
+        props: Any, ad: Any, member: Any, referral: Any, geo: Any, counterpart: Any,
+        duration: float | None, scroll: float | None, value: float | None,
     ) -> Row | None:  # fmt: skip
         """One event, by Event's fields in their order; None where a rule may be broken."""
         if id is None or type is None:
@@ -145,11 +153,12 @@ class Live:
             if clean is False:
                 return None
             name = clean
+        market = named_market(type, name)
         listed: Any = None
         if props is not ABSENT:
             data = bytes(props)
             names_ += 1 + data.count(NAME)
-            listed = None if data == b"null" else self._parsing.props.clean(site, data)
+            listed = None if data == b"null" else self._parsing.props.clean(site, data, market)
             if listed is False:
                 return None
         shown = _NO_AD
@@ -174,8 +183,20 @@ class Live:
         if listed is not None or shown is not _NO_AD or cell is not None or by is not None:
             code, channel = (None, None) if by is None else by[:2]
             more = self._kept.words.bytes((listed, *shown, cell, code, channel))
-        if who is not None or cell is not None or by is not None:
-            gone = removed(sender.granted, sender.member, by, cell is not None)
+        other: Counterpart | None = None
+        if counterpart is not ABSENT:
+            data = bytes(counterpart)
+            names_ += 1 + data.count(NAME)
+            told = None if data == b"null" else self._parsing.counterpart(data)
+            if told is False:
+                return None
+            other = told
+        number_ = _NAN if value is None else band(name, value) if market else value  # type: ignore[arg-type]
+        beside, without = (None, ()) if other is None else self._beside(
+            sender, id, today, type, name, _id(user), other, time, received, listed, number_
+        )  # fmt: skip
+        if who is not None or cell is not None or by is not None or without:
+            gone = removed(sender.granted, sender.member, by, cell is not None, without)
         if number is not None:
             names_ += 1
             number = str(number) or None
@@ -196,9 +217,27 @@ class Live:
             (self._kinds.get((type, name)) or self._kind(type, name), where, more),
             -1 if duration is None else int(duration),
             -1 if scroll is None else int(scroll),
-            _NAN if value is None else value,
+            number_,
         )
-        return sender, written, gone, redacted, names_
+        return sender, written, gone, redacted, beside, names_
+
+    def _beside(
+        self, sender: Sender, site: str, day: int, type: str, name: str | None, user: str | None,
+        said: Counterpart, time: int, received: int, props: str | None, value: float,
+    ) -> tuple[tuple[Sender, tuple[Any, ...]] | None, tuple[str, ...]]:  # fmt: skip
+        """The other side of an event and what is written of it, if anything is; and what is lost of it."""
+        gone = lost(type, name, user, sender.granted, said, True)
+        if LOST in gone or not sender.kept:
+            return None, gone
+        key = site, day, said.user, said.country
+        found = self._senders.known.get(key)
+        if found is None:
+            found = self._senders.known[key] = self._senders.other(site, day, PROTOCOL, *said[:2])
+        if not found.kept or time < found.since:
+            return None, (*gone, LOST)
+        more = self._kept.words.bytes((props, *_NO_AD, None, None, None)) if props else _NOTHING_MORE
+        what = self._kinds.get((TYPE, name)) or self._kind(TYPE, name), _NOWHERE, more
+        return (found, (*moments(day, received), 0, None, what, -1, -1, value)), gone
 
     def _more(self, geo: Any, referral: Any) -> tuple[str | None, Referral | None, int] | None:
         """The cell, the referral, and how many names their JSON should hold; None where one is malformed."""

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from consent_filter.apply import apply
+from consent_filter.counterpart import judged
 from consent_filter.counts import Counts
 from consent_filter.decide import Laws, decide
 from consent_filter.events import NOTHING, join
@@ -88,8 +89,9 @@ class Path:
         if raw.n == 0:
             return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)
-        events, refused = apply(raw, decision, self.keys, self.ledger, self.sites)
-        return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n))
+        others = judged(raw, decision.verdict, self.ledger.others(raw, self.laws.turns), self.laws)
+        events, refused, narrow = apply(raw, decision, self.keys, self.ledger, self.sites, others)
+        return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n - narrow))
 
     def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts]]:
         """The rows that people sent, and counts of the others by the list that knew them."""

@@ -60,6 +60,7 @@ REJECTS: dict[str, Reject] = {
     "member": _invalid(400, "member is not {age_ok, age_band, gender} of known words"),
     "referral": _invalid(400, "referral is not {code, channel}: a short plain code, a known channel"),
     "geo": _invalid(400, "geo is not {lat, lon, accuracy} in degrees and metres"),
+    "counterpart": _invalid(400, "counterpart is not {user_id, country}: a short id, two capital letters"),
     "duration": _invalid(400, "duration is not a number of milliseconds within a day"),
     "scroll": _invalid(400, "scroll is not a number from 0 to 100"),
     "value": _invalid(400, "value is not a finite number"),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consent_filter import fields
+from consent_filter.counterpart import TYPE
 from consent_filter.departed import Persons
 from consent_filter.errors import Misconfigured
 from consent_filter.fields import EVENT
@@ -26,6 +27,9 @@ from ingest.log.segment import SegmentLog
 from warehouse import erase
 from warehouse.counted import counted
 from warehouse.lake import Lake
+
+#: What a narrow row is called.
+BESIDE = "an event of somebody else with you, who is not shown"
 
 
 class Bundle(NamedTuple):
@@ -43,7 +47,8 @@ def bundle(data: Path, subject: Subject, now: int) -> Bundle:
     """What stands in the ledger, the facts and the log about one key, and which published figures count it
     (S24). `now`: UTC milliseconds. The caller holds pipeline.lock.
 
-    Rows are those of the person's own pseudonyms, and no others: a row is of one person only.
+    Rows are those of the person's own pseudonyms, and no others: a row is of one person only. Of somebody
+    else's event with them it is the narrow one that stands for them: nothing on it is of the other (M114).
     """
     persons = np.sort(np.array([one.person for one in subject.persons], np.uint64))
     table = pa.concat_tables([_facts(data, persons), _log(data, persons)])
@@ -134,6 +139,7 @@ def _row(row: dict[str, Any], packs: dict[str, Pack | None]) -> dict[str, Any]:
         "because": row["because"],
         "policy": row["policy"],
         "recipients": list(pack.recipients) if pack else [],
+        **({"of": BESIDE} if row["type"] == TYPE else {}),
         "kept_until": _clock(round((row["received"].replace(tzinfo=UTC).timestamp() + days * 86_400) * 1000)),
         **values,
     }
@@ -167,8 +173,8 @@ border-bottom:1px solid #8884;vertical-align:top}.wide{overflow-x:auto}dt{font-w
 def page(said: dict[str, Any]) -> str:
     """The bundle for whoever asked, in one file that loads nothing."""
     word, rows = said["word"], said["rows"]
-    head = ("time", "site", "type", "path", "country", "browser", "device", "purposes", "basis", "because",
-            "kept_until")  # fmt: skip
+    head = ("time", "site", "type", "name", "of", "path", "country", "browser", "device", "purposes", "basis",
+            "because", "kept_until")  # fmt: skip
     lines = [f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in head)}</tr>" for row in rows]
     records = [f"<li>{_cell({**record, 'position': record['position']})}</li>" for record in said["records"]]
     recipients = sorted({one for row in rows for one in row["recipients"]})

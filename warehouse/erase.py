@@ -29,7 +29,7 @@ from warehouse.compact import save
 from warehouse.extensions import quote, transaction
 from warehouse.facts import ROW_GROUP, Absent
 from warehouse.lake import Lake
-from warehouse.relations import lent
+from warehouse.relations import OWN, lent
 
 Persons = NDArray[np.uint64]
 
@@ -95,7 +95,8 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
     names = ", ".join(f"'{quote(lake.folder / one.old.file)}'" for one in files)
     with lent(lake.connection, gone=table(persons)):
         moved = lake.connection.execute(
-            "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'), count(*) FROM lake.events"
+            "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'),"
+            f" count(*) FILTER ({OWN}), count(*) FROM lake.events"
             f" SEMI JOIN gone USING (person) WHERE filename IN ({names}) GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     lost, theirs = sum(one.gone for one in files), sum(n for *_, n in moved)
@@ -110,9 +111,9 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
             raise Broken(f"{deleted} facts stand in files of {read}")
         lake.add([lake.folder / one.file for each in files for one in each.new])
         counts: list[tuple[object, ...]] = []
-        for site, day, protocol, country, n in moved:
+        for site, day, protocol, country, n, _ in moved:
             days[site, day] = days.get((site, day), 0) - (0 if corrected else n)
-            if not corrected:
+            if not corrected and n:  # the other side of an event was never counted as one
                 counts.append((site, day, protocol, country, STORED, "", "", -n))
                 counts.append((site, day, protocol, country, REFUSED, "erased", "removed", n))
         lake.insert("received", counts)

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.counterpart import TYPE, narrow
 from consent_filter.counts import REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.events import ABSENT, BEFORE, Events
@@ -81,15 +83,38 @@ def sift(events: Events, counts: Counts, seen: Recent, absent: Absent = nobody) 
     """Take out whoever was erased, by whatever way an event of theirs has come in (S2); and retries: of two
     events with one id the first stays, whoever they are said to be of."""
     distinct, where = np.unique(events.numbers["person"], return_inverse=True)
-    here = np.flatnonzero(~absent(distinct)[where])
-    named = [events.numbers[one][here] for one in ("event_id", BEFORE) if one in events.numbers]
-    fresh, ids = _fresh(*named, seen=seen)
+    there, beside = ~absent(distinct)[where], narrow(events)
+    here, gone = np.flatnonzero(there & ~beside), np.flatnonzero(~there & ~beside)
+    fresh, ids = _fresh(*_named(events, here), seen=seen)
     rows, counts = here[fresh], Counts(counts)
-    gone = np.setdiff1d(np.arange(events.n), here, assume_unique=True)
     for out, reason, detail in ((gone, "erased", "kept_out"), (here[~fresh], "duplicate", "retry")):
         if len(out):
             _move(counts, pa.Table.from_batches([events.take(out).batch()]), reason, detail)
-    return Sifted(rows, counts, ids, len(here) - len(rows), len(gone))
+    if beside.any():
+        rows = np.sort(np.concatenate([rows, _beside(events, there, beside, here[~fresh], gone, seen)]))
+    return Sifted(rows, counts, ids, len(here) - int(fresh.sum()), len(gone))
+
+
+def _named(events: Events, rows: NDArray[np.intp]) -> list[NDArray[np.uint64]]:
+    """What those rows are known by: their ids, and while keys overlap those under the older one."""
+    return [events.numbers[one][rows] for one in ("event_id", BEFORE) if one in events.numbers]
+
+
+def _beside(
+    events: Events,
+    there: NDArray[np.bool_],
+    beside: NDArray[np.bool_],
+    repeated: NDArray[np.intp],
+    gone: NDArray[np.intp],
+    seen: Recent,
+) -> NDArray[np.intp]:
+    """Narrow rows that are stored: each stands behind its event, and goes where that is a retry. Where its
+    sender is gone it stays: one side's erasure does not delete the other's part (S14)."""
+    again = np.zeros(events.n + 1, np.bool_)
+    again[repeated + 1] = True
+    first, _ = _fresh(*_named(events, gone), seen=seen)
+    again[gone[~first] + 1] = True
+    return np.flatnonzero(beside & there & ~again[:-1])
 
 
 def fold(
@@ -99,8 +124,9 @@ def fold(
     don't agree."""
     sifted = sift(events, counts, seen, absent)
     counted = sum(n for key, n in counts.items() if key.outcome == STORED)
-    if counted != events.n:
-        raise Broken(f"the log counts {counted} events as stored and holds {events.n}")
+    beside = int(narrow(events).sum())
+    if counted != events.n - beside:
+        raise Broken(f"the log counts {counted} events as stored and holds {events.n - beside}")
     files, rows = [], {}
     if len(sifted.fresh):
         table, days = _sorted(events, sifted.fresh)
@@ -110,8 +136,8 @@ def fold(
             write(table.slice(start, stop - start), file)
             files.append(str(file))
     left_out = sifted.duplicates + sifted.erased
-    if sum(rows.values()) + left_out != events.n:
-        raise Broken(f"read {events.n} events, wrote {sum(rows.values())}, left out {left_out}")
+    if sum(rows.values()) + left_out != counted:
+        raise Broken(f"read {counted} events, wrote {sum(rows.values())}, left out {left_out}")
     return Written(files, rows, sifted.counts, sifted.ids, events.n, sifted.duplicates, sifted.erased)
 
 
@@ -125,7 +151,9 @@ def _cuts(days: NDArray[np.int32]) -> list[int]:
 
 
 def _tally(table: pa.Table) -> dict[tuple[str, int], int]:
-    found = table.select(["site", "day"]).group_by(["site", "day"]).aggregate([([], "count_all")])
+    """Events by (site, day); the other side of one is none."""
+    table = table.filter(pc.not_equal(table["type"], TYPE)).select(["site", "day"])
+    found = table.group_by(["site", "day"]).aggregate([([], "count_all")])
     days = found["day"].cast(pa.int32()).to_pylist()
     sites, n = found["site"].to_pylist(), found["count_all"].to_pylist()
     return dict(zip(zip(sites, days, strict=True), n, strict=True))

@@ -4,6 +4,8 @@ Offered to reports by day (`Days`):
   events     rows granted the report's purpose, without those who have withdrawn; `local`: the site's time
   profiles   views and events of each (site, day, person) by country, device, browser, os, basis and signal
   visits     see `sessions.py`
+  deals      what a marketplace's events say of each of their two people: site, day, name, person, `side`
+             (0: who sent it, 1: the other), `category`, `band` (`consent_filter/market.py`)
 Offered to reports over all days (`History`), of published days only, for measurement only:
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
@@ -25,6 +27,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from consent_filter import market
+from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
 from warehouse.report import Report
 from warehouse.sessions import SELECT, visits
@@ -34,11 +38,16 @@ FEW = 200_000
 COLUMNS = (
     "site, day, time, type, person, treatment, purposes, signal, basis, name, path, utm_source, utm_medium,"
     " utm_campaign, referrer_host, referrer_group, browser, os, device, country, duration_ms, scroll,"
-    " ad_slot, ad_creative, ad_campaign, gender, cell"
+    " ad_slot, ad_creative, ad_campaign, gender, cell, value, props"
 )
+#: Events of a marketplace's own, and the one property that they may have, as the filter writes it.
+_DEALS = ", ".join(f"'{name}'" for name in market.EVENTS)
+_CATEGORY = f"nullif(regexp_extract(props, '^[{{]\"{market.CATEGORY}\":\"([a-z0-9_-]+)\"[}}]$', 1), '')"
 _PROFILE = "site, day, person, country, device, browser, os, basis, signal"
 #: Persons who are not counted on a day of a site, though no word of theirs is against it any more.
 ABSENT = pa.schema([("site", pa.string()), ("day", pa.date32()), ("person", pa.uint64())])
+#: Rows that are events: not the narrow ones of other people's (`consent_filter/counterpart.py`).
+OWN = f"type IS DISTINCT FROM '{TYPE}'"
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 
@@ -138,14 +147,15 @@ class Days:
             )
         where = "true" if held else f"{named(self._days)} AND {bucket.where}"
         run(
-            f"CREATE OR REPLACE TEMP VIEW facts AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
+            f"CREATE OR REPLACE TEMP VIEW sides AS SELECT {COLUMNS}, time + to_minutes(offset_min) AS local"
             f" FROM {source} {counted(self._con)} WHERE person IS NOT NULL AND {where}"
         )
+        run(f"CREATE OR REPLACE TEMP VIEW facts AS FROM sides WHERE {OWN}")
         once = named(self._days) if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
         caps = [one.caps.get("cells", self._many) for one in reports if one.people and one.rest]
         run(
-            "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM facts"
+            "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM sides"
             f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
         )
         self._bit, self._reports = 0, reports
@@ -156,6 +166,12 @@ class Days:
             self._con.execute(
                 "CREATE OR REPLACE TEMP VIEW events AS"
                 f" SELECT * FROM facts WHERE purposes & {report.bit:d} <> 0"
+            )
+            self._con.execute(
+                "CREATE OR REPLACE TEMP VIEW deals AS SELECT site, day, name, person, value AS band,"
+                f" CASE WHEN {OWN} THEN 0 ELSE 1 END AS side, {_CATEGORY} AS category FROM sides"
+                f" WHERE name IN ({_DEALS}) AND type IN ('event', '{TYPE}')"
+                f" AND purposes & {report.bit:d} <> 0"
             )
             self._bit, self._profiled, self._soon = report.bit, False, None
             if any(one.bit == report.bit and one.mentions("visits") for one in self._reports):
@@ -242,7 +258,7 @@ class History:
         run, self._at = self._con.execute, bucket
         kept = (
             f"{self._facts} SEMI JOIN published USING (site, day) {counted(self._con)}"
-            f" WHERE {_MEASURED} AND person IS NOT NULL AND {bucket.where}"
+            f" WHERE {_MEASURED} AND {OWN} AND person IS NOT NULL AND {bucket.where}"
         )
         run(
             "CREATE OR REPLACE TEMP TABLE days AS SELECT site, day, person,"

@@ -1,4 +1,5 @@
-"""An event's `member`, `referral` and `geo`, read strictly: known words, and kinds of whatever else."""
+"""What an event says of its member, a referral, a place and the other side, read strictly: known words, and
+kinds of whatever else."""
 
 # No `from __future__ import annotations`: the limits are part of the types.
 
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from consent_filter.market import COUNTRY, Counterpart
 from consent_filter.member import AGES, CHANNELS, GENDERS, KINDS, OTHER, Member, Referral, age, cell
 from ingest.protocols.event import FAULTS
 from ingest.settings import Ingest
@@ -31,7 +33,7 @@ class Attributes:
     """Each takes the bytes of a JSON object; None says nothing, False is malformed. Nothing is remembered."""
 
     def __init__(self, limits: Ingest) -> None:
-        self._most = limits.max_props
+        self._most, self._longest = limits.max_props, limits.max_text
         self._geo = msgspec.json.Decoder(Geo).decode
         self._object = msgspec.json.Decoder(_Any).decode
 
@@ -71,6 +73,19 @@ class Attributes:
             return False
         return None if said.accuracy is not None and said.accuracy > _VAGUE else cell(said.lat, said.lon)
 
+    def counterpart(self, data: bytes) -> Counterpart | Literal[False] | None:
+        """The site's id of the other person, and their country (M18); of whatever else, its kind."""
+        said = self._open(data)
+        if said is None:
+            return False
+        user, country = said.pop("user_id", None), said.pop("country", None)
+        if user is not None and not _is_id(user, self._longest):
+            return False
+        if country is not None and not (isinstance(country, str) and COUNTRY.fullmatch(country)):
+            return False
+        kinds, who = _kinds(said), None if user is None or user == "" else str(user)
+        return Counterpart(who, country or "ZZ", kinds) if who or country or kinds else None
+
     def _open(self, data: bytes) -> _Any | None:
         try:
             said: _Any = self._object(data)
@@ -81,6 +96,13 @@ class Attributes:
 
 def _known(said: Any, words: Any) -> bool:
     return said is None or (isinstance(said, str) and said in words)
+
+
+def _is_id(said: Any, longest: int) -> bool:
+    """As `user_id` of the event may be."""
+    if isinstance(said, str):
+        return len(said) <= longest
+    return isinstance(said, int) and not isinstance(said, bool) and -(2**63) <= said < 2**63
 
 
 def _kinds(said: _Any) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Event(Struct, gc=False):
     member: Raw = ABSENT
     referral: Raw = ABSENT
     geo: Raw = ABSENT
+    counterpart: Raw = ABSENT
     duration: float | None = None
     scroll: float | None = None
     value: float | None = None

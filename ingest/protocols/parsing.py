@@ -33,8 +33,9 @@ class Parsing:
         attributes = Attributes(limits)
         self.member = lru_cache(maxsize=4096)(attributes.member)
         self.referral = lru_cache(maxsize=4096)(attributes.referral)
-        #: A place is one of its sender alone, and not remembered.
+        #: A place is one of its sender alone, and so is whom they deal with: not remembered.
         self.geo = attributes.geo
+        self.counterpart = attributes.counterpart
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
     def _advert(self, data: bytes) -> Ad | bool | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from consent_filter.market import CATEGORY
 from consent_filter.site import Site
 from ingest.protocols.event import FAULTS
 from ingest.redaction import controls, plain
@@ -21,23 +22,24 @@ class Props:
 
     def __init__(self, limits: Ingest) -> None:
         self._limits = limits
-        self._known: dict[tuple[str, bytes], str | bool | None] = {}
+        self._known: dict[tuple[str, bytes, bool], str | bool | None] = {}
 
-    def clean(self, site: Site, data: bytes) -> str | bool | None:
+    def clean(self, site: Site, data: bytes, market: bool = False) -> str | bool | None:
         """The allowed properties as JSON; None when there are none, False when it is no flat, short object.
 
-        A name that the site has not listed is dropped, whatever it holds.
+        A name that the site has not listed is dropped, whatever it holds. `market`: of an event of a
+        marketplace's own, of which nothing is kept but a category that the site has declared.
         """
-        key = (site.id, data)
+        key = (site.id, data, market)
         try:
             return self._known[key]
         except KeyError:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            found = self._known[key] = self._read(site, data)
+            found = self._known[key] = self._read(site, data, market)
             return found
 
-    def _read(self, site: Site, data: bytes) -> str | bool | None:
+    def _read(self, site: Site, data: bytes, market: bool) -> str | bool | None:
         try:
             said = _decode(data)
         except FAULTS:
@@ -51,6 +53,9 @@ class Props:
                 return False
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 return False
+        if market:
+            word = said.get(CATEGORY)
+            return _encode({CATEGORY: word}).decode() if word in site.categories else None
         kept = {
             name: plain(said[name]) if isinstance(said[name], str) else said[name]
             for name in site.props

@@ -72,6 +72,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         member,
         referral,
         geo,
+        counterpart,
         duration,
         scroll,
         value,
@@ -99,6 +100,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         member=_undecoded(member),
         referral=_undecoded(referral),
         geo=_undecoded(geo),
+        counterpart=_undecoded(counterpart),
         duration_ms=_numbers(duration, -1.0, np.int32),
         scroll=_numbers(scroll, -1.0, np.int16),
         value=_numbers(value, np.nan, np.float64),
@@ -108,8 +110,8 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         source=UNFILLED,
     )
     if rows.bodies:
-        undecoded = said[10:16]
-        absent = sum([one.count(None) for one in (*said[:10], *said[16:])])
+        undecoded = said[10:17]
+        absent = sum([one.count(None) for one in (*said[:10], *said[17:])])
         absent += sum([one.count(ABSENT) for one in undecoded])
         _twice(raw, requests, rows, n * len(said) - absent)
     check(raw, rows.bad, parsing, browsers)
@@ -118,7 +120,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
 
 def _twice(raw: Raw, requests: Sequence[Request], rows: Rows, expected: int) -> None:
     """Refuse whole bodies in which a name stands twice."""
-    for nested in (raw.consent, raw.props, raw.ad, raw.member, raw.referral, raw.geo):
+    for nested in (raw.consent, raw.props, raw.ad, raw.member, raw.referral, raw.geo, raw.counterpart):
         if nested.values != [None]:
             inside = np.array(
                 [names(data) if data else 0 for data in cast("list[bytes | None]", nested.values)]

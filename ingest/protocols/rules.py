@@ -8,6 +8,8 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from consent_filter.market import bands
+from consent_filter.market import named as market_named
 from consent_filter.raw import Ad, Column, Raw, combine, pair
 from consent_filter.site import Site
 from ingest.protocols.event import TYPES
@@ -20,7 +22,7 @@ _ORIGIN, _ENCRYPTED = attrgetter("origin"), attrgetter("encrypted")
 
 
 def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Browser]) -> None:
-    """Every rule about a row's values. Leaves `name`, `props` and `ad` clean."""
+    """Every rule about a row's values. Leaves `name`, `props`, `ad` and `value` clean."""
     limits = parsing.limits
     known = [parsing.sites.get(id) for id in raw.site.values]
     if limits.https_only != "no":
@@ -43,9 +45,15 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         raw.consent,
         [c is not None and len(c) > limits.max_consent for c in raw.consent.values],
     )
+    market = pair(raw.type, raw.name).few(lambda both: both[1] if market_named(*both) else None)
+    if market.values != [None]:
+        for code, name in enumerate(market.values):
+            if name is not None:
+                rows = market.codes == code
+                raw.value[rows] = bands(name, raw.value[rows])
     if raw.props.values != [None]:
-        both = pair(Column(raw.site.codes, known), raw.props)
-        clean = [site and data and parsing.props.clean(site, data) for site, data in both.values]
+        both = combine([Column(raw.site.codes, known), raw.props, market.few(bool)])
+        clean = [site and data and parsing.props.clean(site, data, own) for site, data, own in both.values]
         _refuse(bad, "props", both, [c is False for c in clean])
         raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
     if raw.ad.values != [None]:
@@ -57,6 +65,7 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
     raw.member = _read(raw.member, "member", bad, parsing.member)
     raw.referral = _read(raw.referral, "referral", bad, parsing.referral)
     raw.geo = _read(raw.geo, "geo", bad, parsing.geo)
+    raw.counterpart = _read(raw.counterpart, "counterpart", bad, parsing.counterpart)
 
 
 def _read(said: Column[Any], code: str, bad: dict[int, str], read: Callable[[bytes], Any]) -> Column[Any]:

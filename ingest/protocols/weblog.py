@@ -185,6 +185,7 @@ def _raw(
         member=all_(None),
         referral=all_(None),
         geo=all_(None),
+        counterpart=all_(None),
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),

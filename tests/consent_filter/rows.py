@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from consent_filter.market import Counterpart
 from consent_filter.member import Member, Referral
 from consent_filter.policy import Packs
 from consent_filter.purpose import BY_NAME
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     member: Member | None = None
     referral: Referral | None = None
     geo: str | None = None
+    counterpart: Counterpart | None = None
     duration_ms: int = -1
     scroll: int = -1
     value: float = float("nan")
@@ -86,6 +88,7 @@ def batch(rows: Sequence[Row]) -> Raw:
         member=of(lambda r: r.member),
         referral=of(lambda r: r.referral),
         geo=of(lambda r: r.geo),
+        counterpart=of(lambda r: r.counterpart),
         duration_ms=np.array([r.duration_ms for r in rows], np.int32),
         scroll=np.array([r.scroll for r in rows], np.int16),
         value=np.array([r.value for r in rows], np.float64),

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_filter.counts import Counts
@@ -41,8 +41,15 @@ _SITES = Sites(
             since=NOW.date(),
             earlier=(Earlier(pack="worktasker-2014"),),
             props=("plan",),
+            categories=("web", "design"),
         ),
-        Site(id="strict", timezone="Asia/Kolkata", pack="worktasker-2014", events=("bid",), props=("plan",)),
+        Site(
+            id="strict",
+            timezone="Asia/Kolkata",
+            pack="worktasker-2014",
+            events=("bid", "bid_placed"),
+            props=("plan",),
+        ),
     ]
 )
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:%s) Gecko/20100101 Firefox/140.0"
@@ -76,13 +83,23 @@ _EVENT = st.fixed_dictionaries(
             [NOW_MS, NOW_MS - 0.5, NOW_MS - 13 * 3_600_000, NOW_MS - 40 * 3_600_000, "0"]
         ),
         "referrer": st.sampled_from(["https://www.google.com/x", "https://market.example/", "x"]),
-        "name": st.sampled_from(["bid", "other", "\u0000", ""]),
+        "name": st.sampled_from(
+            ["bid", "other", "\u0000", "", "bid_placed", "first_bid", "transaction_completed"]
+        ),
         "title": st.just("T"),
         "user_id": st.sampled_from(["u1", 7, ""]),
         "device_id": st.sampled_from(["d1", "d2", ""]),
         "consent": _CHOICE | st.sampled_from([None, "yes", {"measurement": "granted"}]),
         "props": st.sampled_from(
-            [{"plan": "pro"}, {"plan": "ann@b.example", "x": 1}, {"plan": []}, {}, None]
+            [
+                {"plan": "pro"},
+                {"plan": "ann@b.example", "x": 1},
+                {"plan": "pro", "category": "web"},
+                {"category": "ann"},
+                {"plan": []},
+                {},
+                None,
+            ]
         ),
         "member": st.sampled_from(
             [
@@ -108,6 +125,19 @@ _EVENT = st.fixed_dictionaries(
                 {"lat": 52.52, "lon": 13.405},
                 {"lat": 52.52, "lon": 13.4, "accuracy": 9e5},
                 {"lat": 91, "lon": 0},
+                None,
+            ]
+        ),
+        "counterpart": st.sampled_from(
+            [
+                {"user_id": "u2", "country": "US"},
+                {"user_id": "u1"},
+                {"user_id": 7, "country": "US", "email": "ann@b.example"},
+                {"user_id": 2.5},
+                {"country": "us"},
+                {"country": "US"},
+                {"user_id": ""},
+                {},
                 None,
             ]
         ),
@@ -161,7 +191,11 @@ class Both:
 
 
 def _said(record: Record, answers: list[Answer]) -> tuple[Counter[str], Counts, list[Answer]]:
-    return Counter(map(repr, record.batch.to_pylist())), record.counts, answers
+    encode(record)  # it can be
+    rows = record.batch.to_pylist()
+    # The other side stands right behind its event, wherever that stands.
+    behind = [rows[i] | {"behind": rows[i - 1]} for i in range(len(rows)) if rows[i]["type"] == "counterpart"]
+    return Counter(map(repr, [*rows, *behind])), record.counts, answers
 
 
 @given(st.lists(st.lists(_SENT, min_size=1, max_size=4), min_size=1, max_size=4), st.sampled_from(HTTPS_ONLY))
@@ -206,8 +240,62 @@ def _take(both: Both, step: Any) -> None:
         both.now += step[1]
     elif step[0] == "put":
         both.ledger.put("market", *step[1], step[2], "test", NOW_MS + step[3])
+    elif step[0] == "restrict":
+        both.ledger.restrict(both.ledger.key("market", *step[1]), "test", NOW_MS)
     else:
         both.ledger.erase("market", *step[1], "test", NOW_MS)
+
+
+_DEAL = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["bid_placed", "first_bid", "bid_accepted", "other"]),
+        "user_id": st.sampled_from(["u1", "u2", 7]),
+        "counterpart": st.fixed_dictionaries(
+            {"user_id": st.sampled_from(["u1", "u2", "u3", 7])}, optional={"country": st.just("US")}
+        ),
+    },
+    optional={
+        "id": st.integers(0, 9),
+        "value": st.sampled_from([-1, 0, 0.5, 3, 1e6]),
+        "props": st.sampled_from([{"category": "web"}, {"category": "x", "plan": "pro"}]),
+        "time": st.sampled_from([NOW_MS - 5000, NOW_MS - 13 * 3_600_000]),
+        "consent": st.sampled_from([{"measurement": False}, None]),
+    },
+)
+_PEOPLE = st.sampled_from([("user", "u1"), ("user", "u2"), ("user", "u3"), ("user", "7")])
+_DEALS = st.one_of(
+    st.lists(_DEAL.map(lambda said: _of(said, "event")), min_size=1, max_size=6),
+    st.builds(
+        lambda who, choice, late: ("put", who, choice, late),
+        _PEOPLE,
+        st.sampled_from([{"measurement": True}, {"measurement": False}, {"research": True}]),
+        st.sampled_from([-36 * 3_600_000, -5000, 0]),
+    ),
+    st.builds(lambda who: ("erase", who), _PEOPLE),
+    st.builds(lambda who: ("restrict", who), _PEOPLE),
+)
+
+
+@pytest.mark.requirement("M18")
+def test_of_who_has_spoken_since_an_event_nothing_is_kept_beside_it() -> None:
+    both, deal = Both(), {"name": "bid_placed", "user_id": "u1", "counterpart": {"user_id": "u2"}}
+    both.ledger.put("market", "user", "u2", {"measurement": True}, "test", NOW_MS - 60_000)
+    found = []
+    for before in (0, 60_000, 60_001):
+        both.agree([waiting := _of(deal | {"time": NOW_MS - before}, "event")])
+        found.append(both.rows.run([waiting])[0].events.n)
+    both.ledger.restrict(both.ledger.key("market", "user", "u2"), "test", NOW_MS)
+    both.agree([waiting := _of(deal, "event")])
+    assert [*found, both.rows.run([waiting])[0].events.n] == [2, 2, 1, 1]
+
+
+@pytest.mark.requirement("M18")
+@settings(max_examples=40)
+@given(st.lists(_DEALS, min_size=2, max_size=6))
+def test_the_other_side_by_rows_and_by_columns(steps: list[Any]) -> None:
+    both = Both()
+    for step in [("put", ("user", "u3"), {"measurement": True}, -36 * 3_600_000), *steps]:
+        _take(both, step)
 
 
 @given(st.lists(_STEP, min_size=2, max_size=8))
@@ -274,8 +362,8 @@ def test_names_are_counted_as_a_good_body_has_them(monkeypatch: pytest.MonkeyPat
         "site": "market", "type": "event", "url": "/a", "id": "1", "time": NOW_MS, "referrer": "x",
         "title": "T", "name": "bid", "user_id": "u", "device_id": "d", "consent": {"measurement": True},
         "props": {"plan": "pro"}, "ad": {"slot": "top"}, "member": {"age_ok": True, "dob": 1},
-        "referral": {"code": "c", "channel": "link"}, "geo": {"lat": 1.5, "lon": 2}, "duration": 1,
-        "scroll": 2, "value": 3,
+        "referral": {"code": "c", "channel": "link"}, "geo": {"lat": 1.5, "lon": 2},
+        "counterpart": {"user_id": "v", "country": "US"}, "duration": 1, "scroll": 2, "value": 3,
     }  # fmt: skip
     monkeypatch.setattr(keys, "_doubled", lambda body: pytest.fail("looked at closely"))
     both = Both()

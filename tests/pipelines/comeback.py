@@ -59,8 +59,9 @@ OURS = {module.__file__ for module in (backup, erase, facts, holders, released, 
 AFTER = 700.0  # seconds: the grace of readers is over
 
 
-def collect(data: Path, ids: list[str], partition: str, numbers: list[int], now: float) -> None:
-    """What the collector would do with one page view of each id and number: filter, flush, append."""
+def collect(data: Path, ids: list[str], partition: str, numbers: list[int], now: float, **said: Any) -> None:
+    """What the collector would do with one page view of each id and number: filter, flush, append. `said`:
+    by each event besides."""
     keys = Keyring.open(data / "keys.json")
     sites = Sites([SITE])
     with closing(Ledger.open(data / "ledger.sqlite", keys)) as ledger:
@@ -72,7 +73,7 @@ def collect(data: Path, ids: list[str], partition: str, numbers: list[int], now:
             Request("beacon", "POST", b"", json.dumps({
                 "site": "shop", "type": "page_view", "url": f"https://shop.example/{number % 3}",
                 "id": f"{id}-{number}", "user_id": id, "consent": {"measurement": True},
-            }).encode(), "192.0.2.2", Browser((AGENT, ("", "", ""), None)), round(now * 1000))
+            } | said).encode(), "192.0.2.2", Browser((AGENT, ("", "", ""), None)), round(now * 1000))
             for number in numbers for id in ids
         ]  # fmt: skip
         record, _ = way.run(sent)

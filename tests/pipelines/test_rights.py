@@ -203,6 +203,41 @@ def test_access_holds_everything_of_one_person_and_nothing_of_others(data: Path)
         assert access.bundle(data, one.subject(one.key("shop", "user", "nobody")), 0).rows == 0
 
 
+@pytest.mark.requirement("M114", "S14")
+def test_of_two_people_each_is_shown_and_erased_alone(data: Path) -> None:
+    """The seller sees that somebody hired them, not who; and sees the same when the buyer is gone."""
+    with ledger(data) as one:
+        one.put("shop", "user", "person-2", {"measurement": True}, "test", round(time.time() * 1000) - 60_000)
+    hire = {"type": "event", "name": "bid_accepted", "value": 7, "counterpart": {"user_id": "person-2"}}
+    collect(data, ["person-1"], "collector", [9], time.time(), **hire)
+    (buyer,), (seller,) = persons(data, ["person-1"]), persons(data, ["person-2"])
+
+    def shown() -> list[dict[str, Any]]:
+        with ledger(data) as one:
+            found = access.bundle(data, one.subject(one.key("shop", "user", "person-2")), 0)
+        assert str(buyer) not in json.dumps(found.said, default=str)
+        assert set(found.table["person"].to_pylist()) == {seller}
+        assert [row["of"] for row in found.said["rows"] if "of" in row] == [access.BESIDE]
+        assert access.BESIDE in access.page(found.said)
+        return [{name: row[name] for name in row if name != "held"} for row in found.said["rows"]]
+
+    waiting = shown()
+    facts.run(data)
+    before = shown()
+    assert sorted(map(repr, before)) == sorted(map(repr, waiting))
+    ask(data, "erase", "person-1")
+    run(data)
+    assert run(data, AFTER).closed == 1
+    assert shown() == before
+    assert left(data, [buyer]) == []
+    ask(data, "erase", "person-2")
+    run(data)
+    assert run(data, AFTER).closed == 1
+    assert left(data, [seller]) == []
+    balance = sample.found(data).balance
+    assert balance == {"received": 13, "stored": 8, "refused": {"erased": 5}}
+
+
 def test_restriction_and_its_end(data: Path) -> None:
     hidden, shown = ask(data, "restrict", "person-1"), None
     run(data)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from consent_filter.counterpart import TYPE
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.events import Events
 from consent_filter.fields import EVENT
@@ -24,23 +25,38 @@ NOON = (DAY + 0.5) * 86_400
 
 
 class Event(NamedTuple):
-    """`at`: seconds after noon of 2026-09-01, of happening and of receipt alike. `id` None: none was sent."""
+    """`at`: seconds after noon of 2026-09-01, of happening and of receipt alike. `id` None: none was sent.
+    `other`: the person on the other side, where it is a bid; each has a row of their own."""
 
     id: int | None
     person: int
     at: int = 0
     site: str = "market"
     path: str = "/"
+    other: int | None = None
 
 
-def batch(events: Sequence[Event]) -> pa.RecordBatch:
-    """The events as EVENT."""
-    time = [round((NOON + e.at) * 1000) for e in events]
+def _rows(event: Event) -> list[Event]:
+    own = [event]
+    return own if event.other is None else [*own, Event(None, event.other, event.at, event.site, TYPE)]
+
+
+def batch(sent: Sequence[Event]) -> pa.RecordBatch:
+    """The events as EVENT, each narrow row right behind its own (`consent_filter/counterpart.py`)."""
+    events = [row for e in sent for row in _rows(e)]  # fmt: skip
+    beside = [e.path == TYPE for e in events]
+    exact = [round((NOON + e.at) * 1000) for e in events]
+    time = [t - t % 86_400_000 if narrow else t for t, narrow in zip(exact, beside, strict=True)]
+    bids = {id(e) for e in sent if e.other is not None}
     known: dict[str, list[Any]] = {
         "site": [e.site for e in events],
         "time": time,
         "received": time,
-        "type": ["page_view"] * len(events),
+        "type": [
+            TYPE if n else "event" if id(e) in bids else "page_view"
+            for e, n in zip(events, beside, strict=True)
+        ],
+        "name": ["bid_placed" if n or id(e) in bids else None for e, n in zip(events, beside, strict=True)],
         "protocol": ["beacon"] * len(events),
         "day": [t // 86_400_000 for t in time],
         "offset_min": [0] * len(events),
@@ -49,8 +65,8 @@ def batch(events: Sequence[Event]) -> pa.RecordBatch:
         "treatment": ["identified"] * len(events),
         "purposes": [1] * len(events),
         "policy": ["workallies-2024/1"] * len(events),
-        "path": [e.path for e in events],
-        "country": ["DE"] * len(events),
+        "path": [None if n else e.path for e, n in zip(events, beside, strict=True)],
+        "country": [None if n else "DE" for n in beside],
     }
     return pa.record_batch(
         [pa.array(known.get(f.name, [None] * len(events)), f.type) for f in EVENT], schema=EVENT
@@ -61,7 +77,8 @@ def record(events: Sequence[Event], refused: int = 0) -> Record:
     """What the collector would append: the events, and `refused` that were not allowed."""
     counts = Counts()
     rows = batch(events)
-    for event, day in zip(events, rows["day"].cast(pa.int32()).to_pylist(), strict=True):
+    for event in events:
+        day = int((NOON + event.at) // 86_400)
         counts[Key(event.site, day, "beacon", "DE", RECEIVED, "", "")] += 1
         counts[Key(event.site, day, "beacon", "DE", STORED, "", "")] += 1
     if refused:

@@ -38,6 +38,7 @@ SITES = Sites(
             timezone="Europe/Berlin",
             paths=("/u/{user}", "/project/{project}"),
             props=("plan", "step", "note"),
+            categories=("web", "design"),
             query=("category",),
         ),
         Site(id="strict", timezone="Asia/Kolkata", events=("sign_up", "bid_placed")),

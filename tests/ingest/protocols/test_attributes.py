@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_filter.counterpart import LOST
+from consent_filter.market import Counterpart
 from consent_filter.member import CHANNELS, REMOVED, Member, Referral, cell, removed, standing
 from consent_filter.purpose import Purpose
 from ingest.protocols.attributes import Attributes
@@ -109,19 +111,42 @@ def test_a_cell_is_large_wherever_it_is(lat: float, lon: float) -> None:
     assert area > 300, (text, area)
 
 
+@pytest.mark.requirement("M18")
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"user_id": "bob"}, Counterpart("bob")),
+        ({"user_id": 7, "country": "US"}, Counterpart("7", "US")),
+        (
+            {"user_id": "bob", "email": "bob@b.example", "name": "Bob"},
+            Counterpart("bob", "ZZ", ("contact", "name")),
+        ),
+        ({"user_id": ""}, None),
+        ({}, None),
+        ({"user_id": True}, False),
+        ({"user_id": 2**63}, False),
+        ({"user_id": "b" * 301}, False),
+        ({"user_id": "bob", "country": "Germany"}, False),
+        ([], False),
+    ],
+)
+def test_the_other_side_is_an_id_and_a_country(said: object, found: object) -> None:
+    assert READ.counterpart(json.dumps(said).encode()) == found
+
+
 @given(
     st.binary(max_size=40)
     | st.recursive(st.none() | st.booleans() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
 )
 def test_any_bytes_are_read(data: bytes) -> None:
-    for read in (READ.member, READ.referral, READ.geo):
+    for read in (READ.member, READ.referral, READ.geo, READ.counterpart):
         read(data)
 
 
 def test_what_is_removed_is_of_a_known_kind() -> None:
     everything = Member("ok", "other", ("birth_date",)), Referral("x", "link", ("contact", "name", "other"))
-    assert set(removed(0, *everything, True)) == REMOVED
-    assert set(removed(int(Purpose.GENDER | Purpose.PRECISE_GEO), *everything, True)) == REMOVED - {
+    assert set(removed(0, *everything, True, (LOST,))) == REMOVED
+    assert set(removed(int(Purpose.GENDER | Purpose.PRECISE_GEO), *everything, True, (LOST,))) == REMOVED - {
         "gender",
         "geo",
     }
