@@ -6,7 +6,7 @@ Columns outside the granted purposes are null. A row that is not kept leaves a n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -82,11 +82,22 @@ def apply(
         rows, counts = None, Counts()
     if beside is not None or any(said.values != [None] for said in (raw.member, raw.referral, raw.geo)):
         counts.update(_removed(raw, verdicts, ~refused, days, beside))
-    own = events(raw, rows, verdicts, person, days, offsets, keys)
+    homes = _homes(sites)
+    own = events(raw, rows, verdicts, person, days, offsets, keys, homes)
     if beside is None:
         return Filtered(own, counts)
-    whole = put(own, raw, np.arange(raw.n) if rows is None else rows, beside, days, ledger)
+    whole = put(own, raw, np.arange(raw.n) if rows is None else rows, beside, days, ledger, homes)
     return Filtered(whole, counts, whole.n - own.n)
+
+
+def _homes(sites: Mapping[str, Site]) -> Callable[[str], str]:
+    """A site's region. A row that is refused may name no site at all."""
+
+    def home(id: str) -> str:
+        site = sites.get(id)
+        return site.region if site else ""
+
+    return home
 
 
 def _removed(

@@ -44,7 +44,7 @@ _BROWSER = ("browser", "browser_version", "os", "os_version", "device")
 _PLACE = ("continent", "country", "region", "network")
 #: Every column of text in EVENT, by the column of RAW whose codes it has.
 _TEXTS: dict[str, Texts] = {
-    "site": Texts(("site",), None),
+    "site": Texts(("site", "home"), lambda where: where),
     "protocol": Texts(("protocol",), None),
     "type": Texts(("type",), None),
     "name": Texts(("name",), None),
@@ -88,11 +88,19 @@ def events(
     days: NDArray[np.int32],
     offsets: NDArray[np.int16],
     keys: Keyring,
+    homes: Callable[[str], str],
 ) -> Events:
     """The rows (None: all) as EVENT, every column empty where none of its purposes is granted, or where it
-    would tell visitors apart who have no identifier."""
+    would tell visitors apart who have no identifier. `homes`: a site's region, "" where nobody names one."""
     site = raw.site
-    head = (site, raw.protocol, raw.type, raw.name, raw.props, verdicts)
+    head = (
+        site.map(lambda id: (id, homes(id) or None)),
+        raw.protocol,
+        raw.type,
+        raw.name,
+        raw.props,
+        verdicts,
+    )
     sources: list[Column[Any]] = [*head, raw.page, raw.source, raw.browser, raw.place, raw.ad]
     sources += raw.member, raw.referral, raw.geo
     codes = np.concatenate([source.codes for source in sources]).reshape(len(sources), raw.n)

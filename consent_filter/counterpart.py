@@ -8,6 +8,7 @@ erasing, withdrawing or restricting one of them cannot touch, or tell, the other
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,13 +83,20 @@ def judged(
 
 
 def put(
-    own: Events, raw: Raw, rows: NDArray[np.intp], beside: Beside, days: NDArray[np.int32], ledger: Ledger
+    own: Events,
+    raw: Raw,
+    rows: NDArray[np.intp],
+    beside: Beside,
+    days: NDArray[np.int32],
+    ledger: Ledger,
+    homes: Callable[[str], str],
 ) -> Events:
-    """The events with each narrow row right behind its own. `rows`: those of `raw` that `own` are."""
+    """The events with each narrow row right behind its own. `rows`: those of `raw` that `own` are. `homes`: a
+    site's region."""
     parents = np.flatnonzero(beside.kept[rows])
     if not len(parents):
         return own
-    narrow = _narrow(raw, rows[parents], beside.verdicts, days, ledger)
+    narrow = _narrow(raw, rows[parents], beside.verdicts, days, ledger, homes)
     order = np.argsort(np.concatenate([np.arange(own.n) * 2, parents * 2 + 1]), kind="stable")
     whole = join([own, narrow]).take(order)
     return Events(whole.n, whole.words, np.ascontiguousarray(whole.places), whole.numbers)
@@ -105,6 +113,7 @@ def _narrow(
     verdicts: Column[Verdict | None],
     days: NDArray[np.int32],
     ledger: Ledger,
+    homes: Callable[[str], str],
 ) -> Events:
     n = len(rows)
     who = pair(raw.site, raw.counterpart).take(rows)
@@ -115,6 +124,7 @@ def _narrow(
     texts: dict[str, Column[Any]] = {
         name: getattr(raw, name).take(rows) for name in ("site", "protocol", "name", "props")
     }
+    texts["home"] = texts["site"].map(lambda id: homes(id) or None)
     texts["type"] = Column(np.zeros(n, np.int32), [TYPE])
     for name in ("treatment", "because", "signal", "basis", "policy"):
         texts[name] = said.map(lambda one, name=name: one and getattr(one, name))

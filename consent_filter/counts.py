@@ -13,6 +13,7 @@ REASONS: dict[str, str] = {
     "duplicate": "a retry of an event that is already stored",
     "invalid": "malformed, too large, too many or from elsewhere; `detail` says which",
     "clear": "sent without encryption, where `ingest.https_only` refuses that",
+    "region": "of another region, and no mechanism of the site's policy allows it to come here",
     "not_a_page": "a line of a web server's log that is no page view: an image, an error, a feed",
     "late": "older than a retry may be",
     "erased": "the person's data was erased",

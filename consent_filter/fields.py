@@ -104,6 +104,7 @@ FIELDS: tuple[Field, ...] = (
     Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True, mode="sent"),
     # What every record has.
     Field("site", _S, "the site, as named in the settings", _ANY, raw=True, mode="site"),
+    Field("home", _S, "the region that the row is of, as the settings name it", _ANY, mode="record"),
     Field(
         "time", _MS, "when it happened, UTC, bounded by the time of receipt", _ANY, raw=True, mode="record"
     ),
@@ -198,7 +199,7 @@ def stored(purpose: Purpose) -> tuple[str, ...]:
 
 
 #: Number of the stored layout; a record in the log names the one it was written with.
-LAYOUT = 3
+LAYOUT = 4
 
 RAW: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.raw])
 EVENT: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.keep is not None])

@@ -32,7 +32,7 @@ from consent_filter.words import Words
 
 #: Columns of text that are the same for all events of a sender, and those that each event has.
 WHO = (
-    "site", "policy", "protocol", "treatment", "because", "signal", "basis",
+    "site", "home", "policy", "protocol", "treatment", "because", "signal", "basis",
     "browser", "browser_version", "os", "os_version", "device", "continent", "country", "region", "network",
     "age", "gender",
 )  # fmt: skip
@@ -123,8 +123,10 @@ class Senders:
         said: Mapping[str, Any],
         time: int,
         member: Member | None = None,
+        home: str | None = None,
     ) -> Sender:
-        """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own."""
+        """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own.
+        `home`: the site's region."""
         age, gender = (None, None) if member is None else member[:2]
         law = self._laws.of(site, place.country, day, age)
         word, since = self._ledger.word(site, user, device, self._laws.turns(site))
@@ -139,7 +141,7 @@ class Senders:
         if person is None:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         granted = verdict.granted
-        texts = (site, verdict.policy, protocol, *verdict[1:5], *browser[:5], *place, age, gender)
+        texts = (site, home, verdict.policy, protocol, *verdict[1:5], *browser[:5], *place, age, gender)
         lasting = verdict.treatment == IDENTIFIED
         fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
         may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]
@@ -149,16 +151,18 @@ class Senders:
         key = self._one(Key(*where, STORED, "", ""))
         return Sender(key, True, granted, person, who, open_, may[-1], since, member)
 
-    def other(self, site: str, day: int, protocol: str, user: str | None, country: str) -> Sender:
+    def other(
+        self, site: str, day: int, protocol: str, user: str | None, country: str, home: str | None = None
+    ) -> Sender:
         """Decide for the other side of an event (`counterpart.py`). Nothing is written of one who is not
-        `kept`."""
+        `kept`. `home`: the site's region."""
         word, since = self._ledger.other(site, user, self._laws.turns(site))
         found = counterpart.verdict(self._laws.of(site, country, day), word)
         key = Key(site, day, protocol, "ZZ", STORED, "", "")
         if found is None or user is None:
             return Sender(key, False, 0, _NOBODY, b"", b"", False, since)
         (person,) = self._ledger.persons([(MEASUREMENT, site, "user", user)])
-        texts = (site, found.policy, protocol, *found[1:5], *(None,) * (len(WHO) - 7))
+        texts = (site, home, found.policy, protocol, *found[1:5], *(None,) * (len(WHO) - 8))
         return Sender(key, True, found.granted, person, self.words.bytes(texts), b"", True, since)
 
     def _refused(self, key: Key, since: int = 0) -> Sender:

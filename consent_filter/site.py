@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from consent_filter.errors import Misconfigured
 from consent_filter.market import WORD
 from consent_filter.member import KINDS
+from consent_filter.regions import region
 
 #: Characters of a name and an address, and of a name.
 _CONTROLLER, _ALIAS = 500, 64
@@ -38,8 +39,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     who answers for it (GDPR Art. 4(7)), name and address, as receipts say it. origins: where
     its pages live, e.g. "https://market.example"; empty allows any.
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
-    to one. since: the day from which it is in force here, e.g. 2026-12-01; without it the pack's own date. It
-    may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
+    to one. region: where its rows are at home, an ISO 3166 code or "EU"; without it, where the data folder
+    is. since: the day from which the pack is in force here, e.g. 2026-12-01; without it the pack's own date.
+    It may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
     event is judged by the pack of its day. paths: templates such as "/u/{user}", tried in order. props:
     custom-event property names that may be stored; nothing else is. events: custom-event names that may be
     stored; empty allows any. categories: what tasks of a marketplace may be said to be about, small words
@@ -52,6 +54,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     origins: tuple[str, ...] = ()
     timezone: str = "UTC"
     pack: str = "workallies-2024"
+    region: str = ""
     since: date | None = None
     earlier: tuple[Earlier, ...] = ()
     paths: tuple[str, ...] = ()
@@ -68,6 +71,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if len(self.controller) > _CONTROLLER:
             raise Misconfigured("site.controller", self.controller, f"at most {_CONTROLLER} characters")
+        region("site.region", self.region)
         for name in self.aliases:
             if not alias(name) or len(name) > _ALIAS or not name.isprintable():
                 raise Misconfigured("site.aliases", name, f"names of 1 to {_ALIAS} printable characters")

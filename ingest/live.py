@@ -232,7 +232,9 @@ class Live:
         key = site, day, said.user, said.country
         found = self._senders.known.get(key)
         if found is None:
-            found = self._senders.known[key] = self._senders.other(site, day, PROTOCOL, *said[:2])
+            at = self._site(site)
+            home = at.region or None if at else None
+            found = self._senders.known[key] = self._senders.other(site, day, PROTOCOL, *said[:2], home)
         if not found.kept or time < found.since:
             return None, (*gone, LOST)
         more = self._kept.words.bytes((props, *_NO_AD, None, None, None)) if props else _NOTHING_MORE
@@ -289,6 +291,9 @@ class Live:
         _, today, _, address, browser, user, device, choice, said = key
         if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
             return None
+        barred = self._parsing.barred
+        if barred is not None and barred(site, request.received):
+            return None
         if in_clear(self._limits, browser.encrypted, _id(user), _id(device)):
             return None
         member = None if said is None or said == b"null" else self._parsing.member(said)
@@ -314,6 +319,7 @@ class Live:
                 heard,
                 time,
                 member,
+                site.region or None,
             )
         self._senders.known[key] = sender
         return sender

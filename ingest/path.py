@@ -13,9 +13,10 @@ from consent_filter.counts import Counts
 from consent_filter.decide import Laws, decide
 from consent_filter.events import NOTHING, join
 from consent_filter.ledger import Ledger
-from consent_filter.policy import Pack
+from consent_filter.policy import Pack, Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Raw
+from consent_filter.regions import barred
 from consent_filter.sender import Senders
 from ingest.enrich import Enrich
 from ingest.live import Live
@@ -33,7 +34,8 @@ _MANY = 200_000
 class Path:
     """Turns requests into what may be stored of them. One thread at a time; the order of requests is kept.
 
-    `bounded`: events older than a retry may be are refused; an import of old logs switches it off.
+    `bounded`: events older than a retry may be are refused; an import of old logs switches it off. `here`:
+    the region that this is in, "" where nobody names it; None asks for none.
     """
 
     def __init__(
@@ -46,11 +48,14 @@ class Path:
         *,
         limits: Ingest | None = None,
         bounded: bool = True,
+        here: str | None = None,
     ) -> None:
         self.sites, self.enrich, self.packs, self.ledger, self.keys = sites, enrich, packs, ledger, keys
         ledger.lasts = {site: packs[site].identifier_days for site in packs}
         self.laws = Laws(packs)
         self.parsing = Parsing(sites, limits or Ingest(), bounded)
+        if here is not None and isinstance(packs, Packs):
+            self.parsing.barred = lambda site, time: barred(packs, site, here, time)
         self.live = Live(enrich, Senders(self.laws, ledger, keys), self.parsing)
 
     def run(self, requests: Sequence[Request]) -> tuple[Record, list[Answer]]:

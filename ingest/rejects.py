@@ -43,6 +43,7 @@ REJECTS: dict[str, Reject] = {
     "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
     # the event
     "site": _invalid(400, "site is missing or not one that is measured here"),
+    "region": Reject(403, "region", "no mechanism of transfer allows events of this site to be taken here"),
     "origin": _invalid(403, "this page's origin is not in the site's list"),
     "type": _invalid(400, "type is missing or unknown; known: page_view, click, event, engagement, vital, "
                           "ad_impression, ad_viewable, ad_click"),

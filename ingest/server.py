@@ -58,8 +58,10 @@ def serve(
     dashboards: str | None = None,
     rights: Rights | None = None,
     lasting: Keys | None = None,
+    region: str = "",
 ) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`."""
+    """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`. `region`:
+    where the data folder lies."""
     sites = Sites(declared)
     if sites.open and settings.host not in _LOOPBACK:
         raise Misconfigured("ingest.host", settings.host, "127.0.0.1 while no [[site]] is declared")
@@ -75,6 +77,7 @@ def serve(
         ledger,
         keys,
         limits=settings,
+        here=region,
     )
     log = SegmentLog(data / "log", "collector")
     server: _Server

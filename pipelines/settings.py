@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.regions import region
 
 
 class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,14 +54,17 @@ class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[backup]`: where backups are, and for how long.
 
     places: folders that `throng backup` writes to; the list of who was erased is kept up to date in each, so
-    that no restored copy brings anybody back. keep_days: days after which `throng backup` deletes a backup;
-    answers to people name the last day on which a copy can exist.
+    that no restored copy brings anybody back. region: where they lie, if not where the data folder does; for
+    a copy to go there each site's policy must allow it (`[[transfers]]`). keep_days: days after which
+    `throng backup` deletes a backup; answers to people name the last day on which a copy can exist.
     """
 
     places: tuple[str, ...] = ()
+    region: str = ""
     keep_days: int = 30
 
     def __post_init__(self) -> None:
+        region("backup.region", self.region)
         if self.keep_days < 1:
             raise Misconfigured("backup.keep_days", self.keep_days, "at least 1")
         if any(not place.startswith("/") for place in self.places):

@@ -25,7 +25,7 @@ from consent_filter.pseudonym import Keyring, lasting
 from ingest.log import frame
 from ingest.log.segment import SegmentLog
 from pipelines import stones
-from throng import __version__, lock
+from throng import __version__, lock, placing
 from throng.settings import load
 from warehouse.lake import Lake
 
@@ -38,14 +38,20 @@ _PASSING = (".new", "-wal", "-shm", "-journal", ".tmp")
 _CHUNK = 1 << 20
 
 
-def make(data: Path, place: Path, keep_days: int, now: float | None = None) -> Path:
-    """A new backup in that folder, and the list of the erased beside it. Raises Refused where there is
-    nothing to copy, Misconfigured where the place is inside the data folder."""
+def make(
+    data: Path, place: Path, keep_days: int, now: float | None = None, region: str | None = None
+) -> Path:
+    """A new backup in that folder, and the list of the erased beside it. `region`: where the place is, if not
+    where the settings say. Raises Refused where there is nothing to copy or rows may not go there,
+    Misconfigured where the place is inside the data folder."""
     moment = time.time() if now is None else now
     if not (data / "keys.json").exists():
         raise Refused(404, "nothing", "there is nothing to copy yet: this is no data folder in use")
     if place.resolve().is_relative_to(data.resolve()):
         raise Misconfigured("TO", str(place), "a folder outside of the data folder, best on another disk")
+    settings = load(data)
+    where = region or settings.backup.region or settings.folder.region
+    placing.held(data, settings, "a backup", where)
     place.mkdir(parents=True, exist_ok=True)
     for leftover in place.glob(f"{PREFIX}*.new"):
         shutil.rmtree(leftover)
@@ -58,7 +64,7 @@ def make(data: Path, place: Path, keep_days: int, now: float | None = None) -> P
     made = {
         "schema": "throng-backup/1", "time": moment, "version": __version__,
         "whose": stones.whose(Keyring.open(data / "keys.json")),
-        "delete_after": moment + keep_days * _DAY, "files": files,
+        "delete_after": moment + keep_days * _DAY, "region": where, "files": files,
     }  # fmt: skip
     keyfile.write(draft / MANIFEST, json.dumps(made, indent=1).encode())
     os.rename(draft, place / name)

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
-from consent_filter import policy, signing
+from consent_filter import policy, regions, signing
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.rights import store, vault
@@ -56,6 +56,17 @@ def settings(data: Path) -> Iterator[Finding]:
         for country in pack.unlawful(date.today()):
             mend = f"name in the pack what allows it, or send nothing to {country}"
             yield Finding("policy", f"{site.id}: no mechanism allows what goes to {country}", mend)
+        here = found.folder.region
+        says = f"{site.id}: rows of {site.region or 'no named region'}, kept in {here or 'no named region'}"
+        if site.region == here:
+            if here:
+                yield Finding("policy", says)
+        else:
+            by = regions.allowed(pack, site.region, here, date.today())
+            mend = "" if by else f"keep them in a folder there, or name in {pack.name} what allows it"
+            yield Finding(
+                "policy", f"{says}, by {by.mechanism}" if by else f"{says}: nothing allows it", mend
+            )
         for warning in pack.warnings:
             yield Finding("policy", f"{site.id}: of the text: {warning}")
     if not found.site and found.ingest.host not in ("127.0.0.1", "localhost", "::1"):

@@ -16,6 +16,7 @@ from consent_filter.errors import Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
+from consent_filter.regions import require
 from ingest.enrich import Enrich
 from ingest.enrich.place import APPROXIMATE, Places
 from ingest.imports import Imports
@@ -48,6 +49,9 @@ def run(data: File, files: Sequence[File], site: str, format: str) -> int:
     data.mkdir(parents=True, exist_ok=True)
     keys = Keyring.open(data / "keys.json")
     packs = Packs(sites)
+    today = datetime.now(UTC).date()
+    here = settings.folder.region
+    require([packs[site]], sites[site].region or here, here, today, "an import")
     geo = Places.open(settings.ingest.geo, settings.ingest.networks)
     with (
         closing(geo),

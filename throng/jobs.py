@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from throng import lock
+from throng import lock, placing
 from throng.settings import load
 
 
@@ -37,6 +37,7 @@ def facts(data: Path) -> dict[str, Any]:
     from pipelines import facts as job
 
     settings = load(data)
+    placing.held(data, settings, "the facts job")
     return _plain(
         job.run(data, settings.pipelines, packs={name for site in settings.site for name in site.packs})
     )
@@ -47,6 +48,7 @@ def reports(data: Path, *, live: bool = False) -> dict[str, Any]:
     from pipelines import reports as job
 
     settings = load(data)
+    placing.held(data, settings, "the reports job")
     return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live))
 
 
@@ -54,7 +56,9 @@ def publish(data: Path) -> dict[str, Any]:
     """Check and publish."""
     from pipelines import publish as job
 
-    return _plain(job.run(data, load(data).warehouse))
+    settings = load(data)
+    placing.held(data, settings, "publication")
+    return _plain(job.run(data, settings.warehouse))
 
 
 def _plain(result: object) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "source", type=Path, metavar="FROM", help="a backup, or the folder of backups: the newest"
     )
+    one.add_argument("--region", metavar="R", help="where this machine is, if its folder does not say")
     _policy(command("policy", "what is wrong with it, what keeps its sentences, what a change means"))
     _rehearse(command("rehearse", "one stream of requests under two policy packs, and what differs"))
     keeping_options.add(command)

@@ -24,15 +24,16 @@ from consent_filter.pseudonym import Keyring
 from ingest.log.segment import SegmentLog
 from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
-from throng import backup, jobs, lock
-from throng.settings import load
+from throng import backup, jobs, lock, placing
+from throng.settings import FILE, load
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
 
 
-def run(source: Path, data: Path) -> dict[str, object]:
-    """Restore; what was done. Raises Refused where Throng runs there, or the backup is another's."""
+def run(source: Path, data: Path, region: str | None = None) -> dict[str, object]:
+    """Restore; what was done. `region`: where the folder lies, if it does not say so itself. Raises Refused
+    where Throng runs there, the backup is another's, or its rows may not be read there (M100)."""
     if not (source / backup.MANIFEST).exists():
         source = _newest(source)
     before, draft = _beside(data, "before"), _beside(data, "restoring")
@@ -41,8 +42,14 @@ def run(source: Path, data: Path) -> dict[str, object]:
     if data.exists() and lock.running(data):
         raise Refused(409, "running", "`throng up` runs in this folder: stop it first")
     said = backup.check(source)
+    here = _here(data, said.get("region", ""), region)
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(source / "data", draft, symlinks=True)
+    try:
+        placing.held(draft, load(draft), "a restore", here)
+    except Refused:
+        shutil.rmtree(draft)
+        raise
     standing = data if (data / "ledger.sqlite").exists() else None
     if standing is not None:
         _own(data, draft, said["whose"])
@@ -51,6 +58,7 @@ def run(source: Path, data: Path) -> dict[str, object]:
     words = _remember(draft, own)
     _destroy(draft, {id for one in own for id in one.destroyed})
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
+    placing.move(draft, here)
     removed = _clean(draft)
     with lock.pipeline(draft):
         jobs.reports(draft)
@@ -74,6 +82,14 @@ def _newest(place: Path) -> Path:
     if not found:
         raise Refused(404, "no_backup", "there is no whole backup of Throng")
     return found[-1]
+
+
+def _here(data: Path, there: str, said: str | None) -> str:
+    """Where the folder lies, as it or the command says; `there`: where the backup does."""
+    here = load(data).folder.region if (data / FILE).exists() and not said else said or ""
+    if there and not here:
+        raise Refused(409, "region", f"the backup lies in region {there}: say where this is, with --region")
+    return here
 
 
 def _beside(data: Path, what: str) -> Path:
@@ -181,5 +197,5 @@ def _only_current(draft: Path) -> None:
 def main(arguments: Namespace) -> int:
     if arguments.data.is_symlink():
         raise Misconfigured("--data", str(arguments.data), "the folder itself, not a link to it")
-    print(json.dumps(run(arguments.source, arguments.data)))
+    print(json.dumps(run(arguments.source, arguments.data, arguments.region)))
     return 0

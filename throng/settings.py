@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.regions import Folder
 from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
 from consent_filter.site import Site
@@ -31,6 +32,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file. Each table is explained where its package reads it."""
 
     site: tuple[Site, ...] = ()
+    folder: Folder = Folder()
     ingest: Ingest = Ingest()
     pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
@@ -50,8 +52,11 @@ def load(data: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     try:
-        return msgspec.convert(tomllib.loads(text.decode()), Settings)
+        found = msgspec.convert(tomllib.loads(text.decode()), Settings)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise Misconfigured(
             str(file), "…", f"{error}; every table and key is listed in docs/settings.md"
         ) from None
+    here = found.folder.region
+    sites = [msgspec.structs.replace(site, region=site.region or here) for site in found.site]
+    return msgspec.structs.replace(found, site=tuple(sites))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from consent_filter.counts import Counts
 from consent_filter.raw import Ad, Raw
+from consent_filter.site import Site
 from ingest.protocols.attributes import Attributes
 from ingest.protocols.event import FAULTS, Decoder
 from ingest.protocols.props import Props
@@ -36,6 +37,8 @@ class Parsing:
         #: A place is one of its sender alone, and so is whom they deal with: not remembered.
         self.geo = attributes.geo
         self.counterpart = attributes.counterpart
+        #: Whether a site's events may not be taken here at a moment (UTC ms); None where nobody asks.
+        self.barred: Callable[[Site, int], bool] | None = None
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
     def _advert(self, data: bytes) -> Ad | bool | None:

@@ -30,6 +30,9 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         _refuse(bad, "clear", parts, [in_clear(limits, said, *ids) for said, *ids in parts.values])
     _refuse(bad, "site", raw.site, [site is None for site in known])
     _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
+    if parsing.barred is not None and raw.n:
+        now, barred = int(raw.received.max()), parsing.barred
+        _refuse(bad, "region", raw.site, [bool(site and barred(site, now)) for site in known])
     if any(site and site.origins for site in known):
         both = pair(Column(raw.site.codes, known), browsers.few(_ORIGIN))
         _refuse(bad, "origin", both, [elsewhere(site, origin) for site, origin in both.values])

@@ -13,7 +13,7 @@ from consent_filter.fields import BY_NAME
 from consent_filter.sender import WHAT, WHO
 
 #: One of each: a sample of one site under one policy.
-_SAME = {"site", "policy"}
+_SAME = {"site", "home", "policy"}
 
 
 @pytest.fixture(scope="module")

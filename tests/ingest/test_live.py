@@ -7,14 +7,16 @@ from collections import Counter
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_filter.counts import Counts
 from consent_filter.events import TEXTS
+from consent_filter.in_force import Era, History
 from consent_filter.ledger import Ledger
-from consent_filter.policy import Packs
+from consent_filter.policy import Packs, Transfer, load
 from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import names
 from consent_filter.sender import WHAT
@@ -431,3 +433,30 @@ def test_of_unknown_age_nothing_is_made_to_fit_and_the_young_leave_a_number() ->
         (row,) = record.batch.to_pylist() or [{"purposes": None}]
         found.append(row["purposes"] if row["purposes"] is None else names(row["purposes"]))
     assert found == [["measurement"], list(everything), list(everything), None, None]
+
+
+@pytest.mark.requirement("M100")
+def test_what_may_not_come_here_is_refused_from_the_day_on_which_its_mechanism_ends() -> None:
+    """In rows and in columns, and counted: the sender is known the second time."""
+    ends = NOW.date()
+    clauses = Transfer(to="US", mechanism="clauses", until=ends)
+    pack = msgspec.structs.replace(load("worktasker-2014"), transfers=(clauses,))
+    sites = Sites([Site(id="strict", region="EU")])
+    packs = Packs(sites)
+    packs._histories["strict"] = History([Era(0, pack)])
+    keys = Keyring.memory(lambda: NOW_MS / 1000)
+    ledger = Ledger.memory(keys)
+    for here, allowed in (("US", False), ("EU", True), (None, True)):
+        way = Path(sites, Enrich(sites, look, AGENTS), packs, ledger, keys, limits=Ingest(), here=here)
+        for before in (0, 24 * 3_600_000):
+            sent = _of({"site": "strict", "time": NOW_MS - before})
+            sent = msgspec.structs.replace(sent, received=NOW_MS - before)
+            for _ in range(2):
+                record, answers = way.run([sent])
+                fits = allowed or before > 0
+                assert [answer.status for answer in answers] == [202 if fits else 403]
+                found = {key.reason for key in record.counts if key.outcome == "refused"}
+                assert found == (set() if fits else {"region"})
+                parsed = parse([sent], way.parsing)
+                assert [answer.status for answer in parsed.answers] == [202 if fits else 403]
+                assert record.batch["home"].to_pylist() == ["EU"] * record.events.n

@@ -59,11 +59,13 @@ OURS = {module.__file__ for module in (backup, erase, facts, holders, released, 
 AFTER = 700.0  # seconds: the grace of readers is over
 
 
-def collect(data: Path, ids: list[str], partition: str, numbers: list[int], now: float, **said: Any) -> None:
+def collect(
+    data: Path, ids: list[str], partition: str, numbers: list[int], now: float, site: Site = SITE, **said: Any
+) -> None:
     """What the collector would do with one page view of each id and number: filter, flush, append. `said`:
     by each event besides."""
     keys = Keyring.open(data / "keys.json")
-    sites = Sites([SITE])
+    sites = Sites([site])
     with closing(Ledger.open(data / "ledger.sqlite", keys)) as ledger:
         place = Place("EU", "DE", None, "residential")
         way = Way(
