@@ -55,7 +55,7 @@ def bundle(data: Path, subject: Subject, now: int) -> Bundle:
     packs: dict[str, Pack | None] = {}
     rows = [_row(row, packs) for row in table.to_pylist()]
     figures = [
-        _figure(row) for row in counted(data, persons.tolist(), linked(data / "ledger.sqlite")).to_pylist()
+        figure(row) for row in counted(data, persons.tolist(), linked(data / "ledger.sqlite")).to_pylist()
     ]
     said = {
         "made": _clock(now),
@@ -152,7 +152,7 @@ def _kept(pack: Pack, row: dict[str, Any]) -> int:
     return ends(pack.retention, pack.facts_days, known, row["purposes"]).row
 
 
-def _figure(row: dict[str, Any]) -> dict[str, Any]:
+def figure(row: dict[str, Any]) -> dict[str, Any]:
     """A published row that counts the person, as JSON has it."""
     return {name: dict(value) if isinstance(value, list) else value for name, value in row.items()}
 

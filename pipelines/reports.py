@@ -200,25 +200,28 @@ def run(
         lake.close()
 
 
-def note(data: Path, settings: Warehouse, now: float | None = None) -> None:
-    """Count who has left, as a run does first: before their facts are erased. Only under pipeline.lock."""
+def note(data: Path, settings: Warehouse, now: float | None = None, *, child: bool = False) -> None:
+    """Count who has left, as a run does first: before their facts are erased. Only under pipeline.lock.
+    `child`: a child is among them."""
     lake = Lake.open(data, threads=settings.threads)
     if lake is None:
         return
     store = Store.open(data)
     try:
         of = _buckets(sum(_rows(lake).values()), 4 * ROWS)
-        _note(store, lake, data, settings, time.time() if now is None else now, of)
+        _note(store, lake, data, settings, time.time() if now is None else now, of, child=child)
     finally:
         store.close()
         lake.close()
 
 
-def _note(store: Store, lake: Lake, data: Path, settings: Warehouse, now: float, of: int) -> None:
+def _note(
+    store: Store, lake: Lake, data: Path, settings: Warehouse, now: float, of: int, *, child: bool = False
+) -> None:
     con, ledger = lake.connection.cursor(), data / "ledger.sqlite"
     try:
         buckets = [Bucket(number, of) for number in range(of)]
-        departures.note(store, con, left_out(data), settings, now, linked(ledger), buckets)
+        departures.note(store, con, left_out(data), settings, now, linked(ledger), buckets, child=child)
     finally:
         con.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 from msgspec import Struct
 
 from consent_filter.errors import Refused
-from consent_filter.ledger import Ledger
+from consent_filter.ledger import Ledger, linked
 from consent_filter.pseudonym import Keyring
 from consent_filter.rights.case import Case
 from consent_filter.rights.register import Register
 from pipelines import access, rectify
 from pipelines.removal import FOLDER, Removal
 from pipelines.settings import Pipelines
+from warehouse.counted import counted
 
 #: What ends with a removal.
 _LEAVING = ("erase", "guardian")
@@ -54,10 +56,12 @@ def words(data: Path, settings: Pipelines, now: int) -> Asked:
                 if case.key is None:
                     continue
                 if case.right in _LEAVING:
+                    if case.child:
+                        _list(data, register, ledger, case, case.key)
                     _erase(ledger, case, case.key, now)
                     asked.ids.append(case.id)
-                    asked.child |= _child(case)
-                    asked.reasons.append("minor" if _child(case) else "erase")
+                    asked.child |= case.child
+                    asked.reasons.append("minor" if case.child else "erase")
                     continue
                 try:
                     outcome, answer = _do(data, ledger, case, case.key, settings, now)
@@ -73,17 +77,31 @@ def words(data: Path, settings: Pipelines, now: int) -> Asked:
 _MEDIA = {"access": "application/zip"}
 
 
-def _child(case: Case) -> bool:
-    return case.right == "guardian" or case.detail.get("minor") is True
+def _list(data: Path, register: Register, ledger: Ledger, case: Case, key: bytes) -> None:
+    """Keep with the request which releases count the child, under every pseudonym, while that can be found
+    (S23): report, site, day, version, and how many figures. Which ones is what the child did, and goes."""
+    if _said(ledger, case, key) or "releases" in case.outcome:
+        return
+    whose = [one.person for id in (key, *ledger.subject(key).linked) for one in ledger.subject(id).persons]
+    found = Counter[tuple[Any, ...]]()
+    for row in counted(data, whose, linked(data / "ledger.sqlite")).to_pylist():
+        day = row["day"] and row["day"].isoformat()
+        found[row["report"], row["site"], day, row["version"]] += 1
+    names = ("report", "site", "day", "version", "figures")
+    register.keep(case.id, {"releases": [dict(zip(names, (*at, n), strict=True)) for at, n in found.items()]})
+
+
+def _said(ledger: Ledger, case: Case, key: bytes) -> bool:
+    return any(record.get("source") == f"request {case.id}" for _, record in ledger.subject(key).records)
 
 
 def _erase(ledger: Ledger, case: Case, key: bytes, now: int) -> None:
     """A child's linked ids go first, their own last: as long as it stands, the others are found again."""
-    minor, source = _child(case), f"request {case.id}"
+    minor, source = case.child, f"request {case.id}"
     whose = [*ledger.subject(key).linked, key] if minor else [key]
     for one in whose:
         # Once only: who agrees anew while the rows are still leaving is not to be erased again.
-        if not any(record.get("source") == source for _, record in ledger.subject(one).records):
+        if not _said(ledger, case, one):
             ledger.erase_key(one, source, now, minor=minor)
 
 
@@ -121,7 +139,8 @@ def close(data: Path, asked: Asked, standing: Sequence[Removal]) -> int:
                 key = register.get(id).key
                 if key is not None and any(p.standing == "removing" for p in ledger.subject(key).persons):
                     continue
-                register.finish(id, *_answer(drawn.get(id)))
+                outcome, answer = _answer(drawn.get(id))
+                register.finish(id, {**register.get(id).outcome, **outcome}, answer)
                 asked.closed += 1
     return asked.closed
 

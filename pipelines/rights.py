@@ -78,7 +78,7 @@ def run(
         standing.append(begin(data, [*fresh, *came], asked.new(standing), reasons, moment))
         done.begun = 1
     if standing:
-        reports.note(data, warehouse, moment)
+        reports.note(data, warehouse, moment, child=asked.child)
     for one in list(standing):
         if _go_on(data, one, gone, going, stay, settings, backup, moment, done):
             done.certified.append(one.id)

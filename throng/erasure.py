@@ -16,7 +16,7 @@ import numpy as np
 from consent_filter import signing
 from consent_filter.certificate import Certificate, after, check
 from consent_filter.errors import Misconfigured, Refused
-from consent_filter.ledger import Ledger, Subject
+from consent_filter.ledger import Ledger, Subject, linked
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import PublicKey, SigningKey
 from pipelines import access
@@ -27,6 +27,7 @@ from throng.ids import ids
 from throng.settings import load
 from warehouse import erase
 from warehouse import report as reports
+from warehouse.counted import counted
 from warehouse.lake import Lake
 
 
@@ -66,17 +67,30 @@ def _subject(arguments: Namespace) -> Subject:
 
 
 def _preview(arguments: Namespace) -> int:
-    """What an erasure would take away, and which released tables count the person; nothing is changed."""
+    """What an erasure would take away, and each released figure that counts them; nothing is changed."""
     data, subject = arguments.data, _subject(arguments)
-    persons = np.sort(np.array([one.person for one in subject.persons], np.uint64))
+    persons = np.sort(np.array(_persons(data, subject, minor=arguments.minor), np.uint64))
     task = Task(data, lambda some: np.isin(some, persons), load(data).pipelines, time.time())
     said: dict[str, Any] = {"linked": len(subject.linked), "pseudonyms": len(persons), "stores": {}}
     for holder in HOLDERS:
         changed = holder.change(task, dry_run=True)
         said["stores"][holder.name] = {"found": changed.found, "would_remove": changed.removed}
     said["releases"] = _releases(data, persons)
+    with lock.pipeline(data):
+        figures = counted(data, persons.tolist(), linked(data / "ledger.sqlite"))
+    said["figures"] = [access.figure(row) for row in figures.to_pylist()]
     print(json.dumps(said, default=str, indent=1))
     return 0
+
+
+def _persons(data: Path, subject: Subject, *, minor: bool) -> list[int]:
+    """Pseudonyms that go: of a minor also those of every id that a login has joined."""
+    found = [one.person for one in subject.persons]
+    if minor and subject.linked:
+        keys = Keyring.open(data / "keys.json")
+        with closing(Ledger.open(data / "ledger.sqlite", keys, read_only=True)) as ledger:
+            found += [one.person for key in subject.linked for one in ledger.subject(key).persons]
+    return found
 
 
 def _releases(data: Path, persons: erase.Persons) -> dict[str, Any]:

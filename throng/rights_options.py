@@ -120,7 +120,7 @@ def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """What the officer does and shows about the data itself (`throng/erasure.py`)."""
     command("run", "carry out what is asked for and proved, and removals, now")
     for name, says in (
-        ("preview", "what an erasure would take away, and which released tables are made anew"),
+        ("preview", "what an erasure would take away, and each released figure that counts them"),
         ("prove", "search every byte for one person; 1 if anything is left"),
         ("access", "everything held about one person, as a zip: page, JSON, Parquet"),
     ):
@@ -128,6 +128,8 @@ def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
         said.add_argument("id", metavar="ID")
         said.add_argument("--site", required=True, metavar="S")
         said.add_argument("--kind", choices=("user", "device"), default="user", help="what the id is")
+        if name == "preview":
+            said.add_argument("--minor", action="store_true", help="a child's: every linked pseudonym, too")
         if name == "prove":
             said.add_argument(
                 "--backup", type=Path, action="append", default=[], metavar="DIR", help="search there, too"

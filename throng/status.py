@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from consent_filter.rights.register import Register
+from consent_filter.rights.statistics import children
 from consent_filter.rights.store import FILE
 from pipelines.balance import lag
 from throng import __version__, balance, expire, keys, lock
@@ -42,6 +43,7 @@ def gather(data: Path) -> dict[str, Any]:
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
         "balance": balance.whole(data),
         "rights": rights(data),
+        "children": youngest(data),
         "keys_due": keys.waiting(data, load(data).keys),
         "purged": [one for one in taken if one["at"] == taken[0]["at"]],
         "versions": {
@@ -57,6 +59,14 @@ def rights(data: Path) -> dict[str, int] | None:
         return None
     with closing(Register.open(data)) as register:
         return register.counts()
+
+
+def youngest(data: Path) -> dict[str, Any] | None:
+    """How long a child's data stood after it was known to be one (S23); None where nobody ever asked."""
+    if not (data / FILE).exists():
+        return None
+    with closing(Register.open(data)) as register:
+        return children(register.store)
 
 
 def table(found: dict[str, Any]) -> str:
@@ -81,6 +91,8 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"rights     {asked['open']} open, {asked['unproved']} of them not yet proved")
         if asked["overdue"]:
             lines.append(f"OVERDUE    {asked['overdue']} of them: see `throng rights list` (GDPR Art. 12(3))")
+    if (of := found["children"]) and (of["erased"] or of["open"]):
+        lines.append(f"children   {_children(of)}")
     lines += [f"DUE        {one}: see `throng keys`" for one in found["keys_due"]]
     lines.append(balance.table(found["balance"]))
     for one in found["purged"]:
@@ -90,6 +102,17 @@ def table(found: dict[str, Any]) -> str:
         )
     lines.append("versions   " + ", ".join(f"{name} {v}" for name, v in found["versions"].items()))
     return "\n".join(lines)
+
+
+def _children(of: dict[str, Any]) -> str:
+    said = f"{of['open']} being erased" if of["open"] else "none being erased"
+    if not of["erased"]:
+        return said
+    half, most, last = (of[name] / 60 for name in ("p50_seconds", "p99_seconds", "last_seconds"))
+    return (
+        f"{said}; of {of['erased']} half were gone within {half:.1f} minutes, 99 of 100 within {most:.1f},"
+        f" the last within {last:.1f}"
+    )
 
 
 def main(arguments: Namespace) -> int:

@@ -16,6 +16,7 @@ from datetime import date
 import duckdb
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from consent_filter.links import Linked
@@ -50,6 +51,23 @@ def absent(store: Store) -> pa.Table:
     return store.connection.sql("FROM absent ORDER BY ALL").to_arrow_table().cast(ABSENT)
 
 
+class Count(Struct, frozen=True):
+    """One counting of who has left and come back: where, by which rules, and when.
+
+    `before`: whom the last one knew of. `step`: its number. `since`: when those who leave now are taken to
+    have left, in seconds since 1970.
+    """
+
+    store: Store
+    lake: duckdb.DuckDBPyConnection
+    settings: Warehouse
+    logins: Linked
+    buckets: Sequence[Bucket]
+    before: NDArray[np.uint64]
+    step: int
+    since: float
+
+
 def note(
     store: Store,
     lake: duckdb.DuckDBPyConnection,
@@ -58,10 +76,14 @@ def note(
     now: float,
     logins: Linked = NONE,
     buckets: Sequence[Bucket] = (Bucket(),),
+    *,
+    child: bool = False,
 ) -> None:
     """Count who has left, and who has come back, since the last time.
 
     In one transaction with the persons that it knows of: killed anywhere, it is done again or not at all.
+    `child`: a child is among them. Their days need not wait for others to leave so that fewer rows are
+    hidden, nor do reports over all days rest first (S23). By how many a day must be left stays as it is.
     """
     prepare(store)
     run, before = store.connection.execute, store.subtracted()
@@ -69,38 +91,31 @@ def note(
     if not len(left) and not len(back):
         return
     step = int(store.get("step") or 0) + 1
+    since = now - settings.restate_minutes * 60 if child else now
+    count = Count(store, lake, settings, logins, buckets, before, step, since)
     with store.change():
-        reverted = _return(store, lake, before, back, settings, logins, buckets)
+        reverted = _return(count, back)
         if len(left):
             hold(store.connection, "left_now", pa.table({"person": left}))
-            _leave(store, lake, before, left, settings, logins, buckets, step, now)
+            _leave(count, left)
             run("INSERT INTO subtracted SELECT person, ? FROM left_now", [step])
         store.put(step=step)
-        if reverted:  # what is over all days must follow in the same pass
+        if reverted or child:  # what is over all days must follow in the same pass
             store.put(rested_at=0)
 
 
-def _leave(
-    store: Store,
-    lake: duckdb.DuckDBPyConnection,
-    before: NDArray[np.uint64],
-    left: NDArray[np.uint64],
-    settings: Warehouse,
-    logins: Linked,
-    buckets: Sequence[Bucket],
-    step: int,
-    now: float,
-) -> None:
+def _leave(count: Count, left: NDArray[np.uint64]) -> None:
+    store, lake, step = count.store, count.lake, count.step
     run = store.connection.execute
     choose(lake, left, absent(store))
     found, shown = places(lake), _shown(store)
     for site, day, people in found:
         run("INSERT INTO owed VALUES (?, ?, false)", [site, day])
         if (site, day) in shown:
-            run("INSERT INTO pending VALUES (?, ?, ?, ?, 0, ?)", [site, day, step, now, people])
+            run("INSERT INTO pending VALUES (?, ?, ?, ?, 0, ?)", [site, day, step, count.since, people])
         elif run("SELECT 1 FROM away_from WHERE site = ? AND day = ? LIMIT 1", [site, day]).fetchall():
             run("INSERT INTO away_from VALUES (?, ?, ?, ?)", [site, day, step, people])
-    counted = _parts(store, lake, before, settings, logins, buckets)
+    counted = _parts(count, count.before)
     # Who had come back to a day and was not counted there yet has left it with this step instead.
     run(
         "INSERT INTO away_from WITH again AS (SELECT site, day, count(*) AS n FROM absent"
@@ -115,15 +130,8 @@ def _leave(
         )
 
 
-def _return(
-    store: Store,
-    lake: duckdb.DuckDBPyConnection,
-    before: NDArray[np.uint64],
-    back: NDArray[np.uint64],
-    settings: Warehouse,
-    logins: Linked,
-    buckets: Sequence[Bucket],
-) -> bool:
+def _return(count: Count, back: NDArray[np.uint64]) -> bool:
+    store, lake = count.store, count.lake
     run, reverted = store.connection.execute, False
     hold(store.connection, "back_now", pa.table({"person": pa.array(back, pa.uint64())}))
     steps = run("SELECT DISTINCT step FROM subtracted SEMI JOIN back_now USING (person)").fetchall()
@@ -132,7 +140,7 @@ def _return(
             "SELECT person FROM subtracted SEMI JOIN back_now USING (person) WHERE step = ?", [step]
         ).fetchnumpy()["person"]
         choose(lake, np.asarray(mine, np.uint64), absent(store))
-        counted = _parts(store, lake, np.setdiff1d(before, back), settings, logins, buckets)
+        counted = _parts(count, np.setdiff1d(count.before, back))
         with lent(store.connection, counted=counted):
             run(
                 "UPDATE away SET n = away.n - c.n FROM counted c WHERE away.step = ? AND away.report ="
@@ -189,20 +197,15 @@ def _shown(store: Store) -> set[tuple[str, date]]:
     return found
 
 
-def _parts(
-    store: Store,
-    lake: duckdb.DuckDBPyConnection,
-    others: NDArray[np.uint64],
-    settings: Warehouse,
-    logins: Linked,
-    buckets: Sequence[Bucket],
-) -> pa.Table:
+def _parts(count: Count, others: NDArray[np.uint64]) -> pa.Table:
     """How many of the chosen are in each part of each report: report, site, day, level, node, n."""
+    store, lake, how = count.store, count.lake, count.settings
     lake.execute(
         "CREATE OR REPLACE TEMP TABLE parts_of"
         " (report VARCHAR, site VARCHAR, day DATE, level BIGINT, node VARCHAR, n BIGINT)"
     )
-    for one in footprints(lake, others, absent(store), store.published([]), settings, logins, buckets):
+    away, shown = absent(store), store.published([])
+    for one in footprints(lake, others, away, shown, how, count.logins, count.buckets):
         if one.name == "growth":  # the sum of published days: `pipelines/reports.py`
             continue
         at = "site, day" if one.grain == "day" else "NULL, NULL"

@@ -80,6 +80,11 @@ class Case(Struct, frozen=True, kw_only=True):
     def open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def child(self) -> bool:
+        """Whether somebody's age is its reason: then it comes before all others (M87, S23)."""
+        return self.right == "guardian" or self.detail.get("minor") is True
+
 
 class Step(NamedTuple):
     """Something that was done to a request: when, by whom, what, with which code and note."""

@@ -204,9 +204,13 @@ class Register(Proving):
             " ORDER BY received, id",
             *rights, now, now,
         )  # fmt: skip
-        return sorted(
-            found, key=lambda case: not (case.right == "guardian" or case.detail.get("minor") is True)
-        )
+        return sorted(found, key=lambda case: not case.child)
+
+    def keep(self, id: str, outcome: Mapping[str, Any]) -> None:
+        """Note what is known of its outcome while it is carried out; `finish` may say more. Sealed."""
+        with self.store.transaction():
+            self._open(id, "verified")
+            self._hold(id, outcome=dict(outcome))
 
     def finish(
         self,
@@ -231,7 +235,8 @@ class Register(Proving):
             if answer is not None:
                 sealed = self.store.vault.seal(answer, f"answer {id}")
                 database.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (id, media, sealed))
-            self.store.change(id, state="done", closed=now, paused=None)
+            child = self.get(id).child and self.get(id).right in ("guardian", "erase")
+            self.store.change(id, state="done", closed=now, paused=None, child=child)
             self.store.step(id, now, by, "done")
         return self.get(id)
 

@@ -112,6 +112,9 @@ class Store:
                 vault = Vault.make(data / KEY)
             for statement in (_TABLES + chain.TABLES).split(";"):
                 database.execute(statement)
+            columns = {row["name"] for row in database.execute("PRAGMA table_info(request)")}
+            if "child" not in columns:  # a register of before
+                database.execute("ALTER TABLE request ADD COLUMN child INTEGER NOT NULL DEFAULT 0")
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import reports as job
 from tests.pipelines.restated import (
     DAY,
     LEAST,
@@ -202,3 +203,18 @@ def test_a_day_that_waits_says_so_and_one_that_is_restated_why(
     assert {reason for reason, *_ in said} == {"first", "restated"}
     assert all(people is None or people >= LEAST for _, people, _ in said)
     assert any(people is None for reason, people, _ in said if reason == "restated")
+
+
+@pytest.mark.requirement("S23")
+def test_a_childs_days_do_not_wait_for_others_and_tell_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: `since` as for everybody; the days stand still. What is shown is what would be later."""
+    quickly(monkeypatch)
+    market = Market(tmp_path)
+    market.come(crowd(5))
+    market.make()
+    market.leave(range(1, 41))
+    job.note(market.data, market.how, market.now, child=True)
+    first, at_once, after = market.versions[-1], market.make(), market.make(600)
+    assert digest(first) != digest(at_once) == digest(after)

@@ -24,12 +24,17 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.rights.case import Case
 from consent_filter.rights.proof import Judgement
 from consent_filter.rights.register import Register
+from consent_filter.rights.statistics import children as children_of
 from consent_filter.signing import FILE, SigningKey
-from pipelines import access, facts, rights
+from pipelines import access, facts, reports, rights
 from pipelines.settings import Backup, Pipelines
-from tests.pipelines.comeback import AFTER, collect, left, persons
+from tests.pipelines.comeback import AFTER, answers, collect, left, persons
+from tests.pipelines.restated import quickly
 from tests.warehouse import sample
+from warehouse import snapshot
 from warehouse.lake import Lake
+from warehouse.released import Store
+from warehouse.settings import Warehouse
 
 OFFICER = Judgement("letter", "high", "passport seen", "ann")
 
@@ -70,6 +75,46 @@ def state(data: Path, case: Case) -> tuple[Case, tuple[str, bytes] | None]:
 
 def run(data: Path, ahead: float = 0.0) -> rights.Done:
     return rights.run(data, Pipelines(), Backup(keep_days=7), time.time() + ahead)
+
+
+@pytest.mark.requirement("M87", "S23")
+def test_a_child_leaves_releases_first_and_the_last_byte_in_a_known_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: no list before the words; a report over all days that rests; both fail."""
+    quickly(monkeypatch, ("traffic_day", "pages", "new_returning", "funnel"))
+    how, now = Warehouse(min_group=3), time.time()
+    children, others = [f"child-{n}" for n in range(3)], [f"other-{n}" for n in range(5)]
+    for folder, who in ((tmp_path / "data", children + others), (tmp_path / "oracle", others)):
+        folder.mkdir()
+        collect(folder, who, "collector", [0, 1, 2], now)
+        facts.run(folder)
+    data = tmp_path / "data"
+    assert reports.run(data, how, live=True).days == 1
+    with closing(Store.open(data)) as store:
+        snapshot.publish(data, how, store)
+    gone = persons(data, children)
+    cases = [ask(data, "guardian", children[0]), ask(data, "erase", children[1], minor=True),
+             ask(data, "guardian", children[2])]  # fmt: skip
+    rights.run(data, Pipelines(), Backup(), now, warehouse=how)
+    listed = state(data, cases[0])[0].outcome["releases"]
+    counts = {(one["report"], one["day"] is None) for one in listed}
+    assert counts >= {("traffic_day", False), ("pages", False), ("new_returning", False)}
+    assert next(one for one in listed if one["report"] == "pages")["figures"] == 1
+    # In the same pass, and as if they had never been there.
+    assert reports.run(data, how, live=True, now=now).waiting is False
+    reports.run(tmp_path / "oracle", how, now=now)
+    mine, theirs = ({**answers(folder), "stored": 0} for folder in (data, tmp_path / "oracle"))
+    assert mine == theirs
+    rights.run(data, Pipelines(), Backup(), now + AFTER, warehouse=how)
+    assert left(data, gone) == []
+    with closing(Register.open(data)) as register:
+        found = [register.get(case.id) for case in cases]
+        said = children_of(register.store)
+    assert {one.state for one in found} == {"done"}
+    assert all(one.outcome["releases"] == listed and one.outcome["certificate"] for one in found)
+    assert (said["erased"], said["open"]) == (3, 0)
+    assert 0 <= said["p50_seconds"] <= said["p99_seconds"] < 900
 
 
 def test_holds_that_ended_and_closed_accounts_forget_who_was_erased(data: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -20,9 +21,11 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.receipt import canonical
 from consent_filter.signing import FILE, SigningKey, to_text
 from pipelines import facts
-from tests.pipelines.comeback import collect, persons, whole_pass
+from tests.pipelines.comeback import OPEN, collect, persons, whole_pass
 from tests.throng.conftest import Throng
 from throng import backup
+from warehouse import snapshot
+from warehouse.released import Store
 
 IDS = [f"person-{n:04}" for n in range(8)]
 WHO = ("person-0001", "--site", "shop")
@@ -139,7 +142,13 @@ _MADE = ("schema", "root_before", "root_after", "key", "signature")
 def test_a_preview_says_what_would_go_and_changes_nothing(erased: tuple[Path, int], throng: Throng) -> None:
     data, _ = erased
     before = {file: file.stat().st_mtime_ns for file in (data / "lake").rglob("*.parquet")}
-    said = json.loads(throng("rights", "preview", IDS[3], "--site", "shop", data=data).out)
+    with closing(Store.open(data)) as store:
+        snapshot.publish(data, OPEN, store)
+    said = json.loads(throng("rights", "preview", IDS[3], "--site", "shop", "--minor", data=data).out)
+    figures = {one["report"]: one for one in said["figures"]}
+    assert figures["traffic_day"]["published"]["people"] == 7
+    assert figures["traffic_day"]["own"]["views"] == 2
+    assert "countries" in figures
     assert said["stores"]["facts"]["found"] == 2
     assert len(said["releases"]["days"]) == 1
     assert "traffic_day" in said["releases"]["reports"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,34 @@ def test_what_is_overdue_is_seen(officer: Officer, capsys: pytest.CaptureFixture
     month = officer.json("statistics", "--month", "2026-11")
     assert month["received"]["by_channel"]["letter"] >= 1
     assert "(month)" in officer.run("statistics", "--month", "November", code=1)
+
+
+@pytest.mark.requirement("S23")
+def test_how_long_a_childs_data_stood_is_published(
+    officer: Officer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the proof to the end of the request, of children's alone."""
+    begun = time.time_ns() // 1_000_000
+    clock = [begun]
+    with closing(Register.open(officer.data, Rights(), lambda: clock[0])) as register:
+        for n, right in enumerate(["guardian", "erase", "guardian", "erase", "erase"]):
+            clock[0] = begun
+            detail = {"minor": True} if n == 1 else {}
+            case = register.receive("shop", right, bytes([n]) * 16, officer="Ms Officer", detail=detail)
+            if n == 4:
+                break
+            register.prove(case.id, proof.Judgement("letter", "high", "seen", "Ms Officer"))
+            clock[0] = begun + (n + 1) * 240_000
+            register.finish(case.id, {})
+    found = status.youngest(officer.data)
+    assert found == {
+        "erased": 3, "open": 0, "p50_seconds": 480.0, "p99_seconds": 720.0, "last_seconds": 720.0,
+    }  # fmt: skip
+    main(["status", "--data", str(officer.data)])
+    said = capsys.readouterr().out
+    assert "of 3 half were gone within 8.0 minutes, 99 of 100 within 12.0, the last within 12.0" in said
+    month = time.strftime("%Y-%m", time.gmtime(begun / 1000 + 720))
+    assert officer.json("statistics", "--month", month)["children"] == found
 
 
 def test_the_manual_is_there() -> None:
