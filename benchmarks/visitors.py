@@ -25,6 +25,7 @@ from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
 from consent_filter.site import Site
+from consent_filter.whereabouts import Declared
 
 #: The pack that names every purpose which a column of a sender has.
 SITES = {"market": Site(id="market", timezone="Europe/Berlin", pack="worktasker-2014")}
@@ -130,6 +131,7 @@ def events(n: int, seed: int = 1) -> Raw:
         referral=nothing,
         geo=nothing,
         counterpart=nothing,
+        declared=Column(drawn([6, 3, 1]), [None, Declared("DE", None), Declared(None, "Europe/Berlin")]),
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, compress
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +17,10 @@ from consent_filter.fields import BY_NAME
 from consent_filter.member import Member, Referral
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.purpose import ALL
-from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source
+from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source, pair
+from consent_filter.whereabouts import agreement
 
+_COUNTRY = attrgetter("country")
 _NO_AD = Ad(None, None, None)
 _NO_MEMBER, _NO_REFERRAL = Member(None, None), Referral(None, None)
 
@@ -61,6 +63,7 @@ _TEXTS: dict[str, Texts] = {
     "member": Texts(("age", "gender"), lambda member: (member or _NO_MEMBER)[:2]),
     "referral": Texts(("referral_code", "referral_channel"), lambda by: (by or _NO_REFERRAL)[:2]),
     "geo": Texts(("cell",), None),
+    "agreement": Texts(("place",), None),
 }
 _FROM = {
     name: (source, within, len(texts.names))
@@ -102,7 +105,7 @@ def events(
         verdicts,
     )
     sources: list[Column[Any]] = [*head, raw.page, raw.source, raw.browser, raw.place, raw.ad]
-    sources += raw.member, raw.referral, raw.geo
+    sources += raw.member, raw.referral, raw.geo, _agreement(raw)
     codes = np.concatenate([source.codes for source in sources]).reshape(len(sources), raw.n)
     ids = raw.id
     numbers: dict[str, NDArray[Any]] = {
@@ -132,6 +135,14 @@ def events(
     alone = np.array([v.treatment != IDENTIFIED for v in verdicts.values])[codes[len(head) - 1]]
     words, places = _texts(codes, [source.values for source in sources], granted, alone)
     return Events(len(ids), words, places, numbers)
+
+
+def _agreement(raw: Raw) -> Column[str | None]:
+    """Whether what was declared agrees with the address (M29)."""
+    if raw.declared.values == [None]:
+        return raw.declared  # type: ignore[return-value]
+    both = pair(raw.declared, raw.place.few(_COUNTRY))
+    return both.map(lambda said: agreement(*said))
 
 
 def _texts(

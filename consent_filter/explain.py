@@ -142,6 +142,7 @@ def _raw(event: Mapping[str, Any], site: str, country: str, headers: Mapping[str
         referral=one(None),
         geo=one(None),
         counterpart=one(None),
+        declared=one(None),
         duration_ms=np.full(1, -1, np.int32),
         scroll=np.full(1, -1, np.int16),
         value=np.full(1, np.nan),

@@ -100,6 +100,15 @@ FIELDS: tuple[Field, ...] = (
         raw=True,
         mode="site",
     ),
+    Field(
+        "declared",
+        _S,
+        "a member's country and time zone, as the site sends them",
+        _ANY,
+        None,
+        raw=True,
+        mode="given",
+    ),
     Field("gpc", _S, "the Sec-GPC header, as received", _ANY, None, raw=True, mode="sent"),
     Field("dnt", _S, "the DNT header, as received", _ANY, None, raw=True, mode="sent"),
     # What every record has.
@@ -183,6 +192,13 @@ FIELDS: tuple[Field, ...] = (
     # What has a purpose of its own.
     Field("gender", _S, "female, male, other", Purpose.GENDER, alone=False, mode="given"),
     Field("cell", _S, "where a phone was: a geohash of four letters, about 20 km", Purpose.PRECISE_GEO),
+    Field(
+        "place",
+        _S,
+        "whether declared country, time zone and address agree: match, mismatch, unknown",
+        Purpose.SECURITY,
+        alone=False,
+    ),
     # What advert measurement reads.
     Field("ad_slot", _S, "advert slot", _ADVERT, raw=True, mode="site"),
     Field("ad_creative", _S, "advert creative", _ADVERT, raw=True, mode="site"),

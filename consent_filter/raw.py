@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from consent_filter.market import Counterpart
 from consent_filter.member import Member, Referral
+from consent_filter.whereabouts import Declared
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)
@@ -130,6 +131,7 @@ class Raw(Struct):
     referral: Column[Referral | None]
     geo: Column[str | None]
     counterpart: Column[Counterpart | None]
+    declared: Column[Declared | None]
     duration_ms: NDArray[np.int32]
     scroll: NDArray[np.int16]
     value: NDArray[np.float64]

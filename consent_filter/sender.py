@@ -34,7 +34,7 @@ from consent_filter.words import Words
 WHO = (
     "site", "home", "policy", "protocol", "treatment", "because", "signal", "basis",
     "browser", "browser_version", "os", "os_version", "device", "continent", "country", "region", "network",
-    "age", "gender",
+    "age", "gender", "place",
 )  # fmt: skip
 WHAT = (
     "type", "name", "path", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
@@ -124,9 +124,10 @@ class Senders:
         time: int,
         member: Member | None = None,
         home: str | None = None,
+        place_: str | None = None,
     ) -> Sender:
         """Decide for one sender. `said`: what each signal hears, by its column of RAW. `time`: its own.
-        `home`: the site's region."""
+        `home`: the site's region. `place_`: whether what was declared agrees with the address."""
         age, gender = (None, None) if member is None else member[:2]
         law = self._laws.of(site, place.country, day, age)
         word, since = self._ledger.word(site, user, device, self._laws.turns(site))
@@ -141,7 +142,18 @@ class Senders:
         if person is None:
             return self._refused(Key(*where, REFUSED, "late", "day_closed"), since)
         granted = verdict.granted
-        texts = (site, home, verdict.policy, protocol, *verdict[1:5], *browser[:5], *place, age, gender)
+        texts = (
+            site,
+            home,
+            verdict.policy,
+            protocol,
+            *verdict[1:5],
+            *browser[:5],
+            *place,
+            age,
+            gender,
+            place_,
+        )
         lasting = verdict.treatment == IDENTIFIED
         fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
         may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]

@@ -23,6 +23,7 @@ from consent_filter.member import Referral, removed
 from consent_filter.raw import Ad
 from consent_filter.sender import Kept, Sender, Senders
 from consent_filter.site import Site, day
+from consent_filter.whereabouts import agreement
 from ingest.enrich import Enrich
 from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
 from ingest.protocols.finish import ACCEPTED
@@ -123,7 +124,7 @@ class Live:
     def _row(
         self, request: Request, id: str | None, type: str | None, url: str | None, number: Any, moment: Any,
         referrer: str | None, title: str | None, name: str | None, user: Any, device: Any, consent: Any,
-        props: Any, ad: Any, member: Any, referral: Any, geo: Any, counterpart: Any,
+        props: Any, ad: Any, member: Any, referral: Any, geo: Any, counterpart: Any, declared: Any,
         duration: float | None, scroll: float | None, value: float | None,
     ) -> Row | None:  # fmt: skip
         """One event, by Event's fields in their order; None where a rule may be broken."""
@@ -139,7 +140,8 @@ class Live:
         today, offset = day(site.timezone, time)
         choice = None if consent is ABSENT else bytes(consent)
         who = None if member is ABSENT else bytes(member)
-        key = id, today, advert, request.address, request.browser, user, device, choice, who
+        lives = None if declared is ABSENT else bytes(declared)
+        key = id, today, advert, request.address, request.browser, user, device, choice, who, lives
         sender = self._senders.known.get(key) or self._sender(key, site, type, request, time)
         if sender is None or time < sender.since:
             return None
@@ -172,6 +174,8 @@ class Live:
         cell, by = None, None
         if who is not None:
             names_ += 1 + who.count(NAME)
+        if lives is not None:
+            names_ += 1 + lives.count(NAME)
         if geo is not ABSENT or referral is not ABSENT:
             read = self._more(geo, referral)
             if read is None:
@@ -288,7 +292,7 @@ class Live:
         self, key: tuple[Any, ...], site: Site, type: str, request: Request, time: int
     ) -> Sender | None:
         """Who that is, found out and remembered; None for one that must not send here, or says too much."""
-        _, today, _, address, browser, user, device, choice, said = key
+        _, today, _, address, browser, user, device, choice, said, lives = key
         if elsewhere(site, browser.origin) or len(choice or b"") > self._limits.max_consent:
             return None
         barred = self._parsing.barred
@@ -298,6 +302,9 @@ class Live:
             return None
         member = None if said is None or said == b"null" else self._parsing.member(said)
         if member is False:
+            return None
+        declared = None if lives is None or lives == b"null" else self._parsing.declared(lives)
+        if declared is False:
             return None
         agent, where = self._enrich.agent(browser.said), self._enrich.place(address)
         why = self._enrich.robot(agent, where)
@@ -320,6 +327,7 @@ class Live:
                 time,
                 member,
                 site.region or None,
+                agreement(declared, where.country),
             )
         self._senders.known[key] = sender
         return sender

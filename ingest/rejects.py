@@ -62,6 +62,7 @@ REJECTS: dict[str, Reject] = {
     "referral": _invalid(400, "referral is not {code, channel}: a short plain code, a known channel"),
     "geo": _invalid(400, "geo is not {lat, lon, accuracy} in degrees and metres"),
     "counterpart": _invalid(400, "counterpart is not {user_id, country}: a short id, two capital letters"),
+    "declared": _invalid(400, "declared is not {country, time_zone}: two capital letters, a zone's name"),
     "duration": _invalid(400, "duration is not a number of milliseconds within a day"),
     "scroll": _invalid(400, "scroll is not a number from 0 to 100"),
     "value": _invalid(400, "value is not a finite number"),

@@ -1,4 +1,4 @@
-"""What an event says of its member, a referral, a place and the other side, read strictly: known words, and
+"""What an event says of its member, a referral, places and the other side, read strictly: known words, and
 kinds of whatever else."""
 
 # No `from __future__ import annotations`: the limits are part of the types.
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from consent_filter.market import COUNTRY, Counterpart
 from consent_filter.member import AGES, CHANNELS, GENDERS, KINDS, OTHER, Member, Referral, age, cell
+from consent_filter.whereabouts import Declared
 from ingest.protocols.event import FAULTS
 from ingest.settings import Ingest
 
@@ -29,12 +30,20 @@ class Geo(Struct, gc=False):
     accuracy: Annotated[float, Meta(ge=0)] | None = None
 
 
+class Place(Struct, gc=False):
+    """A country, and a time zone by its name."""
+
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None
+    time_zone: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class Attributes:
     """Each takes the bytes of a JSON object; None says nothing, False is malformed. Nothing is remembered."""
 
     def __init__(self, limits: Ingest) -> None:
         self._most, self._longest = limits.max_props, limits.max_text
         self._geo = msgspec.json.Decoder(Geo).decode
+        self._place = msgspec.json.Decoder(Place).decode
         self._object = msgspec.json.Decoder(_Any).decode
 
     def member(self, data: bytes) -> Member | Literal[False] | None:
@@ -85,6 +94,14 @@ class Attributes:
             return False
         kinds, who = _kinds(said), None if user is None or user == "" else str(user)
         return Counterpart(who, country or "ZZ", kinds) if who or country or kinds else None
+
+    def declared(self, data: bytes) -> Declared | Literal[False] | None:
+        """A country and a time zone. Neither goes further than being compared (M29)."""
+        try:
+            said = self._place(data)
+        except FAULTS:
+            return False
+        return Declared(said.country, said.time_zone) if said.country or said.time_zone else None
 
     def _open(self, data: bytes) -> _Any | None:
         try:

@@ -45,6 +45,7 @@ class Event(Struct, gc=False):
     referral: Raw = ABSENT
     geo: Raw = ABSENT
     counterpart: Raw = ABSENT
+    declared: Raw = ABSENT
     duration: float | None = None
     scroll: float | None = None
     value: float | None = None

@@ -33,6 +33,7 @@ class Parsing:
         self.advert = lru_cache(maxsize=4096)(self._advert)
         attributes = Attributes(limits)
         self.member = lru_cache(maxsize=4096)(attributes.member)
+        self.declared = lru_cache(maxsize=4096)(attributes.declared)
         self.referral = lru_cache(maxsize=4096)(attributes.referral)
         #: A place is one of its sender alone, and so is whom they deal with: not remembered.
         self.geo = attributes.geo

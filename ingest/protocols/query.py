@@ -30,7 +30,7 @@ _PLATFORMS: dict[bytes, str] = {
     b"gcs": "gcs", b"gcd": "gcd",
 }  # fmt: skip
 _KNOWN = _NAMES | _ADVERT | _PLATFORMS
-_JSON = ("consent", "props", "member", "referral", "geo")
+_JSON = ("consent", "props", "member", "referral", "geo", "declared")
 _MOST = 64
 _valid = msgspec.json.Decoder(msgspec.Raw).decode
 

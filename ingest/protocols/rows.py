@@ -73,6 +73,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         referral,
         geo,
         counterpart,
+        declared,
         duration,
         scroll,
         value,
@@ -101,6 +102,7 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         referral=_undecoded(referral),
         geo=_undecoded(geo),
         counterpart=_undecoded(counterpart),
+        declared=_undecoded(declared),
         duration_ms=_numbers(duration, -1.0, np.int32),
         scroll=_numbers(scroll, -1.0, np.int16),
         value=_numbers(value, np.nan, np.float64),
@@ -120,7 +122,8 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
 
 def _twice(raw: Raw, requests: Sequence[Request], rows: Rows, expected: int) -> None:
     """Refuse whole bodies in which a name stands twice."""
-    for nested in (raw.consent, raw.props, raw.ad, raw.member, raw.referral, raw.geo, raw.counterpart):
+    for nested in (raw.consent, raw.props, raw.ad, raw.member, raw.referral, raw.geo, raw.counterpart,
+                   raw.declared):  # fmt: skip
         if nested.values != [None]:
             inside = np.array(
                 [names(data) if data else 0 for data in cast("list[bytes | None]", nested.values)]

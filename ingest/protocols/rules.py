@@ -69,6 +69,7 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
     raw.referral = _read(raw.referral, "referral", bad, parsing.referral)
     raw.geo = _read(raw.geo, "geo", bad, parsing.geo)
     raw.counterpart = _read(raw.counterpart, "counterpart", bad, parsing.counterpart)
+    raw.declared = _read(raw.declared, "declared", bad, parsing.declared)
 
 
 def _read(said: Column[Any], code: str, bad: dict[int, str], read: Callable[[bytes], Any]) -> Column[Any]:

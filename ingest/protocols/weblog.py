@@ -186,6 +186,7 @@ def _raw(
         referral=all_(None),
         geo=all_(None),
         counterpart=all_(None),
+        declared=all_(None),
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),

@@ -15,6 +15,7 @@ from consent_filter.policy import Packs
 from consent_filter.purpose import BY_NAME
 from consent_filter.raw import Ad, Agent, Page, Place, Raw, Source, column
 from consent_filter.site import Site
+from consent_filter.whereabouts import Declared
 from tests.consent_filter import strings
 
 #: 2026-11-23 12:00 UTC, in milliseconds, and the day it is in UTC.
@@ -22,7 +23,7 @@ NOON = 1_795_435_200_000
 DAY = NOON // 86_400_000
 
 SITES = {
-    "eu": Site(id="eu", timezone="Europe/Berlin", pack="workallies-2024"),
+    "eu": Site(id="eu", timezone="Europe/Berlin", pack="workallies-2024", region="EU"),
     "us": Site(id="us", timezone="Pacific/Kiritimati", pack="worktasker-2014"),
 }
 PACKS = Packs(SITES)
@@ -54,6 +55,7 @@ class Row(NamedTuple):
     referral: Referral | None = None
     geo: str | None = None
     counterpart: Counterpart | None = None
+    declared: Declared | None = None
     duration_ms: int = -1
     scroll: int = -1
     value: float = float("nan")
@@ -89,6 +91,7 @@ def batch(rows: Sequence[Row]) -> Raw:
         referral=of(lambda r: r.referral),
         geo=of(lambda r: r.geo),
         counterpart=of(lambda r: r.counterpart),
+        declared=of(lambda r: r.declared),
         duration_ms=np.array([r.duration_ms for r in rows], np.int32),
         scroll=np.array([r.scroll for r in rows], np.int16),
         value=np.array([r.value for r in rows], np.float64),
@@ -182,6 +185,7 @@ rows = st.builds(
     ),
     referral=st.sampled_from([None, Referral("c-1", "link"), Referral(None, None, ("contact", "other"))]),
     geo=st.sampled_from([None, "u33d", "umg"]),
+    declared=st.sampled_from([None, Declared("DE", "Europe/Berlin"), Declared(None, "Asia/Tokyo")]),
     ad=st.sampled_from([None, Ad("top", "c1", "autumn"), Ad(None, None, None)]),
     duration_ms=st.sampled_from([-1, 0, 1500]),
     scroll=st.sampled_from([-1, 0, 100]),

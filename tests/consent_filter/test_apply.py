@@ -27,6 +27,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import ALL, BY_NAME, names
 from consent_filter.raw import Ad, Raw
 from consent_filter.site import Site, local
+from consent_filter.whereabouts import agreement
 from ingest.log.record import Record, encode
 from tests.consent_filter import rows as make
 from tests.consent_filter.rows import DAY, NOON, PACKS, SITES, Row, batch
@@ -122,6 +123,8 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
         "referral_code": row.referral and row.referral.code,
         "referral_channel": row.referral and row.referral.channel,
         "cell": row.geo,
+        "home": SITES[row.site].region or None,
+        "place": agreement(row.declared, row.country),
     }
     stored = [field for field in FIELDS if field.keep is not None]
     lasting = verdict.treatment == "identified"

@@ -143,6 +143,15 @@ _EVENT = st.fixed_dictionaries(
                 None,
             ]
         ),
+        "declared": st.sampled_from(
+            [
+                {"country": "DE", "time_zone": "Europe/Berlin"},
+                {"country": "US", "city": "x"},
+                {"country": "us"},
+                {"time_zone": "Mars/Olympus"},
+                None,
+            ]
+        ),
         "ad": st.sampled_from([{"slot": "top"}, {"slot": "ann@b.example"}, {"slot": 1}, {}, None]),
         "duration": st.floats(0, 1e6),
         "scroll": st.integers(0, 100),
@@ -365,6 +374,7 @@ def test_names_are_counted_as_a_good_body_has_them(monkeypatch: pytest.MonkeyPat
         "title": "T", "name": "bid", "user_id": "u", "device_id": "d", "consent": {"measurement": True},
         "props": {"plan": "pro"}, "ad": {"slot": "top"}, "member": {"age_ok": True, "dob": 1},
         "referral": {"code": "c", "channel": "link"}, "geo": {"lat": 1.5, "lon": 2},
+        "declared": {"country": "DE", "time_zone": "UTC"},
         "counterpart": {"user_id": "v", "country": "US"}, "duration": 1, "scroll": 2, "value": 3,
     }  # fmt: skip
     monkeypatch.setattr(keys, "_doubled", lambda body: pytest.fail("looked at closely"))

@@ -134,12 +134,32 @@ def test_the_other_side_is_an_id_and_a_country(said: object, found: object) -> N
     assert READ.counterpart(json.dumps(said).encode()) == found
 
 
+@pytest.mark.requirement("M29")
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"country": "DE", "time_zone": "Europe/Berlin"}, ("DE", "Europe/Berlin")),
+        ({"time_zone": "Europe/Berlin", "city": "Kiel"}, (None, "Europe/Berlin")),
+        ({"country": None}, None),
+        ({}, None),
+        ({"country": "Germany"}, False),
+        ({"country": "de"}, False),
+        ({"country": "DE\n"}, False),
+        ({"time_zone": "x" * 65}, False),
+        ({"time_zone": 60}, False),
+        ([], False),
+    ],
+)
+def test_a_declared_place(said: object, found: object) -> None:
+    assert READ.declared(json.dumps(said).encode()) == found
+
+
 @given(
     st.binary(max_size=40)
     | st.recursive(st.none() | st.booleans() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
 )
 def test_any_bytes_are_read(data: bytes) -> None:
-    for read in (READ.member, READ.referral, READ.geo, READ.counterpart):
+    for read in (READ.member, READ.referral, READ.geo, READ.counterpart, READ.declared):
         read(data)
 
 
