@@ -8,6 +8,12 @@ from consent_filter.fields import FIELDS
 _MADE = {
     "people": "people in the row; without an identifier, one person a day",
     "others": "people on the other side of the events in the row: sellers where people are buyers",
+    "deal": "what two people did: a bid, a hire, a rating, a payment or a message between them",
+    "deals": "how often they did",
+    "category": "what the task is about, in a word that the site has declared",
+    "measure": "what the number of a deal says",
+    "band": "where the band of that number begins",
+    "tasks": "tasks posted",
     "hour": "hour of the site's own clock, 0 to 23",
     "week": "the Monday on which the week begins",
     "period": "week or month",

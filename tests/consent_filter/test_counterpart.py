@@ -169,6 +169,7 @@ def test_nothing_of_the_other_side_is_in_the_bytes() -> None:
     assert here.person("eu", "v") is None
 
 
+@pytest.mark.requirement("M10")
 def test_a_value_is_where_its_band_begins() -> None:
     values = np.array([float("nan"), -1.0, -0.0, 0.0, 0.5, 1.0, 3.99, 4.0, 1e12])
     for name in EVENTS:

@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from consent_filter.counterpart import TYPE
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.events import Events
 from consent_filter.fields import EVENT
@@ -91,6 +92,8 @@ def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
     full = DEFAULTS | {"purposes": int(purposes)} | dict(row)
     numbers = ("event_id", "purposes", "duration_ms", "scroll")
     full |= {name: int(full[name]) for name in numbers if full.get(name) is not None}
+    if full.get("value") is not None:
+        full["value"] = float(full["value"])
     at = milliseconds(full["time"])
     days, offsets = local(full.get("zone", zone), np.array([at], np.int64))
     full |= {"time": at, "received": at, "day": int(days[0]), "offset_min": int(offsets[0])}
@@ -109,6 +112,8 @@ def counts(rows: Iterable[Row], zone: str = "UTC") -> Counts:
     found: Counts = Counter()
     for row in rows:
         full = whole(row, zone)
+        if full["type"] == TYPE:  # the other side of an event is none
+            continue
         where = full["site"], full["day"], full["protocol"], full["country"] or "ZZ"
         found[Key(*where, RECEIVED, "", "")] += 1
         if "reason" in row:

@@ -110,6 +110,8 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
                 _add(cells, tuple(fact[word] or "ZZ" for word in words), number, [1])
         return cells
     facts = [fact for fact in facts if fact["purposes"] & report.bit]
+    if report.two:  # nobody here is on another side, so that nothing is shown: `test_market.py` counts them
+        return cells
     if name in _VISITS:
         for visit in _visits(facts):
             rest, sums = _VISITS[name](visit)
@@ -132,6 +134,8 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             deep = fact.get("scroll") if asked else None
             sums = [int(not asked), long, deep or 0, int(deep is not None)]
             add(sums, fact.get("path") or "(none)")
+        elif name == "tasks" and kind == "event" and fact.get("name") == "task_posted":
+            add([1], "(none)")
         elif name in ("genders", "places"):
             said = fact.get("gender" if name == "genders" else "cell")
             if said:

@@ -34,6 +34,9 @@ custom_events event sign_up | click outbound | event post_project | event bid_pl
 custom_events click download | event hired
 new_returning new | returning | unknown
 consent_mix consent choice DE | exempt none DE | notice none US | (other) (other) (other)
+tasks web | design | translation | (none)
+marketplace bid_placed web | bid_placed design | bid_placed translation | bid_accepted web
+marketplace bid_accepted (other) | feedback_left web | transaction_completed web
 refused beacon DE consent opt_in | beacon US signal gpc | beacon ZZ robot list | pixel US robot prefetch
 refused beacon DE duplicate event_id | beacon ZZ invalid json
 """
@@ -67,7 +70,7 @@ def table(one: Report, days: int, sites: tuple[str, ...], last: date, scale: flo
     ]
     if not one.people:
         rows = [{name: value for name, value in row.items() if name != "people"} for row in rows]
-    names = [*one.keys, *(["people"] if one.people else []), *one.sums]
+    names = [*one.keys, *one.groups, *one.sums]
     return pa.table({name: pa.array([row[name] for row in rows], _type(name, one)) for name in names})
 
 
@@ -135,4 +138,4 @@ def _row(one: Report, keys: dict[str, Any], people: int) -> dict[str, Any]:
     many = {name: int(people * factor) + 1 for name, factor in times.items()}
     many["received"] = many["stored"] + many["refused"]
     many["people"] = people
-    return keys | {name: many.get(name, people) for name in ("people", *one.sums)}
+    return keys | {name: many.get(name, people) for name in ("people", "others", *one.sums)}
