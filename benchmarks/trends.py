@@ -95,7 +95,7 @@ def errors(data: Path, made: draft.Draft, exact: dict[str, pa.Table]) -> dict[st
 
 
 def main(n: int = EVENTS, people: int = PEOPLE) -> None:
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory() as name:
         data = Path(name)
         total = fill(data, n, people)
         began = time.monotonic()

@@ -28,7 +28,7 @@ from warehouse.draft import Draft, Table
 from warehouse.lake import Lake
 from warehouse.period import Period
 from warehouse.release_settings import Release
-from warehouse.trend import AUDIENCES, Trend, load
+from warehouse.trend import Trend, load
 
 _EPOCH = date(1970, 1, 1)
 
@@ -54,9 +54,8 @@ def run(
     audience, or too little is left.
     """
     now = time.time() if now is None else now
-    chosen = [one for one in load().values() if audience in one.audiences and _share(one, settings)]
-    if audience not in AUDIENCES or not chosen:
-        raise Refused(400, "audience", f"no trend is for {audience}: see `audiences` in warehouse/trends")
+    plans = price(audience, settings)
+    chosen = [load()[name] for name in plans]
     if not period.closed(datetime.fromtimestamp(now, UTC).date(), settings.lateness_days):
         raise Refused(
             409,
@@ -74,7 +73,6 @@ def run(
         if done and not again:
             return draft.read(data, done)
         name = _name(request, times)
-        plans = _plans(chosen, settings)
         each = Cost(sum(how.rho for how in plans.values()), sum(how.delta for how in plans.values()))
         costs = {(site, month): each for site in where_of for month in period.months}
         budget.afford(data, costs, settings)
@@ -113,6 +111,25 @@ def run(
         return made
 
 
+def price(audience: str, settings: Release) -> dict[str, Plan]:
+    """What a draft would cost each month of any period, by trend: the budget of a draft, shared by weight."""
+    chosen = [one for one in load().values() if audience in one.audiences and _share(one, settings)]
+    if not chosen:
+        raise Refused(400, "audience", f"no trend is for {audience}: see `audiences` in warehouse/trends")
+    weights = {one.name: _share(one, settings) * sum(part.weight for part in one.parts) for one in chosen}
+    whole = sum(weights.values())
+    found = {
+        one.name: disclosure.plan(one, settings.rho_draft * weights[one.name] / whole, settings)
+        for one in chosen
+    }
+    risk = sum(how.delta for how in found.values())
+    if risk > settings.delta:
+        raise Misconfigured(
+            "release.delta", settings.delta, f"at least {risk:g}: what private selection risks"
+        )
+    return found
+
+
 def _table(
     into: Path,
     one: Trend,
@@ -129,22 +146,6 @@ def _table(
         cells=one.cells * len(period.months), least=settings.min_group * one.times, rho=how.rho,
         delta=how.delta,
     )  # fmt: skip
-
-
-def _plans(chosen: Sequence[Trend], settings: Release) -> dict[str, Plan]:
-    """The budget of a draft, shared by weight."""
-    weights = {one.name: _share(one, settings) * sum(part.weight for part in one.parts) for one in chosen}
-    whole = sum(weights.values())
-    found = {
-        one.name: disclosure.plan(one, settings.rho_draft * weights[one.name] / whole, settings)
-        for one in chosen
-    }
-    risk = sum(how.delta for how in found.values())
-    if risk > settings.delta:
-        raise Misconfigured(
-            "release.delta", settings.delta, f"at least {risk:g}: what private selection risks"
-        )
-    return found
 
 
 def _share(one: Trend, settings: Release) -> float:

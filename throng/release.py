@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,10 @@ from throng import __version__, lock
 from throng.jobs import vet
 from throng.release_options import WHERE
 from throng.settings import load
+
+if TYPE_CHECKING:
+    from warehouse.disclosure import Plan
+    from warehouse.period import Period
 
 
 def main(arguments: Namespace) -> int:
@@ -30,13 +34,16 @@ def _draft(arguments: Namespace) -> int:
     from warehouse import period
 
     settings = load(arguments.data)
+    when = period.read(arguments.period)
+    if arguments.price:
+        return _price(arguments, drafting.price(arguments.audience, settings.release), when)
     sites = [Sites(settings.site).named(name) for name in arguments.sites]
     with lock.pipeline(arguments.data):  # what is being erased is not drafted
         vet(arguments.data)
         made = drafting.run(
             arguments.data,
             arguments.audience,
-            period.read(arguments.period),
+            when,
             settings.site,
             settings.release,
             settings.pipelines,
@@ -45,6 +52,30 @@ def _draft(arguments: Namespace) -> int:
             version=__version__,
         )
     return _say(arguments, made)
+
+
+def _price(arguments: Namespace, plans: Mapping[str, Plan], when: Period) -> int:
+    """What a draft would cost and give, whatever the facts are: noise hangs on caps and budget alone."""
+    from warehouse import mechanism
+
+    rho, delta = sum(how.rho for how in plans.values()), load(arguments.data).release.delta
+    if arguments.format == "json":
+        each = {
+            name: {"rho": how.rho, "from_people": how.least, "sigma": how.sigmas}
+            for name, how in plans.items()
+        }
+        print(json.dumps({"months": when.months, "rho": rho, "trends": each}))
+        return 0
+    rows: list[list[object]] = [["table", "rho", "from people", "numbers"]]
+    for name, how in plans.items():
+        numbers = ", ".join(f"{number} ±{2 * sigma:.0f}" for number, sigma in how.sigmas.items())
+        rows.append([name, f"{how.rho:.4f}", how.least, numbers])
+    _table(rows)
+    print(
+        f"\nrho {rho:.4f} of each of {', '.join(when.months)}, of each site (epsilon"
+        f" {mechanism.epsilon(rho, delta):.2f} at delta {delta:g}). Nothing is drawn, nothing is spent."
+    )
+    return 0
 
 
 def _show(arguments: Namespace) -> int:

@@ -10,6 +10,7 @@ MANUAL = """\
 What leaves the house: trends with noise in them (differential privacy), drafted once from one budget.
 
   throng release draft investors --period 2026-Q3    spends budget, once; the same again costs nothing
+  throng release draft investors --period 2026-Q3 --price    what that would cost; nothing is drawn
   throng release list                                drafts, newest first
   throng release show ID                             its tables, with intervals; --table NAME: one of them
   throng release budget                              what each month may still cost, and what has spent it
@@ -47,6 +48,7 @@ def _drafts(command: Command) -> None:
     said.add_argument("--period", required=True, metavar="P", help="2026, 2026-Q3 or 2026-09")
     said.add_argument("--site", dest="sites", action="append", default=[], metavar="S",
                       help="one of the sites; repeatable (default: all)")  # fmt: skip
+    said.add_argument("--price", action="store_true", help="only say what it would cost, table by table")
     said.add_argument("--again", action="store_true", help="draw anew what is drafted already: spends again")
     command("list", "drafts, newest first")
     said = command("show", "one draft: its tables and what is said of them")
