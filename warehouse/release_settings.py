@@ -10,13 +10,13 @@ from consent_filter.errors import Misconfigured
 class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[release]`: how trends are drafted for whoever is outside, and what that may cost.
 
-    rho_month: what may ever be spent, over all releases, on the rows of one month of a site (zCDP). rho_year:
-    the same for the rows of a calendar year, so what anybody's year may give away at most. rho_draft: what
-    one draft spends on each of its months. delta: the chance, a month, by which (ε, δ) is told, and the most
-    that private selection may spend of it. confidence: of the intervals beside the numbers. min_group: the
-    fewest people that a row may be about. doubt: the chance that a row of fewer is shown nevertheless.
-    lateness_days: how long after a period's end it may be drafted. shares: a trend's name → how many times
-    its part of a draft's budget; 1 unless it is named.
+    rho_month: what may ever be spent, over all releases, on the rows of one month of a site (zCDP).
+    rho_year: the same for the rows of a calendar year, so what anybody's year may give away at most.
+    rho_draft: what a draft of every trend spends on each of its months. delta: the chance, a month, by
+    which (ε, δ) is told, and the most that private selection may spend of it. confidence: of the
+    intervals beside the numbers. min_group: the fewest people that a row may be about. doubt: the chance
+    that a row of fewer is shown nevertheless. lateness_days: how long after a period's end it may be
+    drafted. shares: a trend's name → how many times its part of a draft's budget; 1 unless it is named.
     """
 
     rho_month: float = 0.25

@@ -174,7 +174,8 @@ def limited(trend: Trend, sites: Sequence[str]) -> str:
     """SQL: of `contributions` what counts: the caps of the header, person by person.
 
     Of a month nobody is in more rows than `cells`: those stay to which they add most. `heads`: once a person
-    and month. `…_cut`: whether a cap took something, in the row (of people: in the month).
+    and month. `…_cut`: whether a cap took something, in the row (of people: in the month). A row that the
+    SQL yields twice for one person is one, nothing is negative: what is capped here is all that noise hides.
     """
     keys, month = ", ".join(trend.keys), _month(trend)
     most = trend.numbers[0].name + " DESC, " if trend.numbers else ""
@@ -183,11 +184,14 @@ def limited(trend: Trend, sites: Sequence[str]) -> str:
         f"least({part.name}, {part.most:d})::BIGINT AS {part.name},"
         f" ({part.name} > {part.most:d})::BIGINT AS {part.name}_cut" for part in trend.numbers
     )  # fmt: skip
+    words = ", ".join(f"coalesce({key}::VARCHAR, '(none)') AS {key}" for key in trend.keys)
+    sums = "".join(f", greatest(coalesce(sum({part.name}), 0), 0) AS {part.name}" for part in trend.numbers)
+    once = f"SELECT {words}, person{sums} FROM contributions WHERE site IN ({among}) GROUP BY ALL"
     return (
         f"SELECT {keys}, person{', ' if capped else ''}{capped}, (place = 1)::BIGINT AS heads,"
         f" (place = 1 AND rows > {trend.cells:d})::BIGINT AS people_cut FROM (SELECT *,"
         f" row_number() OVER (of_month ORDER BY {most}md5(concat_ws('/', {keys})), {keys}) AS place,"
-        f" count(*) OVER of_month AS rows FROM contributions WHERE site IN ({among})"
+        f" count(*) OVER of_month AS rows FROM ({once})"
         f" WINDOW of_month AS (PARTITION BY site, {month}, person)) WHERE place <= {trend.cells:d}"
     )
 

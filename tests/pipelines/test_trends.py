@@ -130,7 +130,9 @@ def test_a_draft_says_what_there_was_within_its_intervals(data: Path) -> None:
 def test_the_same_again_is_the_same_and_costs_nothing(data: Path) -> None:
     first = drafted(data)
     spent = budget.accounts(data, RICH)
-    assert [(one.month, round(one.spent)) for one in spent] == [(month, 50) for month in QUARTER.months]
+    cost = first.made_of["rho"]
+    assert [(one.month, one.spent) for one in spent] == [(month, cost) for month in QUARTER.months]
+    assert sum(one.rho for one in first.tables) == pytest.approx(cost)
     files = {file.name: hashlib.sha256(file.read_bytes()).digest() for file in _files(data, first)}
     assert drafted(data) == first
     assert budget.accounts(data, RICH) == spent
@@ -138,7 +140,7 @@ def test_the_same_again_is_the_same_and_costs_nothing(data: Path) -> None:
     other = drafted(data, again=True)
     assert other.id != first.id
     assert drafted(data) == other
-    with pytest.raises(Refused, match=r"20\.0000 of 120 is left") as refused:
+    with pytest.raises(Refused, match=rf"{120 - 2 * cost:.4f} of 120 is left") as refused:
         drafted(data, again=True)
     assert refused.value.code == "budget_spent"
     with pytest.raises(Refused, match="budget of 2026-07"):
@@ -178,7 +180,8 @@ drafted(Path({str(data)!r}))
     assert made.id != half.name
     assert not half.exists(), "what was drawn is nobody's"
     assert budget.states(data) == {half.name: budget.LOST, made.id: budget.MADE}
-    assert {round(one.spent) for one in budget.accounts(data, RICH)} == {100}
+    twice = 2 * made.made_of["rho"]
+    assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([twice] * 3)
 
 
 @pytest.mark.requirement("S9")
@@ -201,7 +204,39 @@ def test_wherever_it_ends_nothing_is_drawn_twice_for_one_price(
     made = drafted(data)
     assert budget.states(data)[first] == state
     assert (made.id == first, made.tables == tables) == (there, there)
-    assert {round(one.spent) for one in budget.accounts(data, RICH)} == {50 if there else 100}
+    spent = made.made_of["rho"] * (1 if there else 2)
+    assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([spent] * 3)
+
+
+@pytest.mark.requirement("S9")
+@pytest.mark.requirement("M54")
+def test_what_one_has_got_is_the_same_for_the_next_and_costs_nothing(data: Path) -> None:
+    """Two who put together what they have learn no more than one."""
+    first = drafted(data)
+    spent = budget.accounts(data, RICH)
+    second = drafted(data, audience="advertiser")
+    assert [one.name for one in second.tables] == ["adverts", "countries", "devices", "growth"]
+    assert set(second.tables) < set(first.tables)
+    for one in second.tables:
+        same = [(draft.folder(data) / of.id / f"{one.name}.parquet").read_bytes() for of in (first, second)]
+        assert same[0] == same[1]
+    assert [one.spent for one in budget.accounts(data, RICH)] == [one.spent for one in spent]
+    assert second.made_of["rho"] == 0
+    assert second.made_of["drawn_in"]["growth"] == first.id
+    third = drafted(data, audience="public")
+    assert third.made_of["drawn_in"] == {"growth": first.id}
+    other = drafted(data, period=period("2026-08"), audience="public")
+    assert other.made_of["rho"] > 0, "another period is another draw"
+
+
+@pytest.mark.requirement("M51")
+def test_an_extract_for_research_has_only_who_allowed_research(data: Path) -> None:
+    lay(data, [{"person": 9000 + n, "time": "2026-07-05 10:00", "purposes": 2 + n % 2, "device": "tablet"}
+               for n in range(140)])  # fmt: skip
+    made = drafted(data, audience="research")
+    (row,) = rows(data, made, "research").values()
+    assert (row["month"], row["country"], row["device"]) == ("2026-07", "DE", "tablet")
+    assert abs(row["people"] - 140) < 40
 
 
 def test_two_at_once_make_one(data: Path) -> None:
@@ -214,7 +249,7 @@ def test_two_at_once_make_one(data: Path) -> None:
     ("said", "code"),
     [
         ({"now": NOW - 15 * 86_400}, "period_open"),
-        ({"audience": "advertiser"}, "audience"),
+        ({"audience": "partner"}, "audience"),
         ({"sites": ["elsewhere"]}, "site"),
         ({"period": period("2025-Q3"), "settings": Release()}, None),
     ],

@@ -19,7 +19,7 @@ def test_a_draft_from_its_price_to_its_numbers(throng: Throng, tmp_path: Path) -
     lay(data, [{"person": n, "time": f"2026-01-{1 + n % 28:02} 12:00"} for n in range(1, 261)])
     (data / "throng.toml").write_text(
         '[[site]]\nid = "market"\naliases = ["The Market"]\n[release]\nrho_draft = 5.0\nrho_month = 8.0\n'
-        "rho_year = 90.0\nshares = { referrers = 0.0 }\n"
+        "rho_year = 90.0\nshares = { referrers = 0.0, research = 0.0 }\n"
     )
     asked = ("release", "draft", "investors", "--period", "2026-01")
     said = throng(*asked, "--price")

@@ -105,6 +105,7 @@ def crowd(seed: int, n: int = 600) -> list[Row]:
         day = f"2026-0{dice.choice('56789')}-{dice.randrange(1, 29):02}" if who > 2 else "2026-07-14"
         rows.append({
             "person": who + 100 if kind.startswith("ad_") else who, "type": kind,
+            "purposes": 8 if kind.startswith("ad_") else 1 + 2 * (who % 4 != 1 or who == 1),
             "time": f"{day} {dice.randrange(24):02}:{dice.randrange(60):02}",
             "treatment": "cookieless" if who % 3 == 0 else "identified",
             "name": dice.choice(["task_posted", "bid_placed", "other"]) if kind == "event" else None,

@@ -2,6 +2,7 @@
 title = "Advert business"
 doc = "Impressions begun to render, impressions viewable by the MRC's rule, and clicks, of those who allowed advert measurement. People are known by another pseudonym than on the site."
 owner = "investors"
+audiences = ["investors", "advertiser"]
 purpose = "ad_measurement"
 keys = ["site", "month"]
 cells = 1

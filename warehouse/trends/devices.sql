@@ -2,6 +2,7 @@
 title = "Devices"
 doc = "Desktop, mobile, tablet and others. Whoever used more than two kinds in a month counts in the two of most views."
 owner = "investors"
+audiences = ["investors", "advertiser"]
 purpose = "measurement"
 keys = ["site", "month", "device"]
 cells = 2
