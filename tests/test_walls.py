@@ -31,6 +31,7 @@ ONLY_IN = {
     "duckdb": ("warehouse/",),
     "great_expectations": ("warehouse/checks/expectations.py",),
     "opendp": ("warehouse/mechanism.py",),
+    "scipy": ("warehouse/",),
     "uvicorn": ("ingest/server.py", "ingest/fast.py", "dashboards/server.py", "throng/demo/"),
 }
 #: A module has one purpose and about 150 lines; this many fails.
