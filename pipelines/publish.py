@@ -1,4 +1,4 @@
-"""The publication job: check what the reports made, and what they were made of, and only then swap it in."""
+"""The publication job: check what the reports made, and of what, attack it, and only then swap it in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from warehouse import snapshot
+from warehouse.attack import publication
 from warehouse.checks import facts, runs, tables, weekdays
 from warehouse.checks.expectations import Outcome, validate
 from warehouse.lake import Lake
@@ -25,17 +26,19 @@ _WEST = timedelta(hours=12)
 
 
 class Published(Struct):
-    """What a run did. `failures` is why the last good generation stays; `warnings` stops nothing."""
+    """What a run did. `failures` is why the last good generation stays; `warnings` stops nothing. `attacked`:
+    seconds of the attack (S19)."""
 
     generation: int | None = None
     changed: bool = False
     failures: list[str] = []
     warnings: list[str] = []
     docs: str | None = None
+    attacked: float = 0.0
 
 
 def run(data: Path, settings: Warehouse) -> Published:
-    """Validate and publish. The caller holds pipeline.lock."""
+    """Validate, attack (S19) and publish. The caller holds pipeline.lock."""
     before = snapshot.manifest(data)
     standing = before["generation"] if before else None
     if not (data / "released" / "work.duckdb").exists():
@@ -50,12 +53,16 @@ def run(data: Path, settings: Warehouse) -> Published:
         failures = [said for one in outcomes if not one.ok for said in one.failures]
         warnings = _usual(data, store, now)
         docs = next((one.docs for one in outcomes if not one.ok), outcomes[0].docs)
+        begun = time.monotonic()
+        failures = failures or publication.before_publication(data, settings, store)
+        took = round(time.monotonic() - begun, 3)
         if failures:
             _hold(data, {"since": time.time(), "failures": failures, "docs": docs})
-            return Published(standing, False, failures, warnings, docs)
+            return Published(standing, False, failures, warnings, docs, took)
         made = snapshot.publish(data, settings, store)
         _hold(data, None)
-        return Published(made["generation"] if made else standing, made is not None, [], warnings, docs)
+        number = made["generation"] if made else standing
+        return Published(number, made is not None, [], warnings, docs, took)
     finally:
         store.close()
 

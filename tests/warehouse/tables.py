@@ -122,10 +122,16 @@ def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[d
     for day in spans:
         people = crowd(day, scale)
         rest = [key for key in one.keys if key not in ("site", "day")]
+        parts: list[dict[str, Any]] = []
         for place, values in enumerate(ROWS.get(one.name, [("some",) * len(rest)]) if rest else [()]):
             padded = (*values, *(OTHER for _ in rest))[: len(rest)]
             share = people if not rest else int(people * 0.44 / (1 + place * 0.9)) + 10
-            found.append(_row(one, {"site": site, "day": day, **dict(zip(rest, padded, strict=True))}, share))
+            parts.append(_row(one, {"site": site, "day": day, **dict(zip(rest, padded, strict=True))}, share))
+        # What is left of the day is nobody, or a group: the last row has the others (`warehouse/attack`).
+        left = people - sum(row["people"] for row in parts)
+        if rest and -2 < left < 10:
+            parts[-1] = _row(one, {key: parts[-1][key] for key in one.keys}, parts[-1]["people"] + left + 14)
+        found += parts
     return found
 
 

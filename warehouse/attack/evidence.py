@@ -77,6 +77,16 @@ class Sheet(Struct, frozen=True, kw_only=True):
         """Every number of a row."""
         return (*(self.sides if self.people else ()), *self.sums)
 
+    @property
+    def population(self) -> str:
+        """Who is in it: who has an event, which is everyone; who has a visit; or others yet."""
+        return next((name for name in EVERYONE if name in self.sums), self.name)
+
+    def holds(self, other: Sheet) -> bool:
+        """Whether everyone who is in a row of the other's is in the row of this one's that contains it."""
+        same = (self.purpose, self.people) == (other.purpose, other.people)
+        return same and (not self.people or self.population in ("events", other.population))
+
     def off(self, number: str) -> float:
         """At most how far a number is from the exact one."""
         return self.slack.get(number, 0)
@@ -163,17 +173,13 @@ class Evidence:
         return [one for one in self.sheets.values() if one.people and one.by_day and "day" in one.keys]
 
     def pairs(self, *, equal: bool = False) -> Iterable[tuple[Sheet, Sheet]]:
-        """Tables of which one is the total of the other's rows: of the same purpose, by fewer of its keys."""
+        """Tables of which one is the total of the other's rows: of the same people, by fewer of its keys."""
         for coarse in self.sheets.values():
             for fine in self.sheets.values():
                 keys = set(coarse.keys)
                 fits = keys == set(fine.keys) if equal else keys < set(fine.keys)
-                if (
-                    fits
-                    and coarse.name != fine.name
-                    and (coarse.purpose, coarse.people) == (fine.purpose, fine.people)
-                    and not (coarse.nested or fine.nested)
-                ):
+                apart = coarse.name == fine.name or coarse.nested or fine.nested
+                if fits and not apart and coarse.holds(fine):
                     yield coarse, fine
 
 

@@ -58,19 +58,25 @@ class Figure(Struct, frozen=True, order=True):
 
 
 class Meaning(NamedTuple):
-    """What a table's rows mean: its keys; number → at most how far off; fold: keys from coarse to fine;
-    apart: its numbers are none of another table's; over: the period of rows without a time of their own;
-    zones: site → IANA name; sites: where rows name none."""
+    """What a table's rows mean: its keys; number → at most how far off; population: who is in it, where not
+    everyone is; fold: keys from coarse to fine; apart: its numbers are none of another table's; over: the
+    period of rows without a time of their own; zones: site → IANA name; sites: where rows name none."""
 
     name: str
     keys: Sequence[str]
     off: Mapping[str, float]
     purpose: str = "measurement"
+    population: str = ""
     fold: Sequence[str] = ()
     apart: bool = False
     over: str = ""
     zones: Mapping[str, str] = {}
     sites: Sequence[str] = ()
+
+    def measure(self, number: str) -> str:
+        """What a number counts, so that numbers of several tables that count the same have the same."""
+        whose = self.name if self.apart else self.population if number == "people" else ""
+        return ":".join(word for word in (self.purpose, whose, number) if word)
 
 
 def hour(day: date, zone: str, at: int = 0) -> int:
@@ -87,23 +93,22 @@ def figures(table: pa.Table, meaning: Meaning) -> list[Figure]:
     beside = _beside(rows, meaning.keys, folds)
     found = []
     for row in rows:
-        for zone, sites, begins, ends, unit in _when(row, meaning):
-            first, last = _hours(begins, ends, zone)
-            where = tuple(_where(row, plain, folds, meaning.keys, beside))
-            for number, off in meaning.off.items():
-                if row[number] is None:
-                    continue
-                measure = ":".join((meaning.purpose, *((meaning.name,) if meaning.apart else ()), number))
+        zone, sites, begins, ends, unit = _when(row, meaning)
+        first, last = _hours(begins, ends, zone)
+        where = tuple(_where(row, plain, folds, meaning.keys, beside))
+        for number, off in meaning.off.items():
+            if row[number] is not None:
+                once = unit if number == "people" else ""
+                value = float(row[number])
                 found.append(
-                    Figure(measure, unit if number == "people" else "", sites, first, last, where,
-                           float(row[number]), off, meaning.name)
-                )  # fmt: skip
+                    Figure(meaning.measure(number), once, sites, first, last, where, value, off, meaning.name)
+                )
     return found
 
 
 def _when(
     row: Mapping[str, Any], meaning: Meaning
-) -> Iterator[tuple[str, tuple[str, ...], tuple[date, int], tuple[date, int], str]]:
+) -> tuple[str, tuple[str, ...], tuple[date, int], tuple[date, int], str]:
     """The clock, the sites, from when to when (day and hour), and what a person counts once in."""
     sites = (str(row["site"]),) if row.get("site") is not None else tuple(meaning.sites)
     zones = {meaning.zones.get(site, "UTC") for site in sites} or {"UTC"}
@@ -111,9 +116,8 @@ def _when(
     begins, ends, unit = _span(row, meaning.over)
     if unit == "hour":
         at = int(row["hour"])
-        yield zone, sites, (begins, at), (begins, at + 1), unit
-    else:
-        yield zone, sites, (begins, 0), (ends, 0), unit
+        return zone, sites, (begins, at), (begins, at + 1), unit
+    return zone, sites, (begins, 0), (ends, 0), unit
 
 
 def _span(row: Mapping[str, Any], over: str) -> tuple[date, date, str]:

@@ -84,7 +84,8 @@ def _name(figure: Figure) -> str:
     said = [f"{figure.measure.rsplit(':', 1)[-1]} of {figure.said}"]
     for one in figure.where:
         words = ", ".join(one.words) if one.key in CLOSED else f"{len(one.words)} words"
-        said.append(f"{one.key} {'not ' if one.other else ''}{words}")
+        if one.words:
+            said.append(f"{one.key} {'not ' if one.other else ''}{words}")
     said.append(f"{_clock(figure.begins)} to {_clock(figure.ends)}")
     return " ".join(said)
 
