@@ -45,7 +45,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     event is judged by the pack of its day. paths: templates such as "/u/{user}", tried in order. props:
     custom-event property names that may be stored; nothing else is. events: custom-event names that may be
     stored; empty allows any. categories: what tasks of a marketplace may be said to be about, small words
-    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags.
+    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags. region: where
+    its rows lie, an ISO 3166 code or "EU"; what goes to another region needs a mechanism of the pack
+    ([[transfers]]).
     """
 
     id: str
@@ -62,6 +64,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     events: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    region: str = ""
 
     @property
     def packs(self) -> tuple[str, ...]:
