@@ -19,6 +19,7 @@ from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.access import Access
 from dashboards.console import Console
+from dashboards.exports import Exports
 from dashboards.pages import Pages
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
@@ -92,6 +93,7 @@ def create(
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *Exports(data, pages, sites or {}).routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},

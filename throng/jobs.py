@@ -61,6 +61,13 @@ def publish(data: Path) -> dict[str, Any]:
     return _plain(job.run(data, settings.warehouse))
 
 
+def releases(data: Path) -> dict[str, Any]:
+    """Freeze what has lost its ground, and prepare what the schedule asks for."""
+    from throng import due
+
+    return due.turn(data, load(data))
+
+
 def _plain(result: object) -> dict[str, Any]:
     found = msgspec.to_builtins(result)
     assert isinstance(found, dict)

@@ -59,12 +59,13 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
 
 
 def whole_pass(data: Path) -> dict[str, object]:
-    """Rights, facts, reports, publication."""
+    """Rights, facts, reports, publication; then releases: what is due, and what has lost its ground."""
     return {
         "rights": jobs.rights(data),
         "facts": jobs.facts(data),
         "reports": jobs.reports(data, live=True),
         "publish": jobs.publish(data),
+        "releases": jobs.releases(data),
     }
 
 

@@ -253,6 +253,8 @@ def _policy(one: argparse.ArgumentParser) -> None:
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
     one = command("fields", "every column: how it comes, what for, on which basis, how long, and who gets it")
     one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
+    one = command("processors", "who works on data for us: which columns, what for, where, since when (M90)")
+    one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
     for name, says in (
         ("publish", "record that the newest policy of a site is published, and what it changes"),
         ("notify", "of the ids on standard input, who has to be told of the newest policy"),

@@ -15,7 +15,7 @@ from consent_filter.policy import load
 from consent_filter.policy_change import Change, changes, reset
 from consent_filter.promises import bind, broken, marked, requirements
 from consent_filter.promises_page import Run, page
-from throng import notice, settings
+from throng import notice, processors, settings
 from warehouse import report
 
 
@@ -160,6 +160,7 @@ def main(arguments: Namespace) -> int:
         "fields": fields,
         "lint": lint,
         "promises": promises,
+        "processors": processors.main,
         "publish": notice.publish,
         "notify": notice.notify,
         "notified": notice.notified,

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from throng import packs_options
+
 MANUAL = """\
 What leaves the house: trends with noise in them (differential privacy), drafted once from one budget.
 
@@ -24,12 +26,13 @@ WHERE = {
     "list": "throng.release",
     "show": "throng.release",
     "budget": "throng.release",
+    **packs_options.WHERE,
 }
 
 
 def add(one: argparse.ArgumentParser) -> None:
     """Everything below `release`."""
-    one.description = MANUAL
+    one.description = MANUAL + packs_options.MANUAL
     one.formatter_class = argparse.RawDescriptionHelpFormatter
     below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
 
@@ -40,6 +43,7 @@ def add(one: argparse.ArgumentParser) -> None:
         return said
 
     _drafts(command)
+    packs_options.add(command)
 
 
 def _drafts(command: Command) -> None:

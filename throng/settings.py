@@ -16,6 +16,7 @@ from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
+from warehouse.recipient import Processor, Recipient, Schedule
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
@@ -40,6 +41,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rights: Rights = Rights()
     keys: Keys = Keys()
     release: Release = Release()
+    recipient: tuple[Recipient, ...] = ()
+    processor: tuple[Processor, ...] = ()
+    schedule: tuple[Schedule, ...] = ()
     backup: Backup = Backup()
     demo: Demo = Demo()
 

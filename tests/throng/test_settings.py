@@ -14,14 +14,17 @@ from consent_filter.site import Site
 from ingest.settings import Sites
 from throng.main import main
 from throng.settings import Settings, load
+from warehouse.recipient import Processor, Recipient, Schedule
 
+#: Tables of which there may be several.
+MANY = {"site": Site, "recipient": Recipient, "processor": Processor, "schedule": Schedule}
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def keys() -> Iterator[tuple[str, str]]:
     """Every table and key that the settings file may have."""
     for table in msgspec.structs.fields(Settings):
-        kind = Site if table.name == "site" else type(getattr(Settings(), table.name))
+        kind = MANY.get(table.name) or type(getattr(Settings(), table.name))
         for field in msgspec.structs.fields(kind):
             yield table.name, field.name
 
@@ -29,7 +32,7 @@ def keys() -> Iterator[tuple[str, str]]:
 def test_every_key_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     for table, name in keys():
-        head = f"[[{table}]]" if table == "site" else f"[{table}]"
+        head = f"[[{table}]]" if table in MANY else f"[{table}]"
         section = text.split(f"## `{head}`\n")[1].split("\n## ")[0]
         assert f"| `{name}` |" in section, f"{table}.{name}"
 
