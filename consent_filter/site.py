@@ -40,14 +40,13 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     its pages live, e.g. "https://market.example"; empty allows any.
     timezone: IANA name; days and hours in reports are this zone's. pack: a policy pack that ships, or a path
     to one. region: where its rows are at home, an ISO 3166 code or "EU"; without it, where the data folder
-    is. since: the day from which the pack is in force here, e.g. 2026-12-01; without it the pack's own date.
-    It may be in the future. earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an
-    event is judged by the pack of its day. paths: templates such as "/u/{user}", tried in order. props:
+    is; what goes to another region needs a mechanism of the pack ([[transfers]]). since: the day from which
+    the pack is in force here, e.g. 2026-12-01; without it the pack's own date. It may be in the future.
+    earlier: packs that were in force before, e.g. [{ pack = "worktasker-2014" }]; an event is judged by the
+    pack of its day. paths: templates such as "/u/{user}", tried in order. props:
     custom-event property names that may be stored; nothing else is. events: custom-event names that may be
     stored; empty allows any. categories: what tasks of a marketplace may be said to be about, small words
-    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags. region: where
-    its rows lie, an ISO 3166 code or "EU"; what goes to another region needs a mechanism of the pack
-    ([[transfers]]).
+    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags.
     """
 
     id: str
@@ -64,7 +63,6 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     events: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
-    region: str = ""
 
     @property
     def packs(self) -> tuple[str, ...]:

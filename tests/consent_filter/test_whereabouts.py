@@ -19,8 +19,6 @@ from consent_filter.purpose import Purpose
 from consent_filter.whereabouts import Declared, agreement, countries
 from tests.consent_filter.rows import NOON, SITES, Row, batch
 
-pytestmark = pytest.mark.requirement("M29")
-
 #: Countries, or where there is none; zones with the countries that keep them.
 COUNTRIES = ("DE", "NO", "US", None)
 ZONES = {
@@ -33,6 +31,7 @@ ZONES = {
 }
 
 
+@pytest.mark.requirement("M29")
 @pytest.mark.parametrize(("declared", "zone", "address"), list(product(COUNTRIES, ZONES, COUNTRIES)))
 def test_every_declared_country_by_every_zone_by_every_address(
     declared: str | None, zone: str | None, address: str | None
@@ -49,6 +48,7 @@ def test_every_declared_country_by_every_zone_by_every_address(
     assert agreement(None, address or "ZZ") is None
 
 
+@pytest.mark.requirement("M29")
 def test_the_names_that_browsers_still_send_are_known() -> None:
     """Chromium says Asia/Calcutta where the database has said Kolkata since 2008."""
     assert countries("Asia/Calcutta") == countries("Asia/Kolkata") == {"IN"}
@@ -58,6 +58,7 @@ def test_the_names_that_browsers_still_send_are_known() -> None:
     assert [zone for zone in places if not countries(zone)] == []
 
 
+@pytest.mark.requirement("M29")
 @pytest.mark.parametrize("granted", [True, False])
 @pytest.mark.parametrize("user", ["u1", None])
 def test_only_the_word_is_kept_and_only_for_security(granted: bool, user: str | None) -> None:

@@ -20,8 +20,6 @@ from throng.settings import load
 from warehouse.homes import homes
 from warehouse.lake import Lake
 
-pytestmark = pytest.mark.requirement("M100")
-
 TODAY = date.today()
 #: What a pack says of its mechanism's days: since, until.
 DAYS = {
@@ -83,6 +81,7 @@ def rows(data: Path) -> list[tuple[str, str]]:
         lake.close()
 
 
+@pytest.mark.requirement("M100")
 def test_every_row_says_its_region_in_the_log_and_in_the_facts(data: Path) -> None:
     (site,) = load(data).site
     assert site.region == "EU", "the folder's, where the site names none"
@@ -102,6 +101,7 @@ JOBS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.requirement("M100")
 @pytest.mark.parametrize("days", DAYS)
 def test_rows_that_were_moved_are_read_only_while_a_mechanism_holds(days: str, data: Path) -> None:
     """The folder now lies elsewhere, and says so: its rows are still of the region that they came from."""
@@ -118,6 +118,7 @@ def test_rows_that_were_moved_are_read_only_while_a_mechanism_holds(days: str, d
     jobs.rights(data)  # whoever asks to be erased is erased wherever the rows are
 
 
+@pytest.mark.requirement("M100")
 @pytest.mark.parametrize(("origin", "allowed"), [("EU", True), ("CH", False)])
 def test_a_mechanism_for_rows_from_elsewhere_carries_none_of_these(
     origin: str, allowed: bool, data: Path
@@ -131,6 +132,7 @@ def test_a_mechanism_for_rows_from_elsewhere_carries_none_of_these(
             jobs.facts(data)
 
 
+@pytest.mark.requirement("M100")
 def test_rows_of_a_site_that_the_settings_forgot_stay_where_they_are(data: Path) -> None:
     settings(data, "US")
     (data / "throng.toml").write_text('[folder]\nregion = "US"\n[[site]]\nid = "other"\n')
@@ -138,6 +140,7 @@ def test_rows_of_a_site_that_the_settings_forgot_stay_where_they_are(data: Path)
         jobs.facts(data)
 
 
+@pytest.mark.requirement("M100")
 def test_rows_from_before_regions_were_named_are_where_the_folder_is(data: Path) -> None:
     lake = Lake.open(data, write=True)
     assert lake is not None
@@ -147,6 +150,7 @@ def test_rows_from_before_regions_were_named_are_where_the_folder_is(data: Path)
     jobs.facts(data)
 
 
+@pytest.mark.requirement("M100")
 def test_a_backup_goes_to_another_region_only_on_a_mechanism(data: Path) -> None:
     settings(data, "EU", more='[backup]\nregion = "US"\n')
     with pytest.raises(Refused, match="a backup would take rows of region EU to region US"):
@@ -157,6 +161,7 @@ def test_a_backup_goes_to_another_region_only_on_a_mechanism(data: Path) -> None
     assert backup.manifest(made)["region"] == "US"
 
 
+@pytest.mark.requirement("M100")
 def test_a_backup_of_another_region_is_restored_only_on_a_mechanism(data: Path, throng: Throng) -> None:
     made = backup.make(data, data.parent / "place", 30)
     target = data.parent / "elsewhere"
@@ -177,6 +182,7 @@ def test_a_backup_of_another_region_is_restored_only_on_a_mechanism(data: Path, 
         jobs.reports(target)
 
 
+@pytest.mark.requirement("M100")
 def test_a_log_is_imported_only_where_its_site_may_be_read(data: Path, throng: Throng) -> None:
     log = data.parent / "access.log"
     log.write_text('192.0.2.7 - - [27/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "Mozilla/5.0"\n')
@@ -188,6 +194,7 @@ def test_a_log_is_imported_only_where_its_site_may_be_read(data: Path, throng: T
     assert throng("import", str(log), "--site", "shop").code == 0
 
 
+@pytest.mark.requirement("M100")
 def test_check_says_which_site_is_where_it_may_not_be(data: Path, throng: Throng) -> None:
     settings(data, "US", "EU")
     said = throng("check")
@@ -198,6 +205,7 @@ def test_check_says_which_site_is_where_it_may_not_be(data: Path, throng: Throng
     assert "WRONG" not in said.out
 
 
+@pytest.mark.requirement("M100")
 @pytest.mark.parametrize(
     "text", ["", '[folder]\nregion = "EU"\n', '[folder]\n# here\nregion="EU"\n[backup]\n']
 )

@@ -18,8 +18,6 @@ from tests.ingest.http.wire import Answer, Line, counted, counts, event, request
 from tests.ingest.test_proxied import second
 from tests.whole.running import Up, free_ports, until, up
 
-pytestmark = pytest.mark.requirement("M102")
-
 SETTINGS = """
 [[site]]
 id = "shop"
@@ -94,6 +92,7 @@ def said(answers: list[Answer]) -> list[tuple[int, bool]]:
     return [(answer.status, HSTS in answer.head) for answer in answers]
 
 
+@pytest.mark.requirement("M102")
 def test_over_tls_all_is_taken_and_every_answer_tells_browsers_to_come_no_other_way(sealed: Up) -> None:
     known = request(event(device_id="d1"))
     pages = [
@@ -110,6 +109,7 @@ def test_over_tls_all_is_taken_and_every_answer_tells_browsers_to_come_no_other_
         assert said([line.answer()]) == [(400, True)]
 
 
+@pytest.mark.requirement("M102")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
 def test_a_port_with_a_certificate_takes_nothing_in_clear_and_no_old_tls(sealed: Up) -> None:
     with Line(sealed.port) as line:
@@ -121,6 +121,7 @@ def test_a_port_with_a_certificate_takes_nothing_in_clear_and_no_old_tls(sealed:
         Sealed(sealed.port, sealed.data, ssl.TLSVersion.TLSv1_1)
 
 
+@pytest.mark.requirement("M102")
 def test_in_clear_an_id_is_refused_and_counted_and_what_has_none_is_taken(behind: Up) -> None:
     before = counts(behind)
     batch = json.dumps([json.loads(event(user_id=who)) for who in ("u1", None, "u2")]).encode()
@@ -134,6 +135,7 @@ def test_in_clear_an_id_is_refused_and_counted_and_what_has_none_is_taken(behind
     assert counted(behind, before, 7) == {"received": 7, "stored": 3, "clear": 4}
 
 
+@pytest.mark.requirement("M102")
 def test_only_a_proxy_is_believed_about_the_way_and_no_known_head_slips_through(behind: Up) -> None:
     """The very same bytes, over and over: what a proxy sends is known to have come encrypted, what anybody
     else sends is not."""
@@ -160,6 +162,7 @@ WAYS = {
 }
 
 
+@pytest.mark.requirement("M102")
 @pytest.mark.parametrize(("head", "encrypted"), WAYS.items(), ids=repr)
 def test_what_a_proxy_says_of_the_way(behind: Up, head: str, encrypted: bool) -> None:
     choice = request(CHOICE, head, "Content-Type: application/json", method="PUT", path="/consent")
@@ -171,6 +174,7 @@ def test_what_a_proxy_says_of_the_way(behind: Up, head: str, encrypted: bool) ->
         assert said(ask(line, request(event(device_id="d1"), head), choice)) == [(403, False)] * 2
 
 
+@pytest.mark.requirement("M102")
 def test_pages_that_take_an_id_are_refused_in_clear_and_the_others_are_not(behind: Up) -> None:
     refused = ["/consent?site=shop&device_id=d1", "/preferences?site=shop", "/rights/x", "/unsubscribe/x"]
     taken = ["/health", "/metrics", "/t.js", "/privacy?site=shop", "/.well-known/gpc.json"]
@@ -180,6 +184,7 @@ def test_pages_that_take_an_id_are_refused_in_clear_and_the_others_are_not(behin
     assert found[0].code == "clear"
 
 
+@pytest.mark.requirement("M102")
 def test_a_proxys_line_says_whether_it_came_encrypted(tmp_path: Path) -> None:
     """Version 2 of the PROXY protocol can say so. What the visitor's own headers say counts for nothing."""
     settings = f'{SETTINGS}trusted_proxies = ["{PROXY}/32"]\nproxy_protocol = true\nhttps_only = "all"\n'
@@ -202,6 +207,7 @@ def test_a_proxys_line_says_whether_it_came_encrypted(tmp_path: Path) -> None:
             assert said(ask(connection, request(method="GET", path="/health"))) == [(200, False)]
 
 
+@pytest.mark.requirement("M102")
 def test_a_renewed_certificate_is_taken_up_and_a_half_written_one_is_not(tmp_path: Path) -> None:
     certificates.make(tmp_path)
     pair = tmp_path / "tls.pem", tmp_path / "tls.key"
