@@ -112,8 +112,8 @@ def gather(protocol: str, requests: Sequence[Request], rows: Rows, parsing: Pars
         source=UNFILLED,
     )
     if rows.bodies:
-        undecoded = said[10:17]
-        absent = sum([one.count(None) for one in (*said[:10], *said[17:])])
+        undecoded = said[10:18]
+        absent = sum([one.count(None) for one in (*said[:10], *said[18:])])
         absent += sum([one.count(ABSENT) for one in undecoded])
         _twice(raw, requests, rows, n * len(said) - absent)
     check(raw, rows.bad, parsing, browsers)

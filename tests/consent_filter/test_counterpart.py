@@ -146,7 +146,7 @@ def test_a_narrow_row_says_nothing_that_would_find_its_event() -> None:
     (own,) = [r for r in split(found)[0] if r["name"]]
     (beside,) = split(found)[1]
     assert {name for name, value in beside.items() if value is not None} == {
-        "site", "time", "received", "type", "protocol", "day", "offset_min", "person", "treatment",
+        "site", "home", "time", "received", "type", "protocol", "day", "offset_min", "person", "treatment",
         "purposes", "because", "signal", "basis", "policy", "name", "props", "value",
     }  # fmt: skip
     assert beside["time"] == beside["received"] == np.datetime64(DAY, "D").astype("datetime64[ms]").item()
