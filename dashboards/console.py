@@ -184,7 +184,10 @@ class Console:
             case "extend":
                 return register.extend(id, name, why, version=version)
             case "refuse":
-                return register.refuse(id, _text(form, "ground"), name, why or None, version=version)
+                until = _until(_text(form, "until"))
+                return register.refuse(
+                    id, _text(form, "ground"), name, why or None, until=until, version=version
+                )
             case "close":
                 return register.close_by_hand(id, name, why, version=version)
         raise Refused(400, "act", "there is no such thing to do")
@@ -258,6 +261,13 @@ async def _form(request: Request) -> FormData:
 def _text(form: FormData, name: str) -> str:
     said = form.get(name, "")
     return said.strip() if isinstance(said, str) else ""
+
+
+def _until(said: str) -> date | None:
+    try:
+        return date.fromisoformat(said) if said else None
+    except ValueError:
+        raise Refused(400, "until", "a day such as 2027-06-30") from None
 
 
 def _address(text: str) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from consent_filter.errors import Refused
 from consent_filter.ledger import Subject
+from consent_filter.member import AGES, GENDERS, OK
 from pipelines.holder import Task
 from pipelines.holders import Facts
 from pipelines.settings import Pipelines
@@ -25,12 +26,18 @@ from warehouse import erase
 from warehouse.extensions import quote
 from warehouse.lake import Lake
 
+#: Bands of age of grown-ups: a child's data is not corrected, it is erased (M87).
+_GROWN = [OK, *(band for band, (youngest, _) in AGES.items() if youngest >= 18)]
 #: What can be wrong about a person, and how a right value looks. What was done cannot be corrected away.
 CORRECTABLE: dict[str, re.Pattern[str]] = {
     "country": re.compile(r"[A-Z]{2}"),
     "region": re.compile(r"[A-Z0-9-]{1,10}"),
     "continent": re.compile(r"[A-Z]{2}"),
+    "age": re.compile("|".join(map(re.escape, _GROWN))),
+    "gender": re.compile("|".join(sorted(GENDERS))),
 }
+#: What is there only where the person said it, and may be kept: nobody gets one by a correction.
+_SAID = ("age", "gender")
 _PROPERTY = re.compile(r"props\.([a-z][a-z0-9_]{0,63})")
 _LONGEST = 100
 
@@ -78,6 +85,8 @@ def sql(changes: Mapping[str, str]) -> dict[str, str]:
         shape, prop = CORRECTABLE.get(name), _PROPERTY.fullmatch(name)
         if shape is not None and shape.fullmatch(value):
             found[name] = f"'{quote(value)}'"
+            if name in _SAID:
+                found[name] = f"CASE WHEN {name} IS NOT NULL THEN '{quote(value)}' END"
         elif prop is not None and len(value) <= _LONGEST:
             props[prop[1]] = value
         else:

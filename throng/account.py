@@ -10,13 +10,16 @@ import time
 from argparse import Namespace
 from collections import Counter
 
+import numpy as np
+
 from consent_filter.accounts import Closed, closed
 from consent_filter.errors import Misconfigured
+from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.purpose import ALL
 from ingest.settings import Sites
 from throng import expire, lock
-from throng.hold import everyone, ledger, persons, subjects
+from throng.hold import everyone, ledger, subjects
 from throng.settings import load
 
 
@@ -33,13 +36,21 @@ def main(arguments: Namespace) -> int:
     whose = subjects(arguments)
     # The pipeline waits: nothing is folded between the word and the purge.
     with lock.pipeline(arguments.data), ledger(arguments.data, arguments.site, write=True) as words:
-        found = [persons(words, arguments.site, kind, id) for kind, id in whose]
+        keys = [words.key(arguments.site, kind, id) for kind, id in whose]
+        keys += [one for key in keys for one in alone(words, key)]
+        found = [np.array([one.person for one in words.subject(key).persons], np.uint64) for key in keys]
         with Closed.open(arguments.data) as accounts:
             accounts.close(everyone(found), arguments.site, arguments.classes, now)
-        for kind, id in whose:
-            words.refuse(words.key(arguments.site, kind, id), arguments.site, int(ALL), "account_closed", now)
+        for key in keys:
+            words.refuse(key, arguments.site, int(ALL), "account_closed", now)
     print(expire.table(expire.once(arguments.data)))
     return 0
+
+
+def alone(words: Ledger, account: bytes) -> list[bytes]:
+    """Browsers that logins have joined to that account, and to no other: they are closed with it (M78). One
+    that others have used is theirs, too, and keeps its own word."""
+    return [one for one in words.subject(account).linked if words.subject(one).linked == (account,)]
 
 
 def _list(arguments: Namespace) -> None:

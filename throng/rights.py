@@ -100,7 +100,7 @@ def _change(one: Office, sites: Sites, said: Namespace) -> Case:
             proof = Judgement(said.method or "", said.assurance, _text(said.note) or "", name, said.days)
             return one.prove(id, proof, version=version)
         case "refuse":
-            return register.refuse(id, said.ground, name, _text(said.note), version=version)
+            return register.refuse(id, said.ground, name, _text(said.note), until=said.until, version=version)
         case "pause":
             return register.pause(id, name, said.why, version=version)
         case "resume":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 #: As `consent_filter/rights/case.py` has them; a test compares.
@@ -96,6 +97,12 @@ def add(one: argparse.ArgumentParser) -> None:
     change("answer", "the answer itself on standard output, to send it by post; recorded")
     said = change("refuse", "close it without doing it")
     said.add_argument("--ground", required=True, choices=GROUNDS)
+    said.add_argument(
+        "--until",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="of law, claims, compelling: how long it holds",
+    )
     said.add_argument("--note", metavar="TEXT", help="for the person")
     said = change("pause", "the clock stands while it is asked who asks (Art. 12(6))")
     said.add_argument("--why", required=True, metavar="TEXT")

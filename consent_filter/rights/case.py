@@ -34,6 +34,8 @@ GROUNDS: dict[str, str] = {
     "basis": "this right is not open for how the data is used here (GDPR Art. 20(1), 21(1))",
     "withdrawn": "whoever asked took the request back",
 }
+#: Of these, which may keep something for a time: an officer says until when (M119).
+KEEPING = ("law", "claims", "compelling")
 #: What is said with every refusal (GDPR Art. 12(4)).
 REMEDY = (
     "You may lodge a complaint with a supervisory authority and seek a judicial remedy"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from consent_filter.errors import Refused
-from consent_filter.rights.case import CARRIED, CHANNELS, GROUNDS, KINDS, OPEN, RIGHTS, Case
+from consent_filter.rights.case import CARRIED, CHANNELS, GROUNDS, KEEPING, KINDS, OPEN, RIGHTS, Case
 from consent_filter.rights.docket import LOOKED, one_of, who
 from consent_filter.rights.emptying import tidy
 from consent_filter.rights.proof import Proof
@@ -142,14 +143,23 @@ class Register(Proving):
         officer: str | None,
         note: str | None = None,
         *,
+        until: date | None = None,
         version: int | None = None,
     ) -> Case:
-        """Close it without doing it, for a reason from the list (M114). note: for the person, sealed."""
+        """Close it without doing it, for a reason from the list (M114). note: for the person, sealed. until:
+        the last day on which the ground holds, of those in KEEPING (M119)."""
         one_of(ground, GROUNDS, "ground")
-        now = self.now()
+        now, outcome = self.now(), dict[str, Any]({"note": note} if note else {})
+        if until is not None:
+            if ground not in KEEPING:
+                raise Refused(400, "until", f"only {', '.join(KEEPING)} keep something until a day")
+            if until <= datetime.fromtimestamp(now / 1000, UTC).date():
+                raise Refused(400, "until", "the day until which it is kept is to come")
+            kept = {"what": "what you asked about", "ground": GROUNDS[ground], "until": until.isoformat()}
+            outcome["retained"] = [kept]
         with self.store.transaction():
             self._open(id, version=version)
-            self._hold(id, outcome={"note": note} if note else None)
+            self._hold(id, outcome=outcome or None)
             self.store.change(id, state="refused", ground=ground, closed=now, paused=None)
             self.store.step(id, now, who(officer), "refused", ground, note)
         return self.get(id)

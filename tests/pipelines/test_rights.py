@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from consent_filter import accounts, holds
 from consent_filter.certificate import check
 from consent_filter.decide import MEASUREMENT
+from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.rights.case import Case
@@ -26,7 +28,7 @@ from consent_filter.rights.proof import Judgement
 from consent_filter.rights.register import Register
 from consent_filter.rights.statistics import children as children_of
 from consent_filter.signing import FILE, SigningKey
-from pipelines import access, facts, reports, rights
+from pipelines import access, facts, rectify, reports, rights
 from pipelines.settings import Backup, Pipelines
 from tests.pipelines.comeback import AFTER, answers, collect, left, persons
 from tests.pipelines.restated import quickly
@@ -218,6 +220,20 @@ def test_a_value_is_put_right_and_only_a_hash_of_the_old_one_stays(data: Path) -
     stuck = ask(data, "rectify", "person-2", changes={"path": "/elsewhere"})
     assert any(stuck.id in text for text in run(data).waits)
     assert state(data, stuck)[0].state == "verified"
+
+
+@pytest.mark.requirement("M109")
+def test_age_and_gender_are_put_right_only_where_they_were_said() -> None:
+    """A child's age is no correction: that data is to be erased (M87)."""
+    sets = rectify.sql({"age": "25-34", "gender": "other"})
+    rows = duckdb.sql(
+        f"SELECT {sets['age']}, {sets['gender']} FROM"
+        " (VALUES ('18-24', NULL), (NULL, 'male'), ('ok', 'male')) AS said(age, gender)"
+    ).fetchall()
+    assert rows == [("25-34", None), (None, "other"), ("25-34", "other")]
+    for wrong in ("16-17", "under_13", "under", "25", "25-34'"):
+        with pytest.raises(Refused, match="can be corrected"):
+            rectify.sql({"age": wrong})
 
 
 @pytest.mark.requirement("M108")

@@ -215,6 +215,25 @@ def test_a_closed_account_keeps_what_its_classes_need_and_nothing_else(
     assert stored(data) == rows, "said twice is said once"
 
 
+@pytest.mark.requirement("M78")
+def test_a_browser_of_that_account_alone_is_closed_with_it(
+    throng: Throng, tmp_path: Path, ledger: Ledger, persons: dict[str, int]
+) -> None:
+    """Planted: every linked browser; the one that eve has used, too, loses her word."""
+    for device, ids in (("own", ("ann",)), ("shared", ("ann", "eve")), ("other", ("eve",))):
+        ledger.persons([(MEASUREMENT, "market", "device", device)])
+        ledger.record("market", "device", device, {"measurement": True}, "api", 1)
+        for n, id in enumerate(ids):
+            ledger.link("market", id, device, 10**9 * (n + 1))
+    ledger.flush()
+    lay(tmp_path / "data", persons, 40)
+    assert throng("account", "close", "--site", "market", "--user-id", "ann").code == 0
+    ledger.refresh()
+    entries = {device: ledger.get("market", "device", device) for device in ("own", "shared", "other")}
+    denied = {device: bool(one and one.deny & MEASUREMENT) for device, one in entries.items()}
+    assert denied == {"own": True, "shared": False, "other": False}
+
+
 def test_each_class_of_a_closed_account_ends_on_its_own_day(
     throng: Throng, tmp_path: Path, persons: dict[str, int]
 ) -> None:

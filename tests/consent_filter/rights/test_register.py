@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,21 @@ def test_a_request_is_refused_for_a_reason_from_the_list_and_too_often_is_one(tm
         with refused("closed"):
             one.register.refuse(case.id, "law", "Mr Second")
     assert all("Art." in says or "back" in says for says in GROUNDS.values())
+
+
+@pytest.mark.requirement("M119")
+def test_who_refuses_on_the_ground_of_a_law_can_say_until_when(tmp_path: Path) -> None:
+    with desk(tmp_path) as one:
+        case = one.receive("erase", proof=SEEN)
+        for ground, until in (("law", date(2020, 1, 1)), ("others", date(2090, 1, 1))):
+            with refused("until"):
+                one.register.refuse(case.id, ground, "Ms Officer", until=until)
+        case = one.register.refuse(case.id, "law", "Ms Officer", "books", until=date(2090, 12, 31))
+        (kept,) = case.outcome["retained"]
+        assert (kept["ground"], kept["until"]) == (GROUNDS["law"], "2090-12-31")
+        assert case.outcome["note"] == "books"
+    with desk(tmp_path) as one:
+        assert one.register.get(case.id).outcome == case.outcome
 
 
 def test_two_officers_at_once(tmp_path: Path) -> None:

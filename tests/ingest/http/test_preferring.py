@@ -35,6 +35,20 @@ def purposes(answer: Answer) -> dict[str, dict[str, Any]]:
     return {one["purpose"]: one for one in json.loads(answer.body)["purposes"]}
 
 
+@pytest.mark.requirement("M106")
+def test_anybody_may_ask_which_policy_is_in_force_and_what_signals_do(running: Up) -> None:
+    answer = ask(running, request(b"", method="GET", path="/privacy/status?site=shop"))
+    said = json.loads(answer.body)
+    assert (answer.status, said["site"], said["policy"]) == (200, "shop", "workallies-2024/1")
+    assert (said["in_force"], said["announced"]) == (None, [])
+    assert "DE" in said["regimes"]["opt_in"]["countries"]
+    does = {name: regime["signals"]["gpc"]["does"] for name, regime in said["regimes"].items()}
+    assert set(does.values()) <= {"ignored", "limits", "count_only", "drops"}
+    assert does["opt_out"] == "limits"
+    wrong = ask(running, request(b"", method="GET", path="/privacy/status?site=elsewhere"))
+    assert (wrong.status, json.loads(wrong.body)["error"]["code"]) == (400, "site")
+
+
 @pytest.mark.requirement("M120", "M66")
 def test_a_stranger_sees_what_the_policy_does_where_they_are(running: Up) -> None:
     german, american = look(running, GERMAN), look(running, AMERICAN)

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -247,13 +248,15 @@ def test_a_person_reads_where_it_stands_and_why_not(running: Up) -> None:
     register = Register.open(running.data)
     register.extend(refusal["request"], "Ms Officer", "there is <much> of it")
     assert "there is &lt;much&gt; of it" in page(path)
-    register.refuse(refusal["request"], "claims", "Ms Officer", "a case is before the court")
+    until = date(2090, 6, 30)
+    register.refuse(refusal["request"], "claims", "Ms Officer", "a case is before the court", until=until)
     kept = {"what": "invoices", "ground": "tax law", "until": "2036"}
     register.finish(done["request"], {"retained": [kept]}, b"{}")
     register.close()
     assert "legal claims" in page(path)
     assert "supervisory authority" in page(path)
     assert "a case is before the court" in page(path)
+    assert "until 2090-06-30" in page(path)
     assert "invoices, because tax law, until 2036" in page(
         f"/rights/{done['request']}?secret={done['secret']}"
     )
