@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from benchmarks.crowd import CONTINENT, COUNTRIES
@@ -21,7 +22,7 @@ from consent_filter.decide import Laws, decide
 from consent_filter.entropy import MOST_BITS, Told, measure
 from consent_filter.ledger import Ledger
 from consent_filter.member import Member
-from consent_filter.policy import Packs
+from consent_filter.policy import Pack, Packs, Use
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
 from consent_filter.site import Site
@@ -100,7 +101,7 @@ def events(n: int, seed: int = 1) -> Raw:
     choices: list[bytes | None] = [
         None,
         b'{"measurement":true}',
-        b'{"measurement":true,"ad_measurement":true,"gender":true}',
+        b'{"measurement":true,"ad_measurement":true,"gender":true,"security":true}',
     ]
     members = [Member("ok", "female"), Member("18-24", "male"), Member("65+", "other")]
     moment = np.full(n, NOON, np.int64)
@@ -131,7 +132,7 @@ def events(n: int, seed: int = 1) -> Raw:
         referral=nothing,
         geo=nothing,
         counterpart=nothing,
-        declared=Column(drawn([6, 3, 1]), [None, Declared("DE", None), Declared(None, "Europe/Berlin")]),
+        declared=Column(drawn([2, 5, 3]), [None, Declared("DE", None), Declared(None, "US/Eastern")]),
         duration_ms=np.full(n, -1, np.int32),
         scroll=np.full(n, -1, np.int16),
         value=np.full(n, np.nan),
@@ -142,9 +143,22 @@ def events(n: int, seed: int = 1) -> Raw:
     )
 
 
+def _watched(pack: Pack) -> Pack:
+    """The pack, and security on agreement, which none that ships names: its column is to be measured, too."""
+    use = Use(basis="consent", default=False)
+    regimes = {
+        name: replace(regime, purposes={**regime.purposes, "security": use})
+        for name, regime in pack.regimes.items()
+    }
+    return replace(pack, regimes=regimes)
+
+
 def stored(n: int, seed: int = 1) -> pa.Table:
     """What the filter leaves of them, as a table of EVENT."""
-    packs, keys = Packs(SITES), Keyring.memory(lambda: NOON / 1000)
+    packs, keys = (
+        {id: _watched(pack) for id, pack in Packs(SITES).items()},
+        Keyring.memory(lambda: NOON / 1000),
+    )
     ledger = Ledger.memory(keys)
     raw = events(n, seed)
     found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, SITES)
