@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from throng.demo.market import ADVERTS, FREELANCERS, PROJECTS, SKILLS
+from throng.demo.members import Member, Members
 from throng.demo.site import SITE
 
 #: (country's first two bytes of an address, share). Addresses are made up inside networks of that country.
@@ -65,6 +66,7 @@ _CURVE = [
 ]
 #: Hours that the first burst reaches back: within what a client may send late.
 _BACK = 40
+_JSON = {"Content-Type": "application/json"}
 _AGREED = {"measurement": True, "research": True, "ad_measurement": True}
 _SOME = {"measurement": True, "ad_measurement": False}
 _REFUSED = {"measurement": False, "research": False, "ad_measurement": False}
@@ -137,7 +139,7 @@ def visit(dice: random.Random, who: Person, ends: int, origin: str) -> list[dict
         path = next(_next(dice))
         look(path)
         if path.startswith("/project/") and dice.random() < 0.14:
-            send("event", path, name="bid_placed", props={"skill": dice.choice(SKILLS)})
+            send("event", path, name="bid_placed", props={"category": dice.choice(SKILLS)})
         elif path.startswith("/project/") and dice.random() < 0.04:
             send("event", path, name="hired", props={"skill": dice.choice(SKILLS)})
         elif path == "/done/sign-up":
@@ -178,14 +180,14 @@ class Sender:
         self._where = urlsplit(collector)
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, body: bytes, headers: dict[str, str]) -> bool:
+    def post(self, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/e") -> bool:
         """Whether the collector has taken it (or said that it never will)."""
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(
                     self._where.hostname or "", self._where.port, timeout=10
                 )
-            self._connection.request("POST", "/e", body, headers)
+            self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
             answer.read()
             return answer.status < 500
@@ -209,13 +211,34 @@ def run(
     """A first burst over the last hours, then visits for ever, `rate` events a second on average."""
     dice, sender = random.Random(seed + time.time_ns()), Sender(collector)
     known: list[Person] = []
+    members = Members(dice)
+    for posted in sorted(_past(dice, 150)):
+        if stop.is_set():
+            return
+        _deal(dice, sender, members, posted)
     for ends in sorted(_past(dice, 700)):
         if stop.is_set():
             return
         _one(dice, sender, known, ends, origin)
     while not stop.is_set():
         sent = _one(dice, sender, known, time.time_ns() // 1_000_000, origin)
+        if dice.random() < 0.1:
+            sent += _deal(dice, sender, members, time.time_ns() // 1_000_000 - dice.randrange(20 * _HOUR))
         stop.wait(dice.expovariate(rate / max(sent, 1)) if rate > 0 else 1.0)
+
+
+def _deal(dice: random.Random, sender: Sender, members: Members, posted: int) -> int:
+    """One task and what has become of it by now; how many events were sent."""
+    by: dict[Member, list[dict[str, Any]]] = {}
+    for who, event in members.story(posted, time.time_ns() // 1_000_000):
+        if who.choice is not None:
+            event["consent"] = {"measurement": who.choice}
+        by.setdefault(who, []).append(event)
+    for who, events in by.items():
+        if choice := members.choice(who):
+            sender.post(json.dumps(choice).encode(), _JSON, "PUT", "/consent")
+        sender.visit(Person(who.address, _AGENTS[0][0], None, None, {}), events)
+    return sum(map(len, by.values()))
 
 
 def _past(dice: random.Random, visits: int) -> list[int]:

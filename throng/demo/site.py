@@ -121,6 +121,7 @@ timezone = "Europe/Berlin"
 pack = "workallies-2024"
 paths = ["/u/{{freelancer}}", "/project/{{project}}", "/messages/{{conversation}}"]
 props = ["host", "extension", "form", "skill", "step"]
+categories = ["web", "design", "translation", "data", "mobile", "writing", "photo", "audio"]
 
 [ingest]
 # The crowd says in X-Forwarded-For where it pretends to come from.
