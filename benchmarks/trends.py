@@ -81,7 +81,7 @@ def uncapped(data: Path) -> dict[str, pa.Table]:
 def errors(data: Path, made: draft.Draft, exact: dict[str, pa.Table]) -> dict[str, list[float]]:
     """number → relative errors in rows of over 1,000 people."""
     found: dict[str, list[float]] = {}
-    for one in trend.load().values():
+    for one in (trend.load()[table.name] for table in made.tables if table.rho):
         true: dict[tuple[Any, ...], dict[str, Any]] = {
             tuple(row[key] for key in one.keys): row for row in exact[one.name].to_pylist()
         }

@@ -16,7 +16,7 @@ import pyarrow as pa
 from consent_filter.purpose import Purpose
 from warehouse.cells import partial
 from warehouse.period import Period
-from warehouse.relations import Bucket, Days, counted
+from warehouse.relations import OWN, Bucket, Days, counted
 from warehouse.report import Report
 from warehouse.trend import Trend, limited
 
@@ -73,5 +73,6 @@ def _firsts(connection: duckdb.DuckDBPyConnection, facts: str, bucket: Bucket, l
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE firsts AS SELECT site, person, min(day) AS first FROM {facts}"
         f" {counted(connection)} WHERE person IS NOT NULL AND treatment = 'identified' AND {bucket.where}"
-        f" AND purposes & {int(Purpose.MEASUREMENT)} <> 0 AND day <= DATE '{last.isoformat()}' GROUP BY ALL"
+        f" AND {OWN} AND purposes & {int(Purpose.MEASUREMENT)} <> 0 AND day <= DATE '{last.isoformat()}'"
+        " GROUP BY ALL"
     )
