@@ -1,8 +1,8 @@
 """A draft of what may leave the house: asked for, refused or paid for, drawn once, written down (M54, S9).
 
 Nothing is drawn before its price is on the disk (`budget.py`), and what was drawn is drawn again only for a
-new price: to ask for a draft that is there gives that one, and a table that another audience has got is the
-same file for the next. So nobody can learn more by putting together what several have received.
+new price: to ask for a draft that is there gives that one, and a month of a site that was drawn for another
+audience or period is the same in the next. So nobody can learn more by putting together several of them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from consent_filter.errors import Misconfigured, Refused
+from consent_filter.errors import Refused
 from consent_filter.policy import Packs
 from consent_filter.site import Site
+from pipelines.drawing import drawn, price, table, together
 from pipelines.settings import Pipelines
 from pipelines.trends import exact
-from warehouse import budget, disclosure, draft, totals
-from warehouse.budget import Cost
-from warehouse.disclosure import Plan
-from warehouse.draft import Draft, Table
+from warehouse import budget, draft, totals
+from warehouse.draft import Draft
 from warehouse.lake import Lake
 from warehouse.period import Period
 from warehouse.release_settings import Release
-from warehouse.trend import Trend, load
+from warehouse.trend import load
 
 _EPOCH = date(1970, 1, 1)
 
@@ -48,8 +46,8 @@ def run(
     version: str = "",
     now: float | None = None,
 ) -> Draft:
-    """The draft of a period for an audience: the one that there is, or a new one, which spends budget on the
-    tables that were not drawn of that period and these sites yet.
+    """The draft of a period for an audience: the one that there is, or a new one, which spends budget on what
+    was not drawn of its months and sites yet.
 
     declared: the sites of the settings; sites: those that are meant, all of them unless said. again: all of
     it anew. Raises Refused where the period is not over, nothing is drafted for that
@@ -72,30 +70,35 @@ def run(
         if done and not again:
             return draft.read(data, done)
         name = _name(request, times)
-        there = {} if again else drawn(data, period, where_of)
-        new = [one for one in chosen if one.name not in there]
-        each = Cost(sum(plans[one.name].rho for one in new), sum(plans[one.name].delta for one in new))
-        costs = {(site, month): each for site in where_of for month in period.months}
+        there = {} if again else drawn(data)
+        costs = {
+            (site, month): together(plans[one.name] for one in chosen if (one.name, site, month) not in there)
+            for site in where_of
+            for month in period.months
+        }
         budget.afford(data, costs, settings)
+        new = [one for one in chosen if any((one.name, *account) not in there for account in costs)]
         cells = exact(data, period, where_of, new, where, buckets) if new else {}
         if new and not cells:
             raise Refused(409, "no_facts", f"there are no facts of {period.name} yet")
         snapshot, refused = _state(data, period, where_of)
         made_of = {
-            "snapshot": snapshot, "version": version, "rho": each.rho, "delta": each.delta,
+            "snapshot": snapshot, "version": version, "rho": max(cost.rho for cost in costs.values()),
+            "delta": max(cost.delta for cost in costs.values()),
             "trends": {one.name: one.sha256 for one in chosen},
-            "drawn_in": {one.name: there[one.name][0] for one in chosen if one.name in there},
+            "drawn_in": {
+                one.name: sorted({there[at][0] for account in costs if (at := (one.name, *account)) in there})
+                for one in chosen
+            },
         }  # fmt: skip
         budget.reserve(data, name, request, costs, settings, now)
         into = draft.folder(data) / name
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
         tables = [
-            _same(data, into, *there[one.name])
-            if one.name in there
-            else _table(into, one, cells[one.name], period, where_of, plans[one.name], settings)
+            table(data, into, one, cells.get(one.name), there, period, where_of, plans[one.name], settings)
             for one in chosen
-            if one.name in there or one.name in cells
+            if one.name in cells or one not in new
         ]
         of = {one.name: one for one in tables}
         activity = pq.read_table(into / "activity.parquet") if "activity" in of else None
@@ -113,68 +116,6 @@ def run(
         draft.write(data, made)
         budget.settle(data, name)
         return made
-
-
-def price(audience: str, settings: Release) -> dict[str, Plan]:
-    """What a draft would cost each month of any period, by trend: `rho_draft` shared by weight among all
-    trends there are, whomever they are for."""
-    weights = {one.name: _share(one, settings) * sum(part.weight for part in one.parts)
-               for one in load().values()}  # fmt: skip
-    chosen = [one for one in load().values() if audience in one.audiences and weights[one.name]]
-    if not chosen:
-        raise Refused(400, "audience", f"no trend is for {audience}: see `audiences` in warehouse/trends")
-    whole = sum(weights.values())
-    found = {
-        one.name: disclosure.plan(one, settings.rho_draft * weights[one.name] / whole, settings)
-        for one in chosen
-    }
-    risk = sum(how.delta for how in found.values())
-    if risk > settings.delta:
-        raise Misconfigured(
-            "release.delta", settings.delta, f"at least {risk:g}: what private selection risks"
-        )
-    return found
-
-
-def drawn(data: Path, period: Period, sites: Sequence[str]) -> dict[str, tuple[str, Table]]:
-    """Tables that were drawn of that period and these sites, by trend as it is now: the draft, the table."""
-    found: dict[str, tuple[str, Table]] = {}
-    for name, state in budget.states(data).items():
-        made = draft.read(data, name) if state == budget.MADE else None
-        if made is None or (made.period, made.sites) != (period.name, tuple(sorted(sites))):
-            continue
-        for one in made.tables:
-            trend = load().get(one.name)
-            if trend is not None and made.made_of["trends"].get(one.name) == trend.sha256:
-                found[one.name] = (made.made_of["drawn_in"].get(one.name, name), one)
-    return found
-
-
-def _same(data: Path, into: Path, name: str, one: Table) -> Table:
-    shutil.copyfile(draft.folder(data) / name / f"{one.name}.parquet", into / f"{one.name}.parquet")
-    return one
-
-
-def _table(
-    into: Path,
-    one: Trend,
-    cells: pa.Table,
-    period: Period,
-    sites: tuple[str, ...],
-    how: Plan,
-    settings: Release,
-) -> Table:
-    shown = disclosure.disclose(one, cells, period, sites, how, settings.confidence)
-    return draft.table_of(
-        into, shown.table, name=one.name, title=one.title, doc=one.doc, method=shown.method,
-        purpose=one.purpose, keys=one.keys, numbers=shown.numbers, held_back=shown.held_back,
-        cells=one.cells * len(period.months), least=settings.min_group * one.times, rho=how.rho,
-        delta=how.delta,
-    )  # fmt: skip
-
-
-def _share(one: Trend, settings: Release) -> float:
-    return settings.shares.get(one.name, 1.0)
 
 
 def _name(request: Sequence[str], times: int) -> str:

@@ -30,13 +30,13 @@ def main(arguments: Namespace) -> int:
 
 def _draft(arguments: Namespace) -> int:
     from ingest.settings import Sites
-    from pipelines import drafting
+    from pipelines import drafting, drawing
     from warehouse import period
 
     settings = load(arguments.data)
     when = period.read(arguments.period)
     if arguments.price:
-        return _price(arguments, drafting.price(arguments.audience, settings.release), when)
+        return _price(arguments, drawing.price(arguments.audience, settings.release), when)
     sites = [Sites(settings.site).named(name) for name in arguments.sites]
     with lock.pipeline(arguments.data):  # what is being erased is not drafted
         vet(arguments.data)

@@ -72,9 +72,15 @@ def plan(trend: Trend, rho: float, settings: Release) -> Plan:
 def disclose(
     trend: Trend, exact: pa.Table, period: Period, sites: Sequence[str], how: Plan, confidence: float
 ) -> Shown:
-    """Draw the noise of one table. exact: as `window.count` adds it up. Only after `how` is paid for."""
-    found = {tuple(row[key] for key in trend.keys): row for row in exact.to_pylist()}
-    months = {trend.month_of(time) for time in trend.times_of(period)}
+    """Draw the noise of one table. exact: as `window.count` adds it up, of this period and these sites or of
+    more. Only after `how` is paid for."""
+    times = set(trend.times_of(period))
+    found = {
+        row: cell
+        for cell in exact.to_pylist()
+        if (row := tuple(cell[key] for key in trend.keys))[0] in sites and row[1] in times
+    }
+    months = {trend.month_of(time) for time in times}
     clipped = _clipped(trend, found.values(), sorted(product(sites, sorted(months))), how.told)
     held_back: int | None
     if trend.open:
@@ -88,7 +94,8 @@ def disclose(
         every = list(_every(trend, period, sites))
         noisy = mechanism.add([_of(found, row, "people") for row in every], how.sigmas["people"])
         stay = np.flatnonzero(noisy >= how.least)
-        rows, people, held_back = [every[n] for n in stay], noisy[stay], len(every) - len(stay)
+        rows, people = [every[n] for n in stay], noisy[stay]
+        held_back = possible(trend, period, len(sites)) - len(stay)
     columns: dict[str, pa.Array] = {
         key: pa.array([row[n] for row in rows], pa.string()) for n, key in enumerate(trend.keys)
     }
@@ -126,6 +133,12 @@ def method(trend: Trend, how: Plan, confidence: float) -> str:
     words.append(f"rows of fewer than {how.least:,} people, counted with noise, are not shown")
     words.append("clipped is the share of contributions that a limit has cut, told with noise")
     return "; ".join(words) + "."
+
+
+def possible(trend: Trend, period: Period, sites: int) -> int:
+    """How many rows there can be."""
+    return math.prod([sites, len(trend.times_of(period)),
+                      *(len(trend.space(key, period)) for key in trend.keys[2:])])  # fmt: skip
 
 
 def _every(trend: Trend, period: Period, sites: Sequence[str]) -> Iterator[Row]:

@@ -144,7 +144,7 @@ def test_the_same_again_is_the_same_and_costs_nothing(data: Path) -> None:
         drafted(data, again=True)
     assert refused.value.code == "budget_spent"
     with pytest.raises(Refused, match="budget of 2026-07"):
-        drafted(data, period=period("2026-07"))
+        drafted(data, period=period("2026-07"), again=True)
     assert len(list(draft.folder(data).iterdir())) == 2, "nothing was drawn"
     (draft.folder(data) / other.id / "growth.parquet").write_bytes(b"other")
     with pytest.raises(Refused, match="growth"):
@@ -217,16 +217,35 @@ def test_what_one_has_got_is_the_same_for_the_next_and_costs_nothing(data: Path)
     second = drafted(data, audience="advertiser")
     assert [one.name for one in second.tables] == ["adverts", "countries", "devices", "growth"]
     assert set(second.tables) < set(first.tables)
+    assert second.made_of["drawn_in"]["growth"] == [first.id]
     for one in second.tables:
         same = [(draft.folder(data) / of.id / f"{one.name}.parquet").read_bytes() for of in (first, second)]
         assert same[0] == same[1]
     assert [one.spent for one in budget.accounts(data, RICH)] == [one.spent for one in spent]
     assert second.made_of["rho"] == 0
-    assert second.made_of["drawn_in"]["growth"] == first.id
-    third = drafted(data, audience="public")
-    assert third.made_of["drawn_in"] == {"growth": first.id}
-    other = drafted(data, period=period("2026-08"), audience="public")
-    assert other.made_of["rho"] > 0, "another period is another draw"
+    month = drafted(data, period=period("2026-08"), audience="public")
+    assert month.made_of["rho"] == 0
+    (row,) = draft.table(data, month.id, "growth").to_pylist()
+    assert row == rows(data, first, "growth")["2026-08",]
+
+
+@pytest.mark.requirement("S9")
+@pytest.mark.requirement("M63")
+def test_a_quarter_of_months_that_were_drawn_is_those_months(data: Path) -> None:
+    """Weeks and cohorts, too; a month that lacks is drawn, and only that is paid for."""
+    months = [drafted(data, period=period(f"2026-0{n}")) for n in (7, 8)]
+    whole = drafted(data)
+    cost = months[0].made_of["rho"]
+    assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([cost] * 3)
+    for name in ("growth", "weeks", "retention", "referrers", "countries"):
+        earlier = [row for one in months for row in draft.table(data, one.id, name).to_pylist()]
+        found = draft.table(data, whole.id, name).to_pylist()
+        assert [row for row in found if row in earlier] == earlier
+        assert name in ("retention", "referrers") or len(found) > len(earlier)
+    held = [next(one.held_back for one in of.tables if one.name == "weeks") for of in (*months, whole)]
+    assert held[2] is not None
+    assert held[0] is not None
+    assert 5 <= held[2] <= 13
 
 
 @pytest.mark.requirement("M51")
