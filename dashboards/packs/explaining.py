@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from consent_filter.counts import REASONS
 from dashboards.packs import reading
 from dashboards.packs.story import Chapter, Story
@@ -118,19 +120,24 @@ def held_back(table: Table) -> str:
         )
     if not table.held_back:
         return few + f"{table.rows} rows; none is held back."
-    return few + f"{table.rows} rows; {table.held_back} are held back, as they are about fewer."
+    could = table.rows + table.held_back
+    return (
+        few
+        + f"{table.rows} of {could:,} rows that could be are shown; the others are about fewer, or nobody."
+    )
 
 
 def method(story: Story) -> list[str]:
     """How the numbers were made."""
-    methods = list(dict.fromkeys(table.method for table in story.draft.tables if table.method))
+    clauses = [_clauses(table) for table in story.draft.tables]
+    shared = [one for one in dict.fromkeys(chain.from_iterable(clauses)) if _shared(one, clauses)]
     total = sum(table.rho for table in story.draft.tables)
     return [
         "Whatever one person adds is capped before anything is counted: to so many rows of a table, and"
         " to so much in"
         " each. The noise is as large as that cap needs, so that what a person has done, all of it, is"
         " hidden.",
-        *methods,
+        *([f"Of all tables: {'; '.join(shared)}."] if shared else []),
         f"All tables together cost {total:.4g} of the budget of zero-concentrated differential privacy"
         f" (ρ); every"
         " release for anyone outside draws on the same budget, month by month, and none is made once it"
@@ -140,6 +147,22 @@ def method(story: Story) -> list[str]:
         " any one of them. If a figure was wrong, a new version says why, and who was given this one is"
         " told.",
     ]
+
+
+def _clauses(table: Table) -> list[str]:
+    return [one for one in table.method.rstrip(".").split("; ") if one]
+
+
+def _shared(clause: str, of: list[list[str]]) -> bool:
+    """Whether it is said of most tables: then it is said once."""
+    return 2 * sum(clause in one for one in of) > len(of) > 1
+
+
+def _own(story: Story) -> list[list[str]]:
+    """What is said of each table alone."""
+    clauses = [_clauses(table) for table in story.draft.tables]
+    own = [[one for one in some if not _shared(one, clauses)] for some in clauses]
+    return [[t.title, f"{'; '.join(some)}."] for t, some in zip(story.draft.tables, own, strict=True) if some]
 
 
 def tables(story: Story) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -156,6 +179,7 @@ def tables(story: Story) -> list[tuple[str, list[str], list[list[str]]]]:
                 for table in draft.tables for one in table.numbers
             ],
         ),
+        ("How each table was made", ["table", "method"], _own(story)),
         (
             "What each table cost, and what it does not show",
             ["table", "purpose", "fewest people", "rows", "held back", "ρ", "δ"],
@@ -193,7 +217,7 @@ def tables(story: Story) -> list[tuple[str, list[str], list[list[str]]]]:
             [[str(one.version), reading.moment(one.at / 1000), one.draft[:16] + "…", one.why or "the first"]
              for one in story.revisions],
         ))  # fmt: skip
-    return made
+    return [one for one in made if one[2]]
 
 
 def checked(story: Story) -> list[str]:

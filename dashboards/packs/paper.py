@@ -239,14 +239,21 @@ def _table(chapter: Chapter) -> list[Any]:
         ]
         return [_ruled(head, cells, 1)]
     newest, when = last(chapter.keys, chapter.rows) if times else (list(chapter.rows), "")
-    shown, few = [at for at, key in enumerate(chapter.keys) if key not in times], newest[:_ROWS]
+    shown = [at for at, key in enumerate(chapter.keys) if key not in times]
+    if not shown:  # many weeks or months
+        newest, when, shown = list(chapter.rows), "", list(range(len(chapter.keys)))
+    few, narrow = newest[:_ROWS], len(chapter.table.numbers) > 2
     head = [reading.column(chapter.keys[at]).capitalize() for at in shown]
     for one in chapter.table.numbers:
-        head += [reading.column(one.name).capitalize(), "interval"] + ["change"] * chapter.compared
+        head.append(reading.column(one.name).capitalize())
+        head += [] if narrow else ["interval"] + ["change"] * chapter.compared
     cells = []
     for row in few:
         cells.append([Paragraph(escape(row.keys[at]), _CELL) for at in shown])
         for seen, old in zip(row.numbers, row.before, strict=True):
+            if narrow:
+                cells[-1].append(_cell(seen, old))
+                continue
             said = [
                 reading.whole(seen.n),
                 f"<font size=5.8 color={plots.SOFT}>{reading.interval(seen)}</font>",
@@ -295,7 +302,12 @@ def _plain(columns: list[str], rows: list[list[str]]) -> Any:
     """Texts, each column as wide as its longest needs."""
     cells = [[Paragraph(escape(one), _HEAD) for one in columns]]
     cells += [[Paragraph(escape(one), _CELL) for one in row] for row in rows]
-    need = [min(max(len(row[at]) for row in [columns, *rows]), 46) + 3 for at in range(len(columns))]
-    made = Table(cells, colWidths=[_ROOM * one / sum(need) for one in need], repeatRows=1)
+    longest = [max(len(word) for row in [columns, *rows] for word in row[at].split() or [""])
+               for at in range(len(columns))]  # fmt: skip
+    least = [min(5.3 * one + 6, _ROOM / 3) for one in longest]
+    more = [min(max(len(row[at]) for row in [columns, *rows]), 60) for at in range(len(columns))]
+    spare = (_ROOM - sum(least)) / sum(more)
+    wide = [one + spare * many for one, many in zip(least, more, strict=True)]
+    made = Table(cells, colWidths=wide, repeatRows=1)
     made.setStyle(_RULES)
     return made

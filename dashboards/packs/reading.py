@@ -67,6 +67,10 @@ def value(key: str, said: object) -> str:
         return f"{_MONTHS[int(text[5:]) - 1][:3]} {text[:4]}"
     if key in ("begins", "week", "day") and len(text) == 10:
         return f"{int(text[8:])} {_MONTHS[int(text[5:7]) - 1][:3]} {text[:4]}"
+    if key == "assuming":
+        return {"none": "nothing", "alike": "they are alike"}.get(text, text)
+    if key == "device" and text == "tv":
+        return "TV"
     if key in ("step", "source", "device", "kind"):
         return text.replace("_", " ").capitalize()
     return words.value(key, said)

@@ -13,6 +13,9 @@ from warehouse import period
 from warehouse.draft import Draft, Table
 from warehouse.pack import Given, Ground, Revision
 
+#: The order in which a reader asks; what is not named comes after.
+_ORDER = ("growth", "activity", "liquidity", "countries", "devices", "sources", "referrers", "adverts",
+          "retention", "weeks", "totals")  # fmt: skip
 #: Bars of a plot, and plots of a chapter.
 _BARS, _PLOTS = 12, 4
 
@@ -98,7 +101,7 @@ def tell(
     """Put a draft into chapters. `tables` and `earlier` (the year before) by name."""
     chapters = [
         chapter
-        for table in draft.tables
+        for table in sorted(draft.tables, key=lambda one: _place(one.name))
         for chapter in _chapters(draft, table, tables[table.name], earlier.get(table.name))
     ]
     several = len(draft.sites) > 1
@@ -107,6 +110,10 @@ def tell(
         draft, period.read(draft.period), given, called, tuple(revisions), tuple(grounds), dict(compared),
         tuple(chapters), tuple(cards[:6]), key,
     )  # fmt: skip
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
 
 
 def _chapters(draft: Draft, table: Table, whole: pa.Table, earlier: pa.Table | None) -> list[Chapter]:
@@ -236,12 +243,26 @@ def _says(draft: Draft, table: Table, keys: Sequence[str], rows: Sequence[Row]) 
             seen, name = row.numbers[i], reading.column(one.name)
             said.append(f"{seen.n:,} {name} ({reading.interval(seen)}{year})")
         return f"In {when}: {'; '.join(said)}."
+    if "assuming" in keys:
+        return _assuming(keys, newest, when)
     if "cohort" in keys:
         return "Each line is people first seen in one month; across, how many of them came again."
     top = sorted(newest, key=lambda row: -row.numbers[0].n)[:3]
     of = [i for i, key in enumerate(keys) if key in others]
     named = "; ".join(f"{', '.join(row.keys[i] for i in of)} {row.numbers[0].n:,}" for row in top)
     return f"In {when}, the largest by {reading.column(table.numbers[0].name)}: {named}."
+
+
+def _assuming(keys: Sequence[str], rows: Sequence[Row], when: str) -> str:
+    """Of totals with those who refused (S6): the bounds, and what holds if they are like the others."""
+    of = {str(row.raw[keys.index("assuming")]): row.numbers[0] for row in rows}
+    said = [f"between {of['none'].low:,} and {of['none'].high:,}, whatever they are"] if "none" in of else []
+    said += (
+        [f"about {of['alike'].n:,} ({reading.interval(of['alike'])}) if they are alike"]
+        if "alike" in of
+        else []
+    )
+    return f"In {when}, people with those who refused: {'; '.join(said)}."
 
 
 def _cards(chapter: Chapter, several: bool) -> list[Card]:
@@ -253,5 +274,5 @@ def _cards(chapter: Chapter, several: bool) -> list[Card]:
         Card(reading.column(one.name), ", ".join((one.says, *row.keys, *where)), row.numbers[i],
              reading.change(row.numbers[i], row.before[i]))
         for i, one in enumerate(chapter.table.numbers[:3])
-        if not (i == 0 and one.name == "people" and chapter.table.name not in ("growth", "adverts"))
+        if row.numbers[i].low and (i or chapter.table.name in ("growth", "adverts"))
     ]  # fmt: skip
