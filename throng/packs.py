@@ -22,7 +22,7 @@ from consent_filter.signing import Signer
 from ingest.settings import Sites
 from throng import __version__, recalling
 from throng.settings import Settings, load
-from warehouse import deliveries, draft, grounds, link, objections, pack, period, recipient
+from warehouse import deliveries, draft, egress, grounds, link, objections, pack, period, recipient
 from warehouse.deliveries import Delivery, Ledger, Release
 from warehouse.draft import Draft
 from warehouse.pack import Content, Figure, Given, Ground
@@ -68,10 +68,11 @@ def render(
     from dashboards.packs import files, story  # brings the libraries that draw
 
     compared, earlier = year_before(data, book, made)
+    tables = {one.name: draft.table(data, made.id, one.name) for one in made.tables}
+    egress.inspect(made, tables)
     told = story.tell(
-        made, {one.name: draft.table(data, made.id, one.name) for one in made.tables}, given=given,
-        called=called, revisions=book.revisions(of), grounds=stands, earlier=earlier, compared=compared,
-        key=key,
+        made, tables, given=given, called=called, revisions=book.revisions(of), grounds=stands,
+        earlier=earlier, compared=compared, key=key,
     )  # fmt: skip
     where = draft.folder(data) / made.id
     drafted = {one.name: (where / f"{one.name}.parquet").read_bytes() for one in made.tables}

@@ -1,0 +1,113 @@
+"""Every way out of the house, named: what is in none of these tables fails until somebody says what it gives.
+
+Rows about people may leave to those people themselves, on request. To all others leave groups only (M89):
+pages over what is published, and packs that `warehouse/egress.py` has looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.test_walls import ROOT, imported, modules
+
+#: Libraries that talk to the world → the modules that may.
+TALK = {
+    "smtplib": {"consent_filter/rights/mail.py"},  # codes and news to whom a request is of; notices of recall
+    "http.client": {"throng/up.py", "throng/demo/crowd.py"},  # asks our own parts whether they are ready
+    "socket": {"throng/up.py", "ingest/enrich/place.py"},  # tries a port; packs an address into bytes
+}
+#: And those that nobody may use.
+SILENT = (
+    "urllib.request", "ftplib", "telnetlib", "xmlrpc", "imaplib", "poplib", "requests", "httpx", "aiohttp",
+    "urllib3", "websockets", "paramiko", "boto3", "google.cloud", "azure", "socketserver", "http.server",
+    "multiprocessing.connection",
+)  # fmt: skip
+#: What pages may take from the warehouse: what was published or released, and what is said of it.
+PAGES_READ = {
+    "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
+    "query", "reader", "report", "settings", "snapshot",
+}  # fmt: skip
+#: Where a file is handed to a browser as it lies on the disk: our own style and images.
+HANDED = {"dashboards/app.py", "throng/demo/site.py"}
+#: Pages → what they give.
+GIVES = {
+    "dashboards": {
+        "/": "published groups", "/report/{name:str}": "published groups",
+        "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
+        "/sql": "published groups", "/about": "words", "/health": "alive", "/favicon.ico": "our icon",
+        "/static": "our style",
+        "/packs/{word:str}": "what a pack is",
+        "/packs/{word:str}/pack.zip": "a pack, to whom it was delivered",
+        "/console": "requests, to an officer", "/console/enter": "a session", "/console/leave": "nothing",
+        "/console/new": "a form", "/console/statistics": "counts of requests",
+        "/console/request/{id:str}": "one request, to an officer",
+        "/console/request/{id:str}/answer": "one's own data, to an officer who posts it",
+    },
+    "ingest": {
+        "/": "words", "/privacy": "our panel", "/privacy/status": "the policy in force", "/health": "alive",
+        "/metrics": "counts", "/consent/key": "a public key", "/consent": "one's own word",
+        "/preferences": "one's own word", "/acknowledgement": "one's own word",
+        "/unsubscribe": "nothing", "/unsubscribe/{token:path}": "nothing", "/rights": "a number",
+        "/rights/{request}": "one's own request", "/rights/{request}/answer": "one's own data",
+        "/rights/{request}/proof": "nothing", "/rights/{request}/code": "nothing",
+        "/rights/{request}/confirm": "nothing", "/.well-known/gpc.json": "the policy in force",
+    },
+}  # fmt: skip
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    for path in modules():
+        yield str(path.relative_to(ROOT)), path
+
+
+@pytest.mark.requirement("M89")
+def test_nobody_else_talks_to_the_world() -> None:
+    found = {
+        (where, library)
+        for where, path in sources()
+        for name in imported(path)
+        for library in (*TALK, *SILENT)
+        if f"{name}.".startswith(f"{library}.")
+    }
+    assert found == {(where, library) for library, some in TALK.items() for where in some}
+
+
+@pytest.mark.requirement("M89")
+def test_pages_read_groups_and_never_rows() -> None:
+    for where, path in sources():
+        if where.startswith("dashboards/"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "warehouse":
+                    parts = (node.module or "").split(".")
+                    names = parts[1:2] or [alias.name for alias in node.names]
+                    assert set(names) <= PAGES_READ, f"{where} reads {names}: is it about groups only?"
+
+
+@pytest.mark.requirement("M89")
+def test_every_page_has_said_what_it_gives() -> None:
+    for room, gives in GIVES.items():
+        found = {
+            node.args[0].value
+            for where, path in sources()
+            if where.startswith(f"{room}/")
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("Route", "Mount")
+            if node.args and isinstance(node.args[0], ast.Constant)
+        }
+        assert found == gives.keys(), f"{room}: say in GIVES what {found ^ gives.keys()} gives"
+
+
+@pytest.mark.requirement("M89")
+def test_no_file_is_handed_out_as_it_lies_but_our_own() -> None:
+    found = set()
+    for where, path in sources():
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        if names & {"FileResponse", "StaticFiles", "StreamingResponse", "sendfile"}:
+            found.add(where)
+    assert found == HANDED
