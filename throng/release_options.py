@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from throng import packs_options
+from throng import attack_options, packs_options
 
 MANUAL = """\
 What leaves the house: trends with noise in them (differential privacy), drafted once from one budget.
@@ -27,12 +27,13 @@ WHERE = {
     "show": "throng.release",
     "budget": "throng.release",
     **packs_options.WHERE,
+    **attack_options.WHERE,
 }
 
 
 def add(one: argparse.ArgumentParser) -> None:
     """Everything below `release`."""
-    one.description = MANUAL + packs_options.MANUAL
+    one.description = MANUAL + packs_options.MANUAL + attack_options.MANUAL
     one.formatter_class = argparse.RawDescriptionHelpFormatter
     below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
 
@@ -44,6 +45,7 @@ def add(one: argparse.ArgumentParser) -> None:
 
     _drafts(command)
     packs_options.add(command)
+    attack_options.add(command)
 
 
 def _drafts(command: Command) -> None:
