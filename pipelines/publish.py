@@ -72,7 +72,9 @@ def check(data: Path, store: Store, settings: Warehouse, now: float) -> list[Out
     docs = snapshot.folder(data) / "validation"
     page = docs / "released-tables.html"
     due = not page.exists() or now - page.stat().st_mtime > DOCUMENT_EVERY
-    found = [validate(tables.SUITE, tables.control(store, settings), docs, document=due)]
+    found = [
+        validate(tables.SUITE, tables.control(store, settings), docs, document=due, where=tables.where(store))
+    ]
     if (lake := Lake.open(data)) is not None:
         try:
             rows = facts.control(lake, runs.seen(docs))

@@ -23,7 +23,7 @@ from consent_filter.ledger import linked
 from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
-from warehouse import batches, departures, links
+from warehouse import batches, departures, effects, links
 from warehouse import report as reports
 from warehouse.batches import Moment, Settled
 from warehouse.build import build
@@ -95,12 +95,16 @@ def make(work: Work) -> str:
             relations = History(con, events, RECEIVED, published, buckets, min_group=work.settings.min_group)
         chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
         keys = RecordKeys.open(Path(work.data)) if work.settings.perturb else None
-        for report, released in build(con, relations, chosen, work.settings, buckets, keys, guard):
+        effect, seen = [], list[pa.Table]()
+        for report, released in build(con, relations, chosen, work.settings, buckets, keys, guard, seen):
             table = released.table
+            effect.append(effects.named(report.name, released.effects))
             if report.name == "growth":
-                table = batches.summed(con, room, settled, table)
+                table = batches.summed(con, room, settled, table, moved=keys is not None)
             pq.write_table(table, room / f"{report.name}@{work.label}.parquet")
         guard.write(room, work.label)
+        pq.write_table(pa.concat_tables(effect), room / f"{work.label}.effects")
+        pq.write_table(pa.concat_tables(seen), room / f"{work.label}.audited")
         (room / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
         return work.label
     finally:
@@ -269,6 +273,11 @@ def _take(
             table = batches.without(store, one, table, dark)
         if store.replace(one, days, table, explain(one, settings), standing(one, marks), still):
             changed.append(one.name)
+    for work in (*works, *whole):
+        days = None if anew or not work.days else list(work.days)
+        said = [pq.read_table(room / f"{work.label}.{what}") for what in ("effects", "audited")]
+        effects.keep(store.connection, [one.name for one in reports.load().values() if
+                     (one.grain == "day") == bool(work.days)], days, *said)  # fmt: skip
     batches.tell(store, reason)
     store.drop(reports.load())
     return changed

@@ -94,6 +94,9 @@ def lay_out(store: Store, room: Path, days: Iterable[date], moment: Moment) -> N
     (room / "moment.json").write_bytes(msgspec.json.encode(moment))
     pq.write_table(absent(store), room / "absent.parquet")
     run = store.connection.execute
+    known = store.versions()
+    if "traffic_day" in known:
+        pq.write_table(run("FROM traffic_day").to_arrow_table(), room / "traffic_day@before.parquet")
     away = run(
         "SELECT report, level, node, sum(n)::BIGINT AS n FROM away WHERE day IS NOT NULL GROUP BY ALL"
     ).to_arrow_table()
@@ -108,10 +111,9 @@ def lay_out(store: Store, room: Path, days: Iterable[date], moment: Moment) -> N
     pq.write_table(back, room / "returned.parquet")
     pending = run(f"SELECT {GROUP} AS place, step, since FROM pending").to_arrow_table()
     pq.write_table(pending, room / "pending.parquet")
-    known = store.versions()
     for one in reports.load().values():
-        if one.people and one.name in known:
-            where = named(days) if one.grain == "day" and one.name != "traffic_day" else "true"
+        if one.people and one.name in known and one.name != "traffic_day":
+            where = named(days) if one.grain == "day" else "true"
             before = run(f"FROM {one.name} WHERE {where}").to_arrow_table()
             pq.write_table(before, room / f"{one.name}@before.parquet")
 
@@ -155,23 +157,31 @@ def published(room: Path, settled: Settled) -> pa.Table:
     return pa.concat_tables(parts).group_by(at, use_threads=False).aggregate([])
 
 
-def summed(con: duckdb.DuckDBPyConnection, room: Path, settled: Settled, table: pa.Table) -> pa.Table:
-    """`growth`, where days stand still: the sum of what is published of each day, whoever has left it."""
-    if not settled.still:
+def summed(
+    con: duckdb.DuckDBPyConnection, room: Path, settled: Settled, table: pa.Table, *, moved: bool
+) -> pa.Table:
+    """`growth`, where days stand still or numbers are moved: the sum of what is published of each day,
+    whoever has left it. A week's own noise would be another draw of the same people."""
+    if not settled.still and not moved:
         return table
     moment = msgspec.json.decode((room / "moment.json").read_bytes(), type=Moment)
     still = pa.table({"place": pa.array(sorted(settled.still), pa.string())})
-    files = sorted(room.glob("traffic_day@[0-9]*.parquet"))
-    new = pa.concat_tables([table.slice(0, 0)] if not files else [pq.read_table(file) for file in files])
-    with lent(con, still=still, new=new, old=pq.read_table(room / "traffic_day@before.parquet")):
-        made = con.sql(
+    made = [pq.read_table(file) for file in sorted(room.glob("traffic_day@[0-9]*.parquet"))]
+    before = room / "traffic_day@before.parquet"
+    held = [pq.read_table(before)] if before.exists() else []
+    if not made and not held:
+        return table
+    none = [(made or held)[0].slice(0, 0)]
+    new, old = pa.concat_tables(none + made), pa.concat_tables(none + held)
+    with lent(con, still=still, new=new, old=old):
+        sums = con.sql(
             "SELECT site, period, date_trunc(period, day)::DATE AS begins, sum(people)::BIGINT AS people,"
             " sum(views)::BIGINT AS views, sum(events)::BIGINT AS events FROM"
             f" (SELECT * FROM old WHERE NOT ({named(moment.days)}) OR {GROUP} IN (FROM still) UNION ALL"
             f" SELECT * FROM new WHERE {GROUP} NOT IN (FROM still)),"
             " (VALUES ('week'), ('month')) AS p(period) GROUP BY ALL ORDER BY ALL"
         ).to_arrow_table()
-    return made.select(table.column_names).cast(table.schema)
+    return sums.select(table.column_names).cast(table.schema)
 
 
 def without(store: Store, one: Report, table: pa.Table, dark: set[str]) -> pa.Table:

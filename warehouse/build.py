@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 import pyarrow as pa
 
-from warehouse import dominance, effects
+from warehouse import audit, dominance, effects
 from warehouse.cells import contribute, look, merge, partial, tops
 from warehouse.perturbation import bound
 from warehouse.recordkeys import RecordKeys
@@ -26,8 +26,10 @@ def build(
     buckets: Sequence[Bucket] = (Bucket(),),
     keys: RecordKeys | None = None,
     guard: Guard | None = None,
+    seen: list[pa.Table] | None = None,
 ) -> Iterator[tuple[Report, Released]]:
-    """Each report released, minding who has left (`guard`), and perturbed where there are record keys.
+    """Each report released, minding who has left (`guard`), and perturbed where there are record keys. What
+    the audit of all of them finds (`audit.AUDITED`) is put into `seen` at the end.
 
     With several buckets those with small rows, or with somebody who is too much of one, are counted twice:
     first every row, then the people of the small ones together and the largest parts, which cannot be known
@@ -37,6 +39,8 @@ def build(
     hidden: dict[str, pa.Table] = {}
     clips: dict[str, list[pa.Table]] = {report.name: [] for report in reports}
     top = settings.equals - 1
+    suppressed: list[audit.Hidden] = []
+    shown: dict[str, set[str]] = {}
 
     def marked(report: Report, whole: pa.Table) -> pa.Table:
         hidden[report.name] = mind.hide(connection, report, whole, report.least(settings.min_group))
@@ -50,6 +54,10 @@ def build(
             connection, report, whole, marks, looked, most, settings,
             moves=keys is not None, hidden=hidden[report.name],
         )  # fmt: skip
+        if out.hidden:
+            suppressed.append(out.hidden)
+        if any(report.name in one.total for one in reports):
+            shown[report.name] = audit.names(report, out.table)
         caps = effects.clipped(pa.concat_tables(clips[report.name]))
         return out._replace(effects=pa.concat_tables([out.effects, caps]))
 
@@ -67,6 +75,8 @@ def build(
                 looked = look(connection, report, one, keys, top)
                 yield report, made(report, whole, one, looked, tops(connection, report, over, top))
     if len(buckets) == 1:
+        if seen is not None:
+            seen.append(audit.audit(suppressed, shown, settings.min_group))
         return
     wholes = {report.name: merge(connection, report, parts.pop(report.name)) for report in chosen}
     marks = {report.name: marked(report, wholes[report.name]) for report in chosen}
@@ -90,3 +100,5 @@ def build(
             connection, report, most[report.name] or [tops(connection, report, over[report.name], top)], top
         )
         yield report, made(report, wholes[report.name], one, looked, largest)
+    if seen is not None:
+        seen.append(audit.audit(suppressed, shown, settings.min_group))

@@ -6,7 +6,8 @@ total), `restated` (hidden since people have left), `caps` (of rows and of value
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -27,6 +28,76 @@ EFFECTS = pa.schema(
         ("people", pa.int64()),
     ]
 )
+
+
+def named(report: str, effects: pa.Table) -> pa.Table:
+    """EFFECTS of a report, with its name."""
+    return effects.add_column(0, "report", pa.array([report] * effects.num_rows, pa.string()))
+
+
+def keep(
+    store: duckdb.DuckDBPyConnection,
+    reports: Sequence[str],
+    days: Sequence[date] | None,
+    effects: pa.Table,
+    audited: pa.Table,
+) -> None:
+    """Put what a run found of these reports in place of what was known of the days (None: all)."""
+    names = ", ".join(f"'{name}'" for name in reports)
+    mine = f"report IN ({names})"
+    if days is not None:
+        listed = ", ".join(f"'{day.isoformat()}'" for day in days) or "''"
+        mine += f" AND string_split(node, chr(31))[2] IN ({listed})"
+    with lent(store, effects_now=effects, audited_now=audited):
+        for name in ("effects", "audited"):
+            store.execute(f"DELETE FROM {name} WHERE {mine}")
+            store.execute(f"INSERT INTO {name} FROM {name}_now")
+
+
+def told(store: duckdb.DuckDBPyConnection, least: int) -> pa.Table:
+    """What release took of each report over all published days: report, reason, number, share (percent, to a
+    tenth; null where it is of nobody or of fewer than `least`, which is not told apart)."""
+    return store.execute(
+        "WITH whole AS (SELECT report, number, sum(n) AS n FROM effects WHERE what <> 'dominance'"
+        " AND (what <> 'caps' OR number <> 'cells') GROUP BY ALL)"
+        " SELECT e.report, what AS reason, CASE number WHEN 'cells' THEN 'rows' ELSE number END AS number,"
+        f" CASE WHEN sum(people) >= {least:d} THEN round(100 * sum(e.n) / any_value(w.n), 1) END AS share"
+        " FROM effects e JOIN whole w ON w.report = e.report AND w.number ="
+        " CASE e.number WHEN 'cells' THEN 'rows' ELSE e.number END"
+        " WHERE what <> 'shown' AND w.n > 0 GROUP BY ALL ORDER BY ALL"
+    ).to_arrow_table()
+
+
+_HID = {
+    "few": "of too few people",
+    "complement": "so that these do not follow from a total",
+    "restated": "since people have left",
+}
+
+
+def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was taken of one report, in words. `rows`: of `told`."""
+    by: dict[str, dict[str, float]] = {reason: {} for reason in (*_HID, "caps", "dominance")}
+    for row in rows:
+        if row["share"]:
+            by[row["reason"]][row["number"]] = row["share"]
+    words = []
+    for reason, why in _HID.items():
+        if by[reason]:
+            shares = [f"{share:g} % of {number}" for number, share in _first(by[reason])]
+            words.append(f"folded or left out {why}: {', '.join(shares)}")
+    if by["caps"]:
+        words.append(f"cut by caps: {', '.join(f'{share:g} % of {n}' for n, share in by['caps'].items())}")
+    if by["dominance"]:
+        cut = ", ".join(f"{share:g} % of {number}" for number, share in by["dominance"].items())
+        words.append(f"cut because one person was too much of a row: {cut}")
+    return "; ".join(words) or "nothing of which a whole group would know"
+
+
+def _first(shares: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Rows, people and the first of the sums."""
+    some = [name for name in shares if name not in ("rows", "people")][:1]
+    return [(name, shares[name]) for name in ("rows", "people", *some) if name in shares]
 
 
 def clipped(clips: pa.Table) -> pa.Table:

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consent_filter.errors import Broken
-from warehouse import dominance, effects
+from warehouse import audit, dominance, effects
 from warehouse.perturbation import bound, perturb
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
@@ -37,11 +37,12 @@ from warehouse.settings import Warehouse
 
 class Released(NamedTuple):
     """A table fit to be read by anyone who may read reports, and what was done to make it so: in words, and
-    how much of it (`effects.EFFECTS`)."""
+    how much of it (`effects.EFFECTS`); and what is hidden, for the audit alone."""
 
     table: pa.Table
     explanation: str
     effects: pa.Table
+    hidden: audit.Hidden | None
 
 
 def mark(
@@ -147,13 +148,19 @@ def release(
     if report.nested:
         table = _nested(report, table, k)
     done = effects.hidden(connection, report, table, hidden, k)
+    suppressed = audit.gather(connection, report, table) if _hides(done) and not report.nested else None
     if report.people:
         table, took = dominance.cut(report, table, settings.equals)
         done = pa.concat_tables([done, effects.dominance(report, table, took)])
         if moves:
             table = perturb(report, table, bound(settings.min_group), k)
     table = table.select([*report.keys, *report.groups, *report.sums])
-    return Released(table, explain(report, settings), done)
+    return Released(table, explain(report, settings), done, suppressed)
+
+
+def _hides(done: pa.Table) -> bool:
+    """Whether any row of a report is hidden."""
+    return bool(pc.any(pc.not_equal(done["what"], "shown")).as_py())
 
 
 def _without(

@@ -31,6 +31,8 @@ _OWN = (
     "logins (mark UBIGINT, moment TIMESTAMP_MS)",
     "restatements (site VARCHAR, day DATE, version BIGINT, made_at TIMESTAMP, reason VARCHAR, people BIGINT,"
     " hidden BOOLEAN)",
+    "effects (report VARCHAR, node VARCHAR, what VARCHAR, number VARCHAR, n BIGINT, people BIGINT)",
+    "audited (report VARCHAR, node VARCHAR, hidden BIGINT, told BIGINT)",
 )
 #: Why a day of a site has a new version, in the words of the published table `restatements`.
 REASONS = {

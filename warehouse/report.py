@@ -43,7 +43,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     `others` has those of side 1, and a row is about a group of each (S14). caps: `cells`, the most rows of a
     group that one person counts in, and for any of the sums the most that one person adds to a row; what is
     not named has the settings' limit, and no cap is above that. Every report about people has caps.
-    total: reports whose rows are sums of this one's: what is hidden here must not follow from them.
+    total: reports of the same people whose rows are sums of this one's: what is hidden here must not follow
+    from them.
     """
 
     name: str

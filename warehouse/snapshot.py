@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import time
+from collections import defaultdict
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from warehouse import effects
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
 from warehouse.meaning import meaning
@@ -43,6 +45,11 @@ GRACE = 180.0
 _RESTATED = (
     "Each day's versions: its number, when it was made (UTC), and why. Where people have left, `people` says"
     " how many if they are a group, and `hidden` whether rows were left out so that they can not be told"
+)
+#: What the table of effects is, for its readers.
+_TOOK = (
+    "How much release took of each report, over all published days, and why; share: in percent, empty where"
+    " it is of nobody or of fewer people than a group"
 )
 #: Number of this layout: another one is a reason to publish again.
 LAYOUT = 4
@@ -158,7 +165,8 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
     con.execute("BEGIN")
     con.execute(
         "CREATE TABLE reports (name VARCHAR, title VARCHAR, doc VARCHAR, owner VARCHAR, purpose VARCHAR,"
-        " keys VARCHAR[], sums VARCHAR[], has_people BOOLEAN, released VARCHAR, counts VARCHAR[])"
+        " keys VARCHAR[], sums VARCHAR[], has_people BOOLEAN, released VARCHAR, counts VARCHAR[],"
+        " effect VARCHAR)"
     )
     con.execute("COMMENT ON TABLE reports IS 'The tables of this file, and what release did to each'")
     con.execute(
@@ -178,6 +186,15 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
     said = store.connection.sql("FROM restatements ORDER BY site, day, version").to_arrow_table()
     with lent(con, said=said, reasons=pa.table({"reason": list(REASONS), "says": list(REASONS.values())})):
         con.execute("INSERT INTO restatements FROM said JOIN reasons USING (reason) SELECT said.*, says")
+    took = effects.told(store.connection, made["min_group"])
+    con.execute("CREATE TABLE effects (report VARCHAR, reason VARCHAR, number VARCHAR, share DOUBLE)")
+    con.execute(f"COMMENT ON TABLE effects IS '{quote(_TOOK)}'")
+    with lent(con, took=took):
+        con.execute("INSERT INTO effects FROM took")
+    of = defaultdict(list)
+    for row in took.to_pylist():
+        of[row["report"]].append(row)
+    said_of = {name: effects.sentence(found) for name, found in of.items()}
     rows = []
     for name in made["tables"]:
         one = reports.load()[name]
@@ -185,10 +202,10 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
         _explain(con, one)
         rows.append(
             [name, one.title, one.doc, one.owner, one.purpose, list(one.keys), list(one.sums), one.people,
-             explained.get(name, ""), list(one.groups)]
+             explained.get(name, ""), list(one.groups), said_of.get(name, "")]
         )  # fmt: skip
     if rows:
-        con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute("COMMIT")
     con.close()
 

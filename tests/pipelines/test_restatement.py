@@ -24,12 +24,15 @@ from tests.pipelines.restated import (
     quickly,
     wrong,
 )
+from tests.warehouse import plain
 from warehouse import batches
 from warehouse import report as reports
 from warehouse.batches import Settled
 from warehouse.released import Store
 from warehouse.restatement import Guard
+from warehouse.settings import Warehouse
 
+Tables = dict[str, list[dict[str, Any]]]
 #: Each takes a minute; more of them with THRONG_SEEDS.
 SEEDS = range(int(os.environ.get("THRONG_SEEDS", "1")))
 
@@ -218,3 +221,47 @@ def test_a_childs_days_do_not_wait_for_others_and_tell_no_more(
     job.note(market.data, market.how, market.now, child=True)
     first, at_once, after = market.versions[-1], market.make(), market.make(600)
     assert digest(first) != digest(at_once) == digest(after)
+
+
+def test_numbers_are_moved_alike_in_every_run_until_the_key_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weeks are sums of the days that are published. Who comes back brings the same numbers back."""
+    quickly(monkeypatch, ("traffic_day", "growth", "countries", "new_returning"))
+    exact, moved = Market(tmp_path / "exact"), Market(tmp_path, Warehouse(min_group=LEAST))
+    for market in (exact, moved):
+        market.come(crowd(5))
+        market.make()
+    first = moved.versions[0].tables
+    assert first["traffic_day"] != exact.versions[0].tables["traffic_day"]
+    assert growing(first) == {row[:2]: row[2] for row in weeks(first)}
+    job.run(tmp_path, moved.how, force=True, buckets=3, now=moved.now)
+    assert moved.make().tables == first
+    moved.leave(range(1, 41))
+    moved.make()
+    assert moved.make(1000).tables != first
+    moved.back(range(1, 41))
+    assert moved.make(60).tables == first
+    (tmp_path / "keys.json").unlink()
+    assert moved.make(60).tables != first
+    store = Store.open(tmp_path)
+    ((reason,),) = store.connection.execute(
+        "SELECT DISTINCT reason FROM restatements WHERE version = (SELECT max(version) FROM restatements)"
+    ).fetchall()
+    store.close()
+    assert reason == "rules"
+
+
+def weeks(tables: Tables) -> list[tuple[str, Any, int]]:
+    return [
+        (row["site"], row["begins"], row["people"]) for row in tables["growth"] if row["period"] == "week"
+    ]
+
+
+def growing(tables: Tables) -> dict[tuple[str, Any], int]:
+    """Published days added up by week."""
+    found: dict[tuple[str, Any], int] = {}
+    for row in tables["traffic_day"]:
+        at = row["site"], plain.monday(row["day"])
+        found[at] = found.get(at, 0) + row["people"]
+    return found

@@ -197,9 +197,11 @@ class Crowd:
         held: bool = True,
         chosen: Iterable[Report] | None = None,
         keys: RecordKeys | None = None,
+        seen: list[pa.Table] | None = None,
     ) -> dict[str, pa.Table]:
         """Every report, of people in so many buckets. `held`: facts are small enough to be
-        copied once. `logins`: device, account, time. `keys`: perturbed by these."""
+        copied once. `logins`: device, account, time. `keys`: perturbed by these.
+        `seen`: what the audit finds is put there."""
         con, buckets = self._connection, [Bucket(number, of) for number in range(of)]
         offer_withdrawn(con, np.array([person(number) for number in withdrawn], np.uint64))
         met = linked(logins)
@@ -208,7 +210,9 @@ class Crowd:
         rows, many = 0 if held else 1 << 40, settings.max_cells
         days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many)
         daily = [one for one in wanted if one.grain == "day"]
-        found = {one.name: made.table for one, made in build(con, days, daily, settings, buckets, keys)}
+        found = {
+            one.name: made.table for one, made in build(con, days, daily, settings, buckets, keys, None, seen)
+        }
         whole = [one for one in wanted if one.grain == "all"]
         if whole:
             history = History(

@@ -93,10 +93,15 @@ def _definition(name: str, expected: tuple[tuple[str, str], ...], severity: str)
 
 
 def validate(
-    suite: Suite, rows: Sequence[Mapping[str, Any]], docs: Path, *, document: bool = False
+    suite: Suite,
+    rows: Sequence[Mapping[str, Any]],
+    docs: Path,
+    *,
+    document: bool = False,
+    where: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run a suite over its control rows. A page of data docs is written on failure, and on success when
-    `document` is set: docs/<suite>.html."""
+    `document` is set: docs/<suite>.html. `where`: what is known of the place of a failure, by column."""
     begun = time.monotonic()
     outcome = Outcome(suite.name, suite.stop, looked=len(rows))
     if not rows:
@@ -113,7 +118,7 @@ def validate(
     for column, says in suite.expected.items():
         wrong = frame.loc[frame[column] != 0, suite.of]
         if len(wrong):
-            outcome.failures.append(f"{says}: not so in {', '.join(wrong)}")
+            outcome.failures.append(f"{says}: not so in {', '.join(wrong)}{(where or {}).get(column, '')}")
     if not result.success and not outcome.failures:
         outcome.failures.append("the checks could not be run to their end")
     if outcome.failures or document:

@@ -46,6 +46,7 @@ EXPECTED = {
     "rows_twice": "each row is there once",
     "rows_absurd": "numbers agree: received = stored + refused, and no part is larger than its whole",
     "rows_out_of_order": "of rows that contain each other, none is larger than the one that contains it",
+    "hidden_rows_that_follow": "what is hidden does not follow from what is shown, by a group at least",
     "days_out_of_range": "no day is before the web or after tomorrow",
 }
 
@@ -89,13 +90,18 @@ def _row(store: Store, settings: Warehouse, one: Report) -> dict[str, Any]:
         "rows_twice": f"count(*) - count(DISTINCT ({', '.join(one.keys)}))" if whole else "0",
         "rows_absurd": _rows([said for names, said in _ABSURD.items() if whole and wanted.issuperset(names)]),
         "rows_out_of_order": _larger(one) if whole and one.nested else "0",
+        "hidden_rows_that_follow": "what is hidden does not follow from what is shown, by a group at least",
         "days_out_of_range": _rows(
             f"{day} IS NULL OR {day} NOT BETWEEN DATE '1990-01-01' AND current_date + 2" for day in dates
         ),
     }
     counted = run(f"SELECT {', '.join(asked.values())} FROM {one.name}").fetchone()
+    ((told,),) = run(
+        "SELECT coalesce(sum(told), 0)::BIGINT FROM audited WHERE report = ?", [one.name]
+    ).fetchall()
     assert counted is not None
-    return row | dict(zip(asked, counted, strict=True))
+    found = row | dict(zip(asked, counted, strict=True)) | {"hidden_rows_that_follow": told}
+    return {name: found[name] for name in ("report", *EXPECTED)}
 
 
 def _larger(one: Report) -> str:
@@ -110,3 +116,11 @@ def _rows(conditions: Iterable[str]) -> str:
     """How many rows any of the conditions holds for, as SQL."""
     either = " OR ".join(f"({condition})" for condition in conditions)
     return f"count(*) FILTER ({either})" if either else "0"
+
+
+def where(store: Store) -> dict[str, str]:
+    """What is known of the place of a failure: of rows that follow from others, the days of their groups."""
+    found = store.connection.execute(
+        "SELECT DISTINCT string_split(node, chr(31))[2] FROM audited WHERE told > 0 ORDER BY 1 LIMIT 10"
+    ).fetchall()
+    return {"hidden_rows_that_follow": f" ({', '.join(day for (day,) in found)})"} if found else {}

@@ -6,7 +6,6 @@ purpose = "measurement"
 keys = ["site", "day", "type", "name"]
 sums = ["events"]
 fold = ["type", "name"]
-total = ["traffic_day"]
 
 [caps]
 cells = 50

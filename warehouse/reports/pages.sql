@@ -6,7 +6,6 @@ purpose = "measurement"
 keys = ["site", "day", "path"]
 sums = ["views", "duration_ms", "scrolled", "scrolls"]
 fold = ["path"]
-total = ["traffic_day"]
 
 [caps]
 cells = 100

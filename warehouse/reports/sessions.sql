@@ -5,7 +5,6 @@ owner = "marketing"
 purpose = "measurement"
 keys = ["site", "day"]
 sums = ["visits", "bounces", "duration_ms", "views"]
-total = ["traffic_day"]
 
 [caps]
 visits = 48
