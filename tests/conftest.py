@@ -50,6 +50,8 @@ def data() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.get_closest_marker("requirement"):
+            item.user_properties.append(("requirement", True))  # goes with the report to whoever gathers them
         for mark in item.iter_markers("needs"):
             here, cure = NEEDS[mark.args[0]]
             if not here():
@@ -69,14 +71,12 @@ class Proofs:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._of: set[str] = set()
         self._said: dict[str, set[str]] = {}
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._of = {item.nodeid for item in session.items if item.get_closest_marker("requirement")}
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.nodeid in self._of and (report.when == "call" or report.outcome != "passed"):
+        if dict(report.user_properties).get("requirement") and (
+            report.when == "call" or report.outcome != "passed"
+        ):
             self._said.setdefault(report.nodeid.partition("[")[0], set()).add(report.outcome)
 
     def pytest_sessionfinish(self) -> None:
@@ -91,5 +91,5 @@ class Proofs:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if file := os.environ.get("THRONG_PROMISES"):
+    if (file := os.environ.get("THRONG_PROMISES")) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Proofs(Path(file)))
