@@ -54,7 +54,8 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def days(self, purpose: str) -> int:
         """How long a key of that purpose is the newest; 0 for ever."""
-        return int(getattr(self, f"{purpose}_days", 0))
+        lasts = {"identity": self.identity_days, "advertising": self.advertising_days}
+        return {**lasts, "event_id": self.event_id_days}.get(purpose, 0)
 
 
 class Life(NamedTuple):

@@ -97,10 +97,13 @@ def keys(data: Path) -> Iterator[Finding]:
             except Broken:
                 mend = f"restore {file} from a backup, or move it away to sign with a new key"
                 yield Finding("keys", f"{file} is no key: no receipt can be signed", mend)
-    late = lasting.waiting(data, load(data).keys)
+    try:
+        late = lasting.waiting(data, load(data).keys)
+    except Misconfigured:
+        return  # said of the settings already
     for one in late:
         yield Finding("keys", one, "let `throng up` run: the collector does it; `throng keys` lists them")
-    if not late:
+    if not late and (data / "keys.json").exists():
         yield Finding("keys", "none is to be replaced or destroyed by now")
 
 

@@ -130,7 +130,7 @@ def test_status_of_a_folder_at_work(tmp_path: Path, market: Path, throng: Throng
     found = json.loads(throng("status", "--format", "json").out)
     assert set(found) == {
         "running", "lag", "last_pass", "published", "held", "age_seconds", "balance", "rights", "purged",
-        "versions",
+        "versions", "keys_due", "children",
     }  # fmt: skip
     assert found["lag"]["bytes"] > 0
     assert found["balance"] == {"received": 1, "stored": 1, "refused": {}}
