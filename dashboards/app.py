@@ -90,6 +90,7 @@ def create(
             Route("/sql", sql),
             Route("/about", html(lambda request: pages.about())),
             Route("/quality", html(lambda request: pages.quality())),
+            Route("/about-numbers", html(lambda request: pages.about_numbers())),
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,8 +23,11 @@ from warehouse.analyst import Desk
 from warehouse.answer import render, shown
 from warehouse.checks import drafts, facts, runs, tables, weekdays
 from warehouse.meaning import meaning
+from warehouse.perturbation import bound
 from warehouse.query import cut
 from warehouse.reader import Reader, Reading
+from warehouse.release import share
+from warehouse.report import load
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, held, manifest
 
@@ -217,6 +221,19 @@ class Pages:
         return self.page(
             "about.html", "about", title="About the data", folder=folder(self.data).resolve(), reports=known
         )
+
+    def about_numbers(self) -> str:
+        """How to read these numbers, for whoever is no statistician."""
+        known: list[dict[str, Any]] = []
+        if made := manifest(self.data):
+            with self.reader.reading() as reading:
+                known = reading.rows("SELECT * FROM reports ORDER BY title")
+        how = msgspec.structs.replace(self.warehouse, **(made["release"] if made else {}))
+        return self.page(
+            "about_numbers.html", "numbers", title="How to read these numbers", reports=known,
+            moved=bound(how.min_group) if how.perturb else 0, equals=how.equals, share=share(how.equals),
+            caps=lambda name: words.caps(dict(load()[name].caps)) if name in load() else "",
+        )  # fmt: skip
 
     def close(self) -> None:
         """Let go of files and of the analyst's process."""

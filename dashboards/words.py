@@ -53,6 +53,15 @@ def said(number: float | None, unit: str = "") -> str:
     return f"{number:.1f}" if unit == "x" else short(number)
 
 
+def caps(most: dict[str, int]) -> str:
+    """What one person is of a report at most."""
+    cells = most.pop("cells", None)
+    parts = [f"{cells} row{'s' if cells > 1 else ''}"] if cells else []
+    for name, cap in most.items():
+        parts.append(f"{cap / 3_600_000:g} hours" if name.endswith("_ms") else f"{cap:,} {column(name)}")
+    return ", ".join(parts)
+
+
 def column(name: str) -> str:
     """What a column is called on a page."""
     return COLUMNS.get(name, name.replace("_", " "))

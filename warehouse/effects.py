@@ -58,13 +58,13 @@ def told(store: duckdb.DuckDBPyConnection, least: int) -> pa.Table:
     """What release took of each report over all published days: report, reason, number, share (percent, to a
     tenth; null where it is of nobody or of fewer than `least`, which is not told apart)."""
     return store.execute(
-        "WITH whole AS (SELECT report, number, sum(n) AS n FROM effects WHERE what <> 'dominance'"
-        " AND (what <> 'caps' OR number <> 'cells') GROUP BY ALL)"
-        " SELECT e.report, what AS reason, CASE number WHEN 'cells' THEN 'rows' ELSE number END AS number,"
-        f" CASE WHEN sum(people) >= {least:d} THEN round(100 * sum(e.n) / any_value(w.n), 1) END AS share"
-        " FROM effects e JOIN whole w ON w.report = e.report AND w.number ="
-        " CASE e.number WHEN 'cells' THEN 'rows' ELSE e.number END"
-        " WHERE what <> 'shown' AND w.n > 0 GROUP BY ALL ORDER BY ALL"
+        "WITH told AS (SELECT report, what, CASE number WHEN 'cells' THEN 'rows' ELSE number END AS number,"
+        " sum(n) AS n, sum(people) AS people FROM effects GROUP BY ALL),"
+        " whole AS (SELECT report, number, sum(n) AS whole FROM told WHERE what <> 'dominance'"
+        " AND NOT (what = 'caps' AND number = 'rows') GROUP BY ALL)"
+        " SELECT report, what AS reason, number,"
+        f" CASE WHEN people >= {least:d} THEN round(100 * n / whole, 1) END AS share"
+        " FROM told JOIN whole USING (report, number) WHERE what <> 'shown' AND whole > 0 ORDER BY ALL"
     ).to_arrow_table()
 
 

@@ -260,7 +260,7 @@ def explain(report: Report, settings: Warehouse) -> str:
     words.append(f"nobody adds more to a row than {most}{unfolded}")
     if settings.equals > 1:
         words.append(
-            f"nobody is more than {_share(settings.equals)} of a number, which is 0 where fewer than"
+            f"nobody is more than {share(settings.equals)} of a number, which is 0 where fewer than"
             f" {settings.equals} people added to it"
         )
     words.append(method(report, settings))
@@ -276,12 +276,13 @@ def method(report: Report, settings: Warehouse) -> str:
         return "numbers are exact"
     return (
         f"numbers are moved at random, people by at most {most} and each other number by at most what one"
-        " person adds to it, always in the same way for the same people; a total is moved by itself, so that"
-        " parts may not add up to it"
+        " person adds to it, always in the same way for the same people, and a total by itself, so that parts"
+        " may not add up to it"
     )
 
 
-def _share(equals: int) -> str:
+def share(equals: int) -> str:
+    """The most that one person may be of a number, in words."""
     return {2: "half", 3: "a third", 4: "a quarter", 10: "a tenth"}.get(equals, f"1/{equals}")
 
 

@@ -30,6 +30,7 @@ from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
 from warehouse.meaning import meaning
 from warehouse.relations import lent
+from warehouse.release import method
 from warehouse.released import REASONS, Store
 from warehouse.report import Report
 from warehouse.settings import Warehouse
@@ -115,12 +116,13 @@ def publish(
         "time": time.time() if now is None else now,
         "database": f"{generation}/{DATABASE}",
         "min_group": settings.min_group,
+        "release": {name: getattr(settings, name) for name in ("min_group", "dominance", "perturb")},
         "versions": {name: version(name) for name in ("throng", "duckdb", "pyarrow")},
         "tables": tables,
         "restatements": _restated(store),
         "made_of": marks,
     }
-    _database(draft, store, made)
+    _database(draft, store, made, settings)
     made["sha256"] = hashlib.sha256((draft / DATABASE).read_bytes()).hexdigest()
     (draft / MANIFEST).write_text(json.dumps(made, indent=1))
     for path in (draft / MANIFEST, draft / DATABASE, draft):
@@ -156,7 +158,7 @@ def _file(
     return {"title": reports.load()[name].title, "rows": found[0] if found else 0, "sha256": digest}
 
 
-def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
+def _database(draft: Path, store: Store, made: dict[str, Any], settings: Warehouse) -> None:
     """One DuckDB file with a table a report, and three that say what they are."""
     explained = dict(store.connection.execute("SELECT report, explanation FROM done_to").fetchall())
     con = duckdb.connect(":memory:", config=dict(OFFLINE))
@@ -166,7 +168,7 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
     con.execute(
         "CREATE TABLE reports (name VARCHAR, title VARCHAR, doc VARCHAR, owner VARCHAR, purpose VARCHAR,"
         " keys VARCHAR[], sums VARCHAR[], has_people BOOLEAN, released VARCHAR, counts VARCHAR[],"
-        " effect VARCHAR)"
+        " effect VARCHAR, method VARCHAR)"
     )
     con.execute("COMMENT ON TABLE reports IS 'The tables of this file, and what release did to each'")
     con.execute(
@@ -199,13 +201,14 @@ def _database(draft: Path, store: Store, made: dict[str, Any]) -> None:
     for name in made["tables"]:
         one = reports.load()[name]
         con.execute(f"CREATE TABLE {name} AS FROM read_parquet('{quote(draft / name)}.parquet')")
-        _explain(con, one)
+        _explain(con, one, settings)
         rows.append(
             [name, one.title, one.doc, one.owner, one.purpose, list(one.keys), list(one.sums), one.people,
-             explained.get(name, ""), list(one.groups), said_of.get(name, "")]
+             explained.get(name, ""), list(one.groups), said_of.get(name, ""),
+             method(one, settings)]
         )  # fmt: skip
     if rows:
-        con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     con.execute("COMMIT")
     con.close()
 
@@ -221,11 +224,12 @@ def _restated(store: Store) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _explain(con: duckdb.DuckDBPyConnection, one: Report) -> None:
-    con.execute(f"COMMENT ON TABLE {one.name} IS '{quote(one.title + ': ' + one.doc)}'")
+def _explain(con: duckdb.DuckDBPyConnection, one: Report, settings: Warehouse) -> None:
+    said = f"{one.title}: {one.doc} How exact: {method(one, settings)}."
+    con.execute(f"COMMENT ON TABLE {one.name} IS '{quote(said)}'")
     for column in (*one.keys, *one.groups, *one.sums):
-        if said := meaning(column):
-            con.execute(f"COMMENT ON COLUMN {one.name}.{column} IS '{quote(said)}'")
+        if means := meaning(column):
+            con.execute(f"COMMENT ON COLUMN {one.name}.{column} IS '{quote(means)}'")
 
 
 def _point(where: Path, name: str, target: str) -> None:

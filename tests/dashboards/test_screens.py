@@ -32,6 +32,7 @@ PAGES = [
     "/sql?q=FROM+pages",
     "/sql?q=DROP+x",
     "/about",
+    "/about-numbers",
 ]
 MARKET = [
     "/", "/projects", f"/project/{PROJECTS[0].number}", f"/u/{FREELANCERS[0].name}", "/sign-up",
