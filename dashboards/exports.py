@@ -90,7 +90,7 @@ class Exports:
             raise Refused(404, "no_such_link", "the release ledger knows nothing of this delivery")
         release = book.release(delivery.release)
         may_be_fetched(book, delivery, release)
-        self._stands(delivery, release)
+        self._stands(delivery, release, book.homes(release.id))
         left = delivery.times - len(book.fetches(delivery.id))
         if left <= 0:
             raise Refused(
@@ -98,15 +98,13 @@ class Exports:
             )
         return Found(delivery, release, left)
 
-    def _stands(self, delivery: Delivery, release: Release) -> None:
+    def _stands(self, delivery: Delivery, release: Release, homes: grounds.Homes) -> None:
         """Days pass while this process runs, also when nobody else looks."""
         if any(site not in self._sites for site in release.sites):
             return  # the loop, which reads the settings anew, has looked
-        origin = {site: self._sites[site] for site in release.sites}
-        why = grounds.lapsed(
-            Packs(origin).history, grounds.origin(origin), delivery, release.sites,
-            period.read(release.period), datetime.now(UTC).date(),
-        )  # fmt: skip
+        histories = Packs({site: self._sites[site] for site in release.sites}).history
+        today, span = datetime.now(UTC).date(), period.read(release.period)
+        why = grounds.lapsed(histories, homes, delivery, release.sites, span, today)
         if why:
             raise Refused(451, "transfer_lapsed", next(iter(why.values())))
 

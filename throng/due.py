@@ -29,7 +29,7 @@ def freeze(data: Path, settings: Settings, today: date | None = None) -> list[Af
     if not deliveries.file(data).exists():
         return []
     day, sites = today or datetime.now(UTC).date(), Sites(settings.site)
-    histories, origin = Packs(sites).history, grounds.origin(sites)
+    histories = Packs(sites).history
     found: list[Affected] = []
     with deliveries.ledger(data) as book, book.changing():
         known = {one.id: one for one in book.releases()}
@@ -37,7 +37,7 @@ def freeze(data: Path, settings: Settings, today: date | None = None) -> list[Af
         for delivery in book.deliveries():
             of = known[delivery.release]
             span = period.read(of.period)
-            why = grounds.lapsed(histories, origin, delivery, of.sites, span, day)
+            why = grounds.lapsed(histories, book.homes(of.id), delivery, of.sites, span, day)
             _note(book, of, delivery, "; ".join(dict.fromkeys(why.values())))
             found += grounds.affected(delivery, tables[of.id], of.sites, why)
     return found

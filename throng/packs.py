@@ -25,6 +25,8 @@ from throng.settings import Settings, load
 from warehouse import deliveries, draft, egress, grounds, link, objections, pack, period, recipient
 from warehouse.deliveries import Delivery, Ledger, Release
 from warehouse.draft import Draft
+from warehouse.homes import homes
+from warehouse.lake import Lake
 from warehouse.pack import Content, Figure, Given, Ground
 
 _DAY = 86_400_000
@@ -47,12 +49,28 @@ def prepare(data: Path, made: Draft, *, why: str = "", by: str = "") -> Release:
             sites = tuple(sorted(made.sites))
             found = Release(made.id, made.audience, made.period, sites, len(versions) + 1, why.strip(),
                             _drafted(data, made.id), deliveries.now(), by)  # fmt: skip
-            book.add(found, [_table(one) for one in made.tables])
+            book.add(found, [_table(one) for one in made.tables], _homes(data, made.sites))
         elif found.draft != _drafted(data, made.id):
             raise Refused(409, "draft", "the draft is not the one that was prepared")
         files = render(data, book, made, found)
     _put(preview(data, made.id), files)
     return found
+
+
+def _homes(data: Path, sites: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Of which regions the rows of each site are: as the settings say, and as the rows themselves do, which a
+    site that was given another region does not change (M100)."""
+    known = Sites(load(data).site)
+    found = {site: {known[site].region} for site in sites}
+    lake = Lake.open(data)
+    if lake is not None:
+        try:
+            for site, region in homes(lake):
+                if site in found:
+                    found[site].add(region)
+        finally:
+            lake.close()
+    return {site: tuple(sorted(regions)) for site, regions in found.items()}
 
 
 def preview(data: Path, release: str) -> Path:
@@ -126,10 +144,9 @@ def deliver(
     if pinned is not None and pinned.id != key.public.id:
         raise Refused(409, "other_key", f"{to} has pinned another key than the one that signs here")
     sites = Sites(settings.site)
-    stands = grounds.of(
-        Packs(sites).history, grounds.origin(sites), made.sites, period.read(made.period), who.region, day
-    )
     with deliveries.ledger(data) as book, book.changing():
+        span = period.read(made.period)
+        stands = grounds.of(Packs(sites).history, book.homes(release), made.sites, span, who.region, day)
         one = book.release(release)
         _may_go(book, one)
         if one.draft != _drafted(data, release):
@@ -143,7 +160,6 @@ def deliver(
         approved = book.step(release, "approved")
         assert approved is not None
         compared, _ = year_before(data, book, made)
-        span = period.read(made.period)
         line = pack.draw(
             key, id=id, release=release, audience=made.audience, period=made.period, first=str(span.first),
             last=str(span.last), sites=one.sites, drafted=int(made.made_at * 1000), approved=approved.at,

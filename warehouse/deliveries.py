@@ -20,7 +20,7 @@ from consent_filter.database import opened, transaction
 from consent_filter.errors import Refused
 from warehouse.pack import Ground, Revision
 
-_APPENDED = ("releases", "tables", "steps", "deliveries", "fetches")
+_APPENDED = ("releases", "tables", "homes", "steps", "deliveries", "fetches")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS releases (
     id TEXT PRIMARY KEY, audience TEXT NOT NULL, period TEXT NOT NULL, sites TEXT NOT NULL,
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS releases (
 CREATE TABLE IF NOT EXISTS tables (
     release TEXT NOT NULL REFERENCES releases, name TEXT NOT NULL, keys TEXT NOT NULL, numbers TEXT NOT NULL,
     rows INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (release, name));
+CREATE TABLE IF NOT EXISTS homes (
+    release TEXT NOT NULL REFERENCES releases, site TEXT NOT NULL, region TEXT NOT NULL,
+    PRIMARY KEY (release, site, region));
 CREATE TABLE IF NOT EXISTS steps (
     n INTEGER PRIMARY KEY, release TEXT NOT NULL REFERENCES releases, step TEXT NOT NULL,
     delivery TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL, at INTEGER NOT NULL);
@@ -190,6 +193,16 @@ class Ledger:
             for _, name, keys, numbers, n, sha in rows
         ]
 
+    def homes(self, release: str) -> dict[str, tuple[str, ...]]:
+        """Site → the regions that its rows were of when the release was prepared."""
+        found: dict[str, tuple[str, ...]] = {}
+        rows = self._database.execute(
+            "SELECT site, region FROM homes WHERE release = ? ORDER BY 1, 2", [release]
+        )
+        for site, region in rows:
+            found[site] = (*found.get(site, ()), region)
+        return found
+
     def revisions(self, release: Release) -> tuple[Revision, ...]:
         """All versions up to this one, the oldest first."""
         versions = self.versions(release.audience, release.period, release.sites)
@@ -201,12 +214,17 @@ class Ledger:
 
     # What is added.
 
-    def add(self, one: Release, tables: Sequence[Mapping[str, Any]]) -> None:
-        """A release and its tables."""
+    def add(
+        self, one: Release, tables: Sequence[Mapping[str, Any]], homes: Mapping[str, Sequence[str]]
+    ) -> None:
+        """A release, its tables, and of which regions its rows are, by site."""
         self._put("releases", [*one[:3], json.dumps(sorted(one.sites)), *one[4:]])
         for table in tables:
             keys, numbers = json.dumps(list(table["keys"])), json.dumps(list(table["numbers"]))
             self._put("tables", [one.id, table["name"], keys, numbers, table["rows"], table["sha256"]])
+        for site, regions in homes.items():
+            for region in regions:
+                self._put("homes", [one.id, site, region])
 
     def take(self, release: str, step: str, *, by: str = "", why: str = "", delivery: str = "") -> None:
         """A step."""

@@ -1,29 +1,29 @@
 """On what released figures may be read in another region, and which have lost that ground (M101, S20).
 
 A figure of a site stands on the policies that judged the site's events in the release's period: each of them
-must have a mechanism, in force on the day, for the way from the site's region to the recipient's. When the
-last one of a policy lapses, what was delivered on it is frozen, and nothing else.
+must have a mechanism, in force on the day, for the way from the region of the site's rows to that of the
+recipient. When the last one of a policy lapses, what was delivered on it is frozen, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import product
 from typing import NamedTuple
 
 from consent_filter import regions
 from consent_filter.errors import Refused
 from consent_filter.in_force import History
 from consent_filter.policy import Pack
-from consent_filter.site import Site
 from warehouse.deliveries import Delivery
 from warehouse.pack import Ground
 from warehouse.period import Period
 
 _EPOCH = date(1970, 1, 1)
-#: Site → its packs; site → the region where its rows lie, "" where nobody said.
+#: Site → its packs; site → the regions that its rows are of, "" where nobody said.
 Histories = Callable[[str], History]
-Origin = Callable[[str], str]
+Homes = Mapping[str, Sequence[str]]
 
 
 class Affected(NamedTuple):
@@ -37,11 +37,6 @@ class Affected(NamedTuple):
     why: str
 
 
-def origin(sites: Mapping[str, Site]) -> Origin:
-    """Where a site's rows lie, from the settings."""
-    return lambda site: sites[site].region
-
-
 def policies(histories: Histories, site: str, period: Period) -> tuple[Pack, ...]:
     """The packs that judged a site's events in that period, each once."""
     history = histories(site)
@@ -50,14 +45,13 @@ def policies(histories: Histories, site: str, period: Period) -> tuple[Pack, ...
 
 
 def of(
-    histories: Histories, origin: Origin, sites: Iterable[str], period: Period, to: str, day: date
+    histories: Histories, homes: Homes, sites: Iterable[str], period: Period, to: str, day: date
 ) -> tuple[Ground, ...]:
     """What a delivery to a region stands on that day; nothing where all rows lie there. Raises Refused (403,
     `region`) where a policy names no mechanism that is in force."""
     found = []
     for site in sorted(sites):
-        source = origin(site)
-        for pack in policies(histories, site, period):
+        for source, pack in product(homes.get(site, ("",)), policies(histories, site, period)):
             held = regions.require([pack], source, to, day, "a delivery")
             if held is not None:
                 name, until = f"{pack.name} {pack.version}", str(held.until or "")
@@ -66,13 +60,13 @@ def of(
 
 
 def lapsed(
-    histories: Histories, origin: Origin, delivery: Delivery, sites: Sequence[str], period: Period, day: date
+    histories: Histories, homes: Homes, delivery: Delivery, sites: Sequence[str], period: Period, day: date
 ) -> dict[str, str]:
     """Site → why what was delivered of it has no ground on that day; empty where all of it has one."""
     found = {}
     for site in sites:
         try:
-            of(histories, origin, [site], period, delivery.region, day)
+            of(histories, homes, [site], period, delivery.region, day)
         except Refused as error:
             found[site] = error.message
     return found

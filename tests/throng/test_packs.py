@@ -60,7 +60,8 @@ def policy(folder: Path, name: str, until: str = "") -> Path:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three releases that were approved: of the one site, of the other, and of both."""
     data = tmp_path_factory.mktemp("packs")
-    (data / "throng.toml").write_text(RECIPIENTS)
+    site = '[[site]]\nid = "{}"\nregion = "EU"\n'
+    (data / "throng.toml").write_text(site.format("market") + site.format("blog") + RECIPIENTS)
     for name, sites in ((MARKET, ("market",)), (BLOG, ("blog",)), (BOTH, ("blog", "market"))):
         packs.prepare(data, drafts.make(data, name, sites=sites, only=("growth",)), by="Ben Analyst")
         packs.approve(data, name, "Ada Officer")

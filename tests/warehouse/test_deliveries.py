@@ -32,7 +32,8 @@ def delivery(id: str = "d1", of: str = "r1", to: str = "fund", expires: int = 50
 @pytest.mark.requirement("M54")
 def test_what_was_written_stays(tmp_path: Path) -> None:
     with deliveries.ledger(tmp_path) as book:
-        book.add(release(), [TABLE])
+        book.add(release(), [TABLE], {"market": ("EU", "US")})
+        assert book.homes("r1") == {"market": ("EU", "US")}
         book.take("r1", "approved", by="Ada")
         book.deliver(delivery())
         book.fetch("d1")
@@ -41,7 +42,7 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
         assert book.state("r1") == deliveries.APPROVED
         assert len(book.fetches("d1")) == 1
     with sqlite3.connect(deliveries.file(tmp_path)) as database:
-        for table in ("releases", "tables", "steps", "deliveries", "fetches"):
+        for table in ("releases", "tables", "homes", "steps", "deliveries", "fetches"):
             for verb in (f"DELETE FROM {table}", f"UPDATE {table} SET rowid = rowid"):
                 with pytest.raises(sqlite3.IntegrityError, match="only added to"):
                     database.execute(verb)
@@ -52,7 +53,7 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
 def test_versions_follow_each_other(tmp_path: Path) -> None:
     with deliveries.ledger(tmp_path) as book:
         for version in (1, 2, 3):
-            book.add(release(version), [])
+            book.add(release(version), [], {})
         assert [one.version for one in book.revisions(release(2))] == [1, 2]
         assert book.newer(release(1)) is None
         book.take("r2", "approved", by="Ada")
@@ -60,7 +61,7 @@ def test_versions_follow_each_other(tmp_path: Path) -> None:
         book.take("r3", "recalled", why="wrong")
         assert book.newer(release(1)) == release(2)
         with pytest.raises(sqlite3.IntegrityError):
-            book.add(release(2, "other"), [])
+            book.add(release(2, "other"), [], {})
 
 
 def test_a_link_is_good_for_one_delivery_and_until_its_end() -> None:
