@@ -105,13 +105,13 @@ def aged(con: duckdb.DuckDBPyConnection, rows: pa.Table, pack: Pack, today: date
     now = datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()
     chosen = decay.columns(due, now, WINDOW)
     return con.sql(
-        f"SELECT {chosen}, place FROM {decay.judged('facts_of', due)} WHERE {decay.STAYS} ORDER BY place"
+        f"SELECT {chosen}, nth FROM {decay.judged('facts_of', due)} WHERE {decay.STAYS} ORDER BY nth"
     ).to_arrow_table()
 
 
 def table(rows: list[dict[str, Any]]) -> pa.Table:
     found = pa.Table.from_pylist(rows, EVENT)
-    return found.append_column("place", pa.array(range(len(rows)), pa.int64()))
+    return found.append_column("nth", pa.array(range(len(rows)), pa.int64()))
 
 
 def plain(found: pa.Table) -> list[dict[str, Any]]:
@@ -129,11 +129,11 @@ def agrees(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], pack: Pac
         because = None if ".nowhere." in (one["because"] or "") else one["because"]
         kept = left(one | {"because": because}, pack, today)
         if kept is not None:
-            expected.append(kept | {"because": one["because"], "place": place, "event_id": None})
+            expected.append(kept | {"because": one["because"], "nth": place, "event_id": None})
     found = plain(aged(con, table(rows), pack, today))
     cut = set()
     for one, kept in zip(found, expected, strict=True):
-        before = rows[kept["place"]]
+        before = rows[kept["nth"]]
         if kept["person"] == "cut":
             assert one["person"] not in (None, before["person"])
             cut.add((before["person"], one["day"], one["person"]))
@@ -210,7 +210,7 @@ def test_who_is_held_keeps_everything_and_who_closed_only_what_a_class_needs(
         )
     )  # fmt: skip
     assert [one["person"] for one in found] == [1, 2, 4]
-    assert found[0] | {"place": 0} == rows[0] | {"place": 0}
+    assert found[0] | {"nth": 0} == rows[0] | {"nth": 0}
     kept = {name for name in NULLED if found[1][name] is not None}
     assert (kept, found[1]["purposes"], found[1]["time"] % 86_400_000) == ({"path"}, 0, 0)
     assert found[2]["region"] is None, "a hold of other days holds nothing here"
