@@ -28,6 +28,7 @@ _FOR = {
     "event_id": "finding an event that is sent again",
     "lines": "finding a line of a log that was imported",
     "ledger": "finding what somebody has said: another would lose every refusal",
+    "record": "how published numbers are moved: the same while the same people are counted",
     "day": "pseudonyms of a day",
     "import": "pseudonyms of imported days",
     "receipts": "signing receipts and certificates",

@@ -14,7 +14,7 @@ from consent_filter.events import BEFORE
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.replacing import turn
-from consent_filter.rotation import OVERLAP, TURNING, Keys
+from consent_filter.rotation import OVERLAP, TURNING, WIDTHS, Keys
 from ingest.log.record import decode, encode
 from ingest.log.segment import SegmentLog
 from pipelines import facts
@@ -130,6 +130,7 @@ def test_keys_are_listed_and_none_is_told(data: Path, throng: Throng) -> None:
     assert throng("keys", "rotate", "event_id").code == 0
     assert "retries" in throng("keys", "rotate", "event_id").err
     assert keys_options.TURNING == TURNING
+    assert {one["purpose"] for one in rows} >= set(WIDTHS)
 
 
 @pytest.mark.requirement("M79")
