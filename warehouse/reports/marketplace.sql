@@ -13,6 +13,6 @@ sides = ["person", "counterpart"]
 cells = 10
 deals = 20
 */
-SELECT site, day, name AS deal, coalesce(category, '(none)') AS category, person, side,
+SELECT site, day, replace(name, '_', ' ') AS deal, coalesce(category, '(none)') AS category, person, side,
     count(*) FILTER (side = 0) AS deals
 FROM deals WHERE name <> 'task_posted' GROUP BY ALL
