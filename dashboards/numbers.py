@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from dashboards.panels import Panel
 from dashboards.period import Period
+from warehouse.everyone import Told, bounds
 from warehouse.reader import Reading
 from warehouse.report import OTHER
+from warehouse.totals import WORDS
 
 
 class Metric(Struct, frozen=True):
@@ -197,6 +199,17 @@ class Numbers:
         return self.ask(
             "refused", "reason, sum(n)::BIGINT AS n", group="GROUP BY reason ORDER BY n DESC, reason"
         )
+
+    def everyone(self) -> dict[str, int] | None:
+        """Page views with those who refused, assuming nothing of them (S6): `low` and `high`, and the refused
+        requests. What is too little to say why it was refused may be theirs, too. None where nothing came."""
+        views = self.ask("traffic_day", "sum(views)::BIGINT AS n")
+        out = {row["reason"]: row["n"] for row in self.reasons()}
+        if not views or views[0]["n"] is None:
+            return None
+        least = sum(out.get(why, 0) for why in WORDS)
+        found = bounds(Told(views[0]["n"]), (least, least + out.get(OTHER, 0)))
+        return {"low": found.low, "high": found.high, "refused": least}
 
 
 def sites(reading: Reading) -> list[dict[str, Any]]:

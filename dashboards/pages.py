@@ -110,6 +110,7 @@ class Pages:
                 "growing": _grown(grown),
                 "balance": ask.balance(),
                 "reasons": ask.reasons(),
+                "everyone": ask.everyone(),
                 "meanings": REASONS,
                 "consent": ask.panel(CONSENT, 6),
                 "robots": ask.panel(ROBOTS, 6),

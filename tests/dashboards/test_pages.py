@@ -417,3 +417,24 @@ def test_a_report_says_which_days_were_made_anew_and_why(tmp_path: Path) -> None
     made = manifest(tmp_path)
     assert made is not None
     assert [(row["version"], row["people"]) for row in made["restatements"]] == [(2, 12), (2, None)]
+
+
+@pytest.mark.requirement("S6")
+def test_the_overview_bounds_what_those_who_refused_may_have_seen(data: Path, market: Asking) -> None:
+    """From what was measured to that and every request that was refused for what a visitor has said."""
+    where, last = folder(data) / "current", LAST.isoformat()
+
+    def total(name: str, number: str, reasons: tuple[str, ...] = ()) -> int:
+        rows = pq.read_table(where / f"{name}.parquet").to_pylist()
+        return sum(
+            row[number]
+            for row in rows
+            if row["site"] == "market"
+            and row["day"].isoformat() == last
+            and (not reasons or row["reason"] in reasons)
+        )
+
+    views, out = total("traffic_day", "views"), total("refused", "n", ("consent", "signal"))
+    text = " ".join("".join(Page(market.get(f"/?site=market&first={last}&last={last}").text).text).split())
+    assert out > 0
+    assert f"With those who refused there were {views:,} to {views + out:,} page views" in text
