@@ -69,8 +69,8 @@ def told(store: duckdb.DuckDBPyConnection, least: int) -> pa.Table:
 
 
 _HID = {
-    "few": "of too few people",
-    "complement": "so that these do not follow from a total",
+    "few": "folded or left out, being of too few people",
+    "complement": "with them, so that these do not follow from a total",
     "restated": "since people have left",
 }
 
@@ -85,13 +85,13 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     for reason, why in _HID.items():
         if by[reason]:
             shares = [f"{share:g} % of {number}" for number, share in _first(by[reason])]
-            words.append(f"folded or left out {why}: {', '.join(shares)}")
+            words.append(f"{why}: {', '.join(shares)}")
     if by["caps"]:
         words.append(f"cut by caps: {', '.join(f'{share:g} % of {n}' for n, share in by['caps'].items())}")
     if by["dominance"]:
         cut = ", ".join(f"{share:g} % of {number}" for number, share in by["dominance"].items())
         words.append(f"cut because one person was too much of a row: {cut}")
-    return "; ".join(words) or "nothing of which a whole group would know"
+    return "; ".join(words) or "nothing, or of fewer people than a group"
 
 
 def _first(shares: Mapping[str, float]) -> list[tuple[str, float]]:

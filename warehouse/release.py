@@ -252,7 +252,7 @@ def explain(report: Report, settings: Warehouse) -> str:
     else:
         words.append("smaller ones are left out")
     if not report.people:
-        return "; ".join([*words, "numbers are exact"])
+        return "; ".join(words)
     if report.rest:
         words.append(f"nobody counts in more than {report.cells(settings)} rows of a group")
     unfolded = " before rows are folded" if report.fold else ""
@@ -263,7 +263,6 @@ def explain(report: Report, settings: Warehouse) -> str:
             f"nobody is more than {share(settings.equals)} of a number, which is 0 where fewer than"
             f" {settings.equals} people added to it"
         )
-    words.append(method(report, settings))
     return "; ".join(words)
 
 

@@ -49,10 +49,10 @@ def test_shares_are_of_what_there_would_be(store: duckdb.DuckDBPyConnection) -> 
         ("restated", "views"): 0.0,
     }  # fmt: skip
     assert effects.sentence(effects.told(store, 10).to_pylist()) == (
-        "folded or left out of too few people: 40 % of rows, 10 % of people, 2.5 % of views;"
+        "folded or left out, being of too few people: 40 % of rows, 10 % of people, 2.5 % of views;"
         " cut by caps: 2.5 % of views; cut because one person was too much of a row: 1 % of views"
     )
-    assert effects.sentence([]) == "nothing of which a whole group would know"
+    assert effects.sentence([]) == "nothing, or of fewer people than a group"
 
 
 def test_what_is_counted_is_what_was_hidden() -> None:
