@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from consent_filter.errors import Broken, Refused
@@ -27,6 +28,11 @@ from warehouse.trend import load
 
 #: So much budget that noise is small beside groups of fifty.
 RICH = Release(rho_draft=50.0, rho_month=120.0, rho_year=2000.0)
+#: Of only two trends, where it is not the numbers that matter.
+FEW = Release(
+    rho_draft=50.0, rho_month=120.0, rho_year=2000.0,
+    shares={name: 0.0 for name in load() if name not in ("growth", "activity")},
+)  # fmt: skip
 SITES = (Site(id="market"),)
 QUARTER = period("2026-Q3")
 NOW = time.mktime((2026, 10, 20, 12, 0, 0, 0, 0, 0))
@@ -98,7 +104,7 @@ def test_a_draft_says_what_there_was_within_its_intervals(data: Path) -> None:
         (july, "people", 159), (july, "known", 159), (july, "fresh", 159), (august, "people", 80),
         (august, "known", 80), (august, "fresh", 0), (september, "people", 160), (september, "known", 0),
     ):  # fmt: skip
-        assert row[f"{name}_low"] - 2 <= true <= row[f"{name}_high"] + 2, name
+        assert row[f"{name}_low"] - 10 <= true <= row[f"{name}_high"] + 10, name  # 7 times the noise
         assert 0 <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
     assert set(rows(data, made, "countries")) == {
         ("2026-07", "DE"), ("2026-07", "FR"), ("2026-08", "FR"), ("2026-09", "DE"),
@@ -114,7 +120,7 @@ def test_a_draft_says_what_there_was_within_its_intervals(data: Path) -> None:
     for month, true in (("2026-07", 159), ("2026-08", 80), ("2026-09", 160)):
         none, alike = every[month, "none"], every[month, "alike"]
         assert none["people_low"] <= alike["people_low"] <= alike["people_high"] <= none["people_high"]
-        assert none["people_low"] - 2 <= true
+        assert none["people_low"] - 10 <= true
     assert every["2026-07", "none"]["people_high"] >= 159 + 240 > every["2026-08", "none"]["people_high"]
     held = {one.name: one.held_back for one in made.tables}
     assert held["growth"] == 0
@@ -160,14 +166,14 @@ def test_a_draft_that_was_killed_has_spent_and_is_drawn_no_second_time(data: Pat
     work = f"""
 import os, signal
 from pathlib import Path
-from tests.pipelines.test_trends import drafted
+from tests.pipelines.test_trends import FEW, drafted
 from warehouse import draft
 written = draft.table_of
 def killed(*a, **k):
     written(*a, **k)
     os.kill(os.getpid(), signal.SIGKILL)
 draft.table_of = killed
-drafted(Path({str(data)!r}))
+drafted(Path({str(data)!r}), FEW)
 """
     ended = subprocess.run([sys.executable, "-c", work], check=False, cwd=Path(__file__).parents[2])
     assert ended.returncode == -signal.SIGKILL
@@ -176,12 +182,12 @@ drafted(Path({str(data)!r}))
     with pytest.raises(Refused):
         draft.read(data, half.name)
     assert budget.states(data) == {half.name: budget.RESERVED}
-    made = drafted(data)
+    made = drafted(data, FEW)
     assert made.id != half.name
     assert not half.exists(), "what was drawn is nobody's"
     assert budget.states(data) == {half.name: budget.LOST, made.id: budget.MADE}
     twice = 2 * made.made_of["rho"]
-    assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([twice] * 3)
+    assert [one.spent for one in budget.accounts(data, FEW)] == pytest.approx([twice] * 3)
 
 
 @pytest.mark.requirement("S9")
@@ -197,15 +203,15 @@ def test_wherever_it_ends_nothing_is_drawn_twice_for_one_price(
     with monkeypatch.context() as planted:
         planted.setattr(draft if broken == "write" else budget, broken, ends)
         with pytest.raises(KeyboardInterrupt):
-            drafted(data)
+            drafted(data, FEW)
     (first,) = budget.states(data)
     there = state == budget.MADE
     tables = draft.read(data, first).tables if there else ()
-    made = drafted(data)
+    made = drafted(data, FEW)
     assert budget.states(data)[first] == state
     assert (made.id == first, made.tables == tables) == (there, there)
     spent = made.made_of["rho"] * (1 if there else 2)
-    assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([spent] * 3)
+    assert [one.spent for one in budget.accounts(data, FEW)] == pytest.approx([spent] * 3)
 
 
 @pytest.mark.requirement("S9")
@@ -233,11 +239,13 @@ def test_what_one_has_got_is_the_same_for_the_next_and_costs_nothing(data: Path)
 @pytest.mark.requirement("M63")
 def test_a_quarter_of_months_that_were_drawn_is_those_months(data: Path) -> None:
     """Weeks and cohorts, too; a month that lacks is drawn, and only that is paid for."""
-    months = [drafted(data, period=period(f"2026-0{n}")) for n in (7, 8)]
-    whole = drafted(data)
+    names = ("growth", "weeks", "retention", "referrers")
+    some = msgspec.structs.replace(RICH, shares={name: 0.0 for name in load() if name not in names})
+    months = [drafted(data, some, period=period(f"2026-0{n}")) for n in (7, 8)]
+    whole = drafted(data, some)
     cost = months[0].made_of["rho"]
     assert [one.spent for one in budget.accounts(data, RICH)] == pytest.approx([cost] * 3)
-    for name in ("growth", "weeks", "retention", "referrers", "countries"):
+    for name in names:
         earlier = [row for one in months for row in draft.table(data, one.id, name).to_pylist()]
         found = draft.table(data, whole.id, name).to_pylist()
         assert [row for row in found if row in earlier] == earlier
@@ -260,7 +268,7 @@ def test_an_extract_for_research_has_only_who_allowed_research(data: Path) -> No
 
 def test_two_at_once_make_one(data: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        assert len({one.id for one in pool.map(drafted, [data, data])}) == 1
+        assert len({one.id for one in pool.map(drafted, [data, data], [FEW, FEW])}) == 1
     assert list(budget.states(data).values()) == [budget.MADE]
 
 
