@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +56,28 @@ def test_of_many_at_once_only_as_many_as_there_is_money_for(tmp_path: Path) -> N
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(one, range(12))) == 3
     assert [round(one.spent, 9) for one in budget.accounts(tmp_path, HOW)] == [0.3]
+
+
+@pytest.mark.requirement("S9")
+def test_two_that_both_looked_do_not_both_spend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits, after it has looked, for the other to have looked as well: which it may not."""
+    both, looks = threading.Barrier(2), budget._afford
+
+    def looked(*said: Any) -> None:
+        looks(*said)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+
+    def one(name: str) -> bool:
+        try:
+            spend(tmp_path, name, "07", 0.2)
+        except Refused:
+            return False
+        return True
+
+    monkeypatch.setattr(budget, "_afford", looked)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(one, ["first", "second"])) == [False, True]
 
 
 def test_nothing_is_made_that_was_not_paid_for(tmp_path: Path) -> None:
