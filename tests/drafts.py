@@ -113,7 +113,9 @@ def _table(
                     seen = max(0, round(exact + dice.normal(0, half / 3)))
                     rows[-1] |= {number: seen, f"{number}_low": max(0, round(seen - half)),
                                  f"{number}_high": round(seen + half)}  # fmt: skip
-    pq.write_table(pa.Table.from_pylist(rows), where / f"{name}.parquet")
+    table = pa.Table.from_pylist(rows)
+    table = table.sort_by([(key, "ascending") for key in ("site", "month", *spaces)]) if rows else table
+    pq.write_table(table, where / f"{name}.parquet")
     sha = hashlib.sha256((where / f"{name}.parquet").read_bytes()).hexdigest()
     return Table(
         name=name, title=title, doc=f"{title}: made by hand, for tests.",

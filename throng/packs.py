@@ -151,7 +151,8 @@ def deliver(
         _may_go(book, one)
         if one.draft != _drafted(data, release):
             raise Refused(409, "draft", "the draft is not the one that was approved")
-        objections.delivery(data, made, who, settings.recipient)
+        zones = {site: sites[site].timezone for site in made.sites}
+        objections.delivery(data, made, who, settings.recipient, zones)
         given = Given(who.name, who.kind, who.region, who.terms.id, who.terms.permitted_use)
         files = render(
             data, book, made, one, given=given, called=who.called, stands=stands, key=key.public.id
@@ -172,6 +173,7 @@ def deliver(
         _write(deliveries.packed(data, id), whole)
         given_ = Delivery(id, release, to, at, pack.sha256(whole), who.terms.id, who.region, tuple(stands),
                           at + days * _DAY, times, by)  # fmt: skip
+        objections.given(data, made, who, zones)
         book.deliver(given_)
     return given_, link.make(key, id, given_.expires)
 

@@ -110,7 +110,9 @@ def table(data: Path, name: str, of: str) -> pa.Table:
 
 
 def table_of(into: Path, drawn: pa.Table, **said: Any) -> Table:
-    """Write a table's file into a draft's folder; what is said of it, with its rows and its hash."""
+    """Write a table's file into a draft's folder, its rows in the order of their keys, which tells nothing;
+    what is said of it, with its rows and its hash."""
+    drawn = drawn.sort_by([(key, "ascending") for key in said["keys"]])
     file = into / f"{said['name']}.parquet"
     with file.open("wb") as out:
         pq.write_table(drawn, out, compression="zstd")

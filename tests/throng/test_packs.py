@@ -11,7 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from consent_filter import signing
 from consent_filter.signing import Signer
@@ -23,6 +25,7 @@ from tests.throng.conftest import Throng
 from throng import due, loop, packs, recalling
 from throng.settings import Settings, load
 from warehouse import deliveries, draft, objections, pack
+from warehouse.known import Figures
 from warehouse.settings import Warehouse
 
 TERMS = 'terms = { id = "T-7", permitted_use = "To assess an investment; not for marketing of its own." }'
@@ -220,6 +223,26 @@ def test_whoever_objects_before_is_heard(data: Path, monkeypatch: pytest.MonkeyP
     with deliveries.ledger(data) as book:
         assert book.state("next") == deliveries.AWAITS
         assert book.deliveries() == []
+
+
+@pytest.mark.requirement("S16")
+def test_a_draft_is_attacked_before_and_a_delivery_looks_at_what_is_there_already(data: Path) -> None:
+    """A draft whose rows stand in the order in which they came is not approved; a recipient's figures are
+    remembered with the first delivery."""
+    made = drafts.make(data, "weak", of="2026-Q2", only=("liquidity",))
+    table = draft.table(data, "weak", "liquidity")
+    file = draft.folder(data) / "weak" / "liquidity.parquet"
+    pq.write_table(table.sort_by([("people", "descending")]), file)
+    said = replace(made.tables[0], sha256=pack.sha256(file.read_bytes()))
+    draft.write(data, replace(made, tables=(said,)))
+    packs.prepare(data, draft.read(data, "weak"))
+    with pytest.raises(packs.Refused, match="an attack succeeds: liquidity"):
+        packs.approve(data, "weak", "Ada Officer")
+    with Figures.open(data) as book:
+        assert book.held(["fund"]) == []
+    deliver(data, MARKET, "fund")
+    with Figures.open(data) as book:
+        assert book.held(["fund"]) != []
 
 
 @pytest.mark.requirement("M84")
