@@ -7,10 +7,10 @@ a pack was fetched, never by which address.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -44,40 +44,49 @@ class Exports:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/packs/{word:str}", self._page, methods=["GET"]),
-            Route("/packs/{word:str}/pack.zip", self._file, methods=["GET"]),
+            Route("/packs/{word:str}", self._answer(self._page), methods=["GET"]),
+            Route("/packs/{word:str}/pack.zip", self._answer(self._file), methods=["GET"]),
         ]
 
-    async def _page(self, request: Request) -> Response:
+    def _answer(self, make: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """An answer for somebody from outside: also where it is refused, without a way to other pages."""
+
+        def refused(error: Refused) -> Response:
+            return self._html(error.status, title="This pack can't be had", error=error)
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await run_in_threadpool(make, request)
+            except Refused as error:
+                if "text/html" not in request.headers.get("accept", ""):
+                    raise
+                return await run_in_threadpool(refused, error)
+
+        return answer
+
+    def _page(self, request: Request) -> Response:
         """What is behind the link: to look at it counts as nothing."""
+        word = request.path_params["word"]
+        found = self._find(word)
+        return self._html(
+            200, title=reading.AUDIENCES[found.release.audience], error=None, found=found, word=word,
+            span=reading.span(period.read(found.release.period)), key=self._key().id,
+            expires=datetime.fromtimestamp(found.delivery.expires / 1000, UTC),
+        )  # fmt: skip
 
-        def make() -> Response:
-            word = request.path_params["word"]
-            found = self._find(word)
-            expires = datetime.fromtimestamp(found.delivery.expires / 1000, UTC)
-            said = {
-                "title": reading.AUDIENCES[found.release.audience],
-                "span": reading.span(period.read(found.release.period)),
-                "found": found, "word": word, "expires": expires, "key": self._key().id,
-            }  # fmt: skip
-            return HTMLResponse(self._pages.page("pack.html", "packs", **said))
+    def _html(self, status: int, **said: Any) -> Response:
+        return HTMLResponse(self._pages.templates.get_template("pack.html").render(**said), status)
 
-        return await run_in_threadpool(make)
-
-    async def _file(self, request: Request) -> Response:
+    def _file(self, request: Request) -> Response:
         """The pack itself; that it was fetched is on the disk before the first byte goes out."""
-
-        def make() -> Response:
-            word = request.path_params["word"]
-            body = self._body(self._find(word).delivery)
-            with deliveries.ledger(self._data) as book, book.changing():
-                delivery = self._find(word, book).delivery
-                if request.method == "GET":
-                    book.fetch(delivery.id)
-            head = {"content-disposition": f'attachment; filename="{delivery.release}.zip"'}
-            return Response(body, media_type="application/zip", headers=head)
-
-        return await run_in_threadpool(make)
+        word = request.path_params["word"]
+        body = self._body(self._find(word).delivery)
+        with deliveries.ledger(self._data) as book, book.changing():
+            delivery = self._find(word, book).delivery
+            if request.method == "GET":
+                book.fetch(delivery.id)
+        head = {"content-disposition": f'attachment; filename="{delivery.release}.zip"'}
+        return Response(body, media_type="application/zip", headers=head)
 
     def _find(self, word: str, book: deliveries.Ledger | None = None) -> Found:
         if not deliveries.file(self._data).exists():
