@@ -17,6 +17,7 @@ from pipelines.balance import lag
 from throng import __version__, balance, expire, keys, lock
 from throng.settings import load
 from warehouse import snapshot
+from warehouse.attack import publication
 from warehouse.checks import runs
 
 
@@ -34,6 +35,7 @@ def gather(data: Path) -> dict[str, Any]:
         "last_pass": last,
         "published": published,
         "held": snapshot.held(data),
+        "attack": attack(data),
         "unusual": [
             said
             for one in runs.latest(snapshot.folder(data) / "validation")
@@ -51,6 +53,14 @@ def gather(data: Path) -> dict[str, Any]:
             **{name: version(name) for name in ("apache-beam", "duckdb", "pyarrow", "msgspec")},
         },
     }
+
+
+def attack(data: Path) -> dict[str, Any] | None:
+    """What the last attack on a publication tried and noted (S19); None before the first."""
+    told = publication.last(data)
+    if told is None:
+        return None
+    return {"at": told.at, "tried": len(told.seconds), "noted": told.noted, "stopped": told.stopped}
 
 
 def rights(data: Path) -> dict[str, int] | None:
@@ -85,6 +95,9 @@ def table(found: dict[str, Any]) -> str:
         lines += [f"           {one}" for one in held["failures"]]
         lines.append(f"           the whole validation: {held['docs']}")
     lines += [f"UNUSUAL    {one}" for one in found["unusual"]]
+    if tried := found["attack"]:
+        noted = ", ".join(f"{name} {n}" for name, n in tried["noted"].items()) or "nothing"
+        lines.append(f"attack     {tried['tried']} kinds tried on what was to be published; found: {noted}")
     if last.get("failure"):
         lines.append(f"FAILING    {last['failure']}; what is published stays")
     if (asked := found["rights"]) is not None:

@@ -129,8 +129,8 @@ def test_status_of_a_folder_at_work(tmp_path: Path, market: Path, throng: Throng
     assert "published  generation 1, " in said.out
     found = json.loads(throng("status", "--format", "json").out)
     assert set(found) == {
-        "running", "lag", "last_pass", "published", "held", "age_seconds", "balance", "rights", "purged",
-        "versions", "keys_due", "children",
+        "running", "lag", "last_pass", "published", "held", "attack", "age_seconds", "balance", "rights",
+        "purged", "versions", "keys_due", "unusual", "children",
     }  # fmt: skip
     assert found["lag"]["bytes"] > 0
     assert found["balance"] == {"received": 1, "stored": 1, "refused": {}}
