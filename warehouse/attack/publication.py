@@ -23,6 +23,7 @@ from warehouse.attack.evidence import Evidence, Finding, Sheet, Version, sheet
 from warehouse.attack.linkage import public_facts
 from warehouse.attack.suite import attack
 from warehouse.extensions import quote
+from warehouse.perturbation import bound
 from warehouse.released import Store
 from warehouse.report import Report
 from warehouse.settings import Warehouse
@@ -99,14 +100,14 @@ def gather(data: Path, settings: Warehouse, store: Store) -> tuple[Evidence, int
 
 
 def off(report: Report, settings: Warehouse) -> dict[str, float]:
-    """At most how far each published number is from the exact one: by cell keys (where a release has them) a
-    number of people by half a group or five, a sum by what one person adds."""
-    if not report.people or not getattr(settings, "perturb", False):
+    """At most how far each published number is from the exact one: by cell keys (`perturbation.py`) a number
+    of people by their bound, a sum by what one person adds; so far sums are off without noise, too, as each
+    report has caps of its own: a total less its parts may be what the caps took."""
+    if not report.people:
         return {}
-    sides = getattr(report, "groups", None) or ("people",)
-    most = getattr(report, "most", None)
-    sums = {name: float(most(name, settings) if most else settings.most(name)) for name in report.sums}
-    return sums | dict.fromkeys(sides, float(min(5, settings.min_group // 2)))
+    sums = {name: float(report.most(name, settings)) for name in report.sums}
+    moved = float(bound(settings.min_group)) if settings.perturb else 0.0
+    return sums | dict.fromkeys(report.groups, moved)
 
 
 def _touched(

@@ -17,7 +17,8 @@ from warehouse.attack.linkage import FILE
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
-HOW = Warehouse()
+#: Without noise, so that what is planted is what is found.
+HOW = Warehouse(perturb=False)
 #: One row of a day loses some people: the total of the day less its rows is four of them then.
 FEW = (
     "UPDATE countries SET people = people - (SELECT sum(c.people) - any_value(t.people) + 4"
