@@ -212,14 +212,14 @@ def run(
     dice, sender = random.Random(seed + time.time_ns()), Sender(collector)
     known: list[Person] = []
     members = Members(dice)
-    for posted in sorted(_past(dice, 150)):
-        if stop.is_set():
-            return
-        _deal(dice, sender, members, posted)
     for ends in sorted(_past(dice, 700)):
         if stop.is_set():
             return
         _one(dice, sender, known, ends, origin)
+    for posted in sorted(_past(dice, 150)):
+        if stop.is_set():
+            return
+        _deal(dice, sender, members, posted)
     while not stop.is_set():
         sent = _one(dice, sender, known, time.time_ns() // 1_000_000, origin)
         if dice.random() < 0.1:
@@ -233,7 +233,12 @@ def _deal(dice: random.Random, sender: Sender, members: Members, posted: int) ->
     for who, event in members.story(posted, time.time_ns() // 1_000_000):
         if who.choice is not None:
             event["consent"] = {"measurement": who.choice}
-        by.setdefault(who, []).append(event)
+        # Whoever deals has looked at the task before.
+        looked: dict[str, Any] = {
+            name: event[name] for name in ("site", "url", "user_id", "consent") if name in event
+        }
+        looked |= {"type": "page_view", "id": f"{dice.getrandbits(96):x}", "time": event["time"] - 20_000}
+        by.setdefault(who, []).extend((looked, event))
     for who, events in by.items():
         if choice := members.choice(who):
             sender.post(json.dumps(choice).encode(), _JSON, "PUT", "/consent")
