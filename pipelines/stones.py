@@ -1,6 +1,7 @@
 """The list of who was erased, kept beside backups: a restored copy of an older day brings nobody back (S2).
 
-It holds keyed hashes only: of erased ids, and of removed pseudonyms. Whoever restores reads it first.
+It holds keyed hashes only: of erased ids, and of removed pseudonyms; names of keys that were destroyed, and
+what was spent of the budgets of releases (S9). Whoever restores reads it first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from consent_filter import keyfile
 from consent_filter.departed import Tombstones, load
 from consent_filter.errors import Broken
 from consent_filter.pseudonym import Keyring
+from warehouse import budget
+from warehouse.budget import Spent
 
 NAME = "erased.throng"
 _SCHEMA = "throng-erased/1"
@@ -26,12 +29,13 @@ _SCHEMA = "throng-erased/1"
 class Stones(NamedTuple):
     """keys: (keyed hash of an erased id, since). tombstones: (hash of a removed pseudonym, since).
     Times are UTC milliseconds. whose: the installation, as the thumbprint of its ledger key. destroyed: names
-    of keys that may not come back either."""
+    of keys that may not come back either. spent: of what months of sites may give away."""
 
     whose: str
     keys: tuple[tuple[bytes, int], ...]
     tombstones: tuple[tuple[bytes, int], ...]
     destroyed: tuple[str, ...] = ()
+    spent: tuple[Spent, ...] = ()
 
 
 def whose(keys: Keyring) -> str:
@@ -46,7 +50,7 @@ def read(data: Path) -> Stones:
         erased = one.execute("SELECT key, since FROM choice WHERE erased ORDER BY key").fetchall()
         stones = load(Tombstones.read(one, keys).dump())
     gone = sorted(life.id for life in keys.lives() if life.destroyed is not None)
-    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone))
+    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone), budget.spending(data))
 
 
 def write(stones: Stones, place: Path) -> None:
@@ -60,6 +64,7 @@ def write(stones: Stones, place: Path) -> None:
         "keys": {key.hex(): since for key, since in stones.keys},
         "tombstones": {base64.b64encode(one).decode(): since for one, since in stones.tombstones},
         "destroyed": stones.destroyed,
+        "spent": stones.spent,
     }
     keyfile.write(place / NAME, json.dumps(text, sort_keys=True).encode())
 
@@ -75,6 +80,7 @@ def parse(file: Path) -> Stones | None:
             tuple((bytes.fromhex(key), int(since)) for key, since in said["keys"].items()),
             tuple((base64.b64decode(one), int(since)) for one, since in said["tombstones"].items()),
             tuple(map(str, said.get("destroyed", ()))),
+            tuple(Spent(*one) for one in said.get("spent", ())),
         )
     except FileNotFoundError:
         return None
@@ -85,14 +91,20 @@ def parse(file: Path) -> Stones | None:
 def merge(lists: Iterable[Stones]) -> Stones:
     """All of them together; of each the first time."""
     keys, tombstones, destroyed, name = dict[bytes, int](), dict[bytes, int](), set[str](), ""
+    spent = set[Spent]()
     for one in lists:
         name = one.whose
         destroyed.update(one.destroyed)
+        spent.update(one.spent)
         for held, more in ((keys, one.keys), (tombstones, one.tombstones)):
             for hash, since in more:
                 held[hash] = min(since, held.get(hash, since))
     return Stones(
-        name, tuple(sorted(keys.items())), tuple(sorted(tombstones.items())), tuple(sorted(destroyed))
+        name,
+        tuple(sorted(keys.items())),
+        tuple(sorted(tombstones.items())),
+        tuple(sorted(destroyed)),
+        tuple(sorted(spent)),
     )
 
 

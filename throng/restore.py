@@ -26,6 +26,7 @@ from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
 from throng.settings import FILE, load
+from warehouse import budget
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
@@ -57,6 +58,8 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
     own = [one for one in lists if one.whose == said["whose"]]
     words = _remember(draft, own)
     _destroy(draft, {id for one in own for id in one.destroyed})
+    if spent := {one for some in own for one in some.spent}:
+        budget.remember(draft, sorted(spent))
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
     placing.move(draft, here)
     removed = _clean(draft)
@@ -117,7 +120,7 @@ def _own(data: Path, draft: Path, whose: str) -> None:
         over.unlink()
     # What people said and asked only ever grows: of two, the folder's own holds. Of keys, too.
     for file in data.iterdir():
-        if file.name == "erasures":
+        if file.name in ("erasures", "releases"):
             shutil.copytree(file, draft / file.name, dirs_exist_ok=True)
         elif file.suffix == ".sqlite" and file.name not in ("ledger.sqlite", *_OF_THE_COPY):
             _replace(file, draft / file.name)

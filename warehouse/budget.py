@@ -13,9 +13,10 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +43,16 @@ _CLOSE = 1e-9
 class Cost(Struct, frozen=True):
     """zCDP, and the chance that private selection shows what it should not."""
 
+    rho: float
+    delta: float
+
+
+class Spent(NamedTuple):
+    """What one draft has spent of an account."""
+
+    id: str
+    site: str
+    month: str
     rho: float
     delta: float
 
@@ -139,6 +150,26 @@ def accounts(data: Path, settings: Release) -> list[Account]:
         )
         for (site, month), by in found.items()
     ]  # fmt: skip
+
+
+def spending(data: Path) -> tuple[Spent, ...]:
+    """Everything that was ever spent, to be kept beside backups: an older copy must not have it to spend
+    again (S9)."""
+    if not path(data).exists():
+        return ()
+    with opened(path(data), _TABLES) as database:
+        rows = database.execute("SELECT id, site, month, rho, delta FROM spent ORDER BY 1, 2, 3").fetchall()
+    return tuple(Spent(*row) for row in rows)
+
+
+def remember(data: Path, spent: Iterable[Spent]) -> None:
+    """What was spent since the copy was made is spent in it, too; the drafts it went for are not there."""
+    with opened(path(data), _TABLES) as database, transaction(database):
+        for one in spent:
+            database.execute(
+                "INSERT OR IGNORE INTO release (id, request, state, at) VALUES (?, '', ?, 0)", [one.id, LOST]
+            )
+            database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?, ?, ?)", one)
 
 
 def states(data: Path) -> dict[str, str]:

@@ -18,7 +18,9 @@ from pipelines import facts, publish, reports, stones
 from tests.pipelines.comeback import OPEN, answers, collect, left, persons, whole_pass
 from tests.throng.conftest import Throng
 from throng import backup, restore
-from warehouse import snapshot
+from warehouse import budget, snapshot
+from warehouse.budget import Cost
+from warehouse.release_settings import Release
 
 SETTINGS = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
 IDS = [f"person-{n}" for n in range(12)]
@@ -106,11 +108,15 @@ def test_backups_end_and_a_damaged_one_is_refused(data: Path, tmp_path: Path) ->
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.requirement("M83", "M110")
-def test_an_older_backup_brings_nobody_and_no_destroyed_key_back(data: Path, tmp_path: Path) -> None:
-    """Planted: a restore that leaves the copy's keys; the old one is found in the folder."""
+@pytest.mark.requirement("M83", "M110", "S9")
+def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back(
+    data: Path, tmp_path: Path
+) -> None:
+    """Planted: a restore that leaves the copy's keys; the old one is found in the folder. One that forgets
+    what was spent since; it could be spent again."""
     place = tmp_path / "place"
     made = backup.make(data, place, 30)
+    budget.reserve(data, "a-draft", ["it"], {("shop", "2026-07"): Cost(0.2, 1e-9)}, Release(), 0.0)
     gone, others = persons(data, IDS[:2]), persons(data, IDS[3:])
     key = json.loads((data / "keys.json").read_text())["identity"][0]["key"].encode()
     destroy_identity(data)
@@ -134,6 +140,8 @@ def test_an_older_backup_brings_nobody_and_no_destroyed_key_back(data: Path, tmp
     for folder in (data, tmp_path / "elsewhere"):
         assert not any(key in file.read_bytes() for file in folder.rglob("*") if file.is_file())
         assert persons(folder, IDS[3:]) == others, "who is still there is found when they ask"
+        (account,) = budget.accounts(folder, Release())
+        assert (account.month, account.by) == ("2026-07", {"a-draft": 0.2})
     collect(tmp_path / "elsewhere", IDS[3:4], "collector", [7], time.time())
     assert len(persons(tmp_path / "elsewhere", IDS[3:4])) == 2
     ledger = words(tmp_path / "elsewhere")
@@ -180,7 +188,7 @@ def test_the_list_of_the_erased_only_grows(data: Path, tmp_path: Path) -> None:
     assert one is not None
     assert len(one.keys) == 1
     # A ledger put back from before, elsewhere: what is on the list stays.
-    stones.write(one._replace(keys=(), tombstones=()), tmp_path)
+    stones.write(one._replace(keys=(), tombstones=(), spent=()), tmp_path)
     assert stones.parse(tmp_path / stones.NAME) == one
     log = SegmentLog(data / "log")
     assert log.end()
