@@ -21,7 +21,7 @@ from tests.warehouse import plain
 from tests.warehouse.crowd import Crowd, Row, person, whole
 from tests.warehouse.test_properties import CROWDS, Said, _rows, bytes_of, columns, crowd, few
 from warehouse import report as reports
-from warehouse.checks import _ABSURD
+from warehouse.checks.tables import _ABSURD
 from warehouse.perturbation import BOUND, bound, draw, perturb, ptable
 from warehouse.recordkeys import EPOCH, MANY, RecordKeys
 from warehouse.relations import hold
@@ -185,7 +185,7 @@ def test_what_has_no_people_is_not_moved() -> None:
 
 def test_the_largest_part_is_the_largest_of_all_buckets() -> None:
     """By it sums move: added up over buckets instead, they would move further with more of them."""
-    rows: list[Row] = [{"person": n, "country": "DE"} for n in range(60) for _ in range(3 + n % 5)]
+    rows: list[Row] = [{"person": n, "country": "DE"} for n in range(600) for _ in range(3 + n % 5)]
     one, chosen = Crowd(rows), [reports.load()["countries"]]
     for seed in range(4):
         moved = [one.release(Warehouse(), of=of, chosen=chosen, keys=RecordKeys(seed, 3)) for of in (1, 7)]
