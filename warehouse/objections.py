@@ -6,6 +6,7 @@ and whoever receives it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 Zones = Mapping[str, str]
 #: Findings that a refusal names; `throng release attack` and `explain` have all of them.
 _NAMED = 3
+
+
+def checked(data: Path, draft: Draft) -> None:
+    """Whether its tables are what it says of them; the run is written down beside those of publications."""
+    from warehouse.checks import drafts, runs  # brings Great Expectations
+    from warehouse.checks.expectations import validate
+    from warehouse.snapshot import folder
+
+    docs = folder(data) / "validation"
+    outcome = validate(drafts.SUITE, drafts.control(data, draft), docs)
+    runs.note(docs, outcome, time.time())
+    if outcome.failures:
+        raise Refused(409, "checked", f"{'; '.join(outcome.failures)}; the whole validation: {outcome.docs}")
 
 
 def attacked(data: Path, draft: Draft) -> None:
@@ -42,7 +56,7 @@ def known(data: Path, draft: Draft, to: Recipient, shared: Sequence[Recipient], 
 
 
 #: Called with the data folder and the draft, before a person's approval is written down.
-BEFORE_APPROVAL: tuple[Callable[[Path, Draft], None], ...] = (attacked,)
+BEFORE_APPROVAL: tuple[Callable[[Path, Draft], None], ...] = (checked, attacked)
 #: Called with data folder, draft, who is to get it, who shares with them, and zones, before a delivery.
 BEFORE_DELIVERY: tuple[Callable[[Path, Draft, Recipient, Sequence[Recipient], Zones], None], ...] = (known,)
 

@@ -24,7 +24,8 @@ from tests.dashboards.asking import Asking
 from tests.throng.conftest import Throng
 from throng import due, loop, packs, recalling
 from throng.settings import Settings, load
-from warehouse import deliveries, draft, objections, pack
+from warehouse import deliveries, draft, objections, pack, snapshot
+from warehouse.checks import runs
 from warehouse.known import Figures
 from warehouse.settings import Warehouse
 
@@ -223,6 +224,19 @@ def test_whoever_objects_before_is_heard(data: Path, monkeypatch: pytest.MonkeyP
     with deliveries.ledger(data) as book:
         assert book.state("next") == deliveries.AWAITS
         assert book.deliveries() == []
+
+
+def test_a_draft_that_is_not_what_it_says_is_not_approved(data: Path) -> None:
+    """Planted: nobody looks; then a number without noise would go out as one with it."""
+    made = drafts.make(data, "bare", of="2026-Q2", only=("liquidity",))
+    (one,) = made.tables
+    bare = tuple(replace(number, scale=0.0) for number in one.numbers)
+    draft.write(data, replace(made, tables=(replace(one, numbers=bare),)))
+    packs.prepare(data, draft.read(data, "bare"))
+    with pytest.raises(packs.Refused, match="noise that hides what one person adds: not so in liquidity"):
+        packs.approve(data, "bare", "Ada Officer")
+    (run, *_) = runs.past(snapshot.folder(data) / "validation")
+    assert (run["suite"], bool(run["failures"])) == ("release", True)
 
 
 @pytest.mark.requirement("S16")
