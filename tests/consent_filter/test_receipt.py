@@ -101,7 +101,7 @@ def test_what_is_stored_for_a_purpose() -> None:
     assert {"path", "ad_slot", "person", "country"} <= advert
     assert not advert & {"utm_source", "props"}
     assert not measured & {"ad_slot"}
-    for purpose, column in (("precise_geo", "cell"), ("gender", "gender")):
+    for purpose, column in (("precise_geo", "cell"), ("gender", "gender"), ("security", "place")):
         assert column in everything.pop(purpose)
         assert column not in measured | advert
     for purpose in ("measurement", "research", "ad_measurement"):

@@ -340,7 +340,9 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
 @pytest.mark.requirement("M54")
 def test_no_difference_of_released_tables_is_of_a_few(rows: list[Row]) -> None:
     of = seen(rows)
-    assert all(len(of.tables[name]) > 5 for name in reports.load()), "nothing to attack"
+    # Nobody deals with anybody in this market: what both sides of a deal tell is attacked in `test_sides.py`.
+    known = [name for name, one in reports.load().items() if not one.mentions("deals")]
+    assert all(len(of.tables[name]) > 5 for name in known), "nothing to attack"
     assert sum(of.audited["hidden"].to_pylist()) > 1000, "nothing to audit"
     assert attack(of) == []
 
