@@ -34,6 +34,7 @@ EVENTS = st.builds(
     st.integers(-80_000, 80_000),  # all within the time of retries when they are folded
     st.sampled_from(["market", "help"]),
     st.sampled_from(["/", "/a\x00b", "\U0010a862"]),
+    other=st.none(),  # both sides of an event: tests/warehouse/test_two_people.py
 )
 SAID = st.lists(st.tuples(st.lists(EVENTS, max_size=5), st.integers(0, 2)), min_size=1, max_size=10)
 
