@@ -21,7 +21,11 @@ from warehouse.recent import Recent
 
 EVENTS = st.lists(
     st.builds(
-        Event, st.none() | st.integers(0, 8), st.integers(0, 2**64 - 1), st.integers(-200_000, 200_000)
+        Event,
+        st.none() | st.integers(0, 8),
+        st.integers(0, 2**64 - 1),
+        st.integers(-200_000, 200_000),
+        other=st.none(),
     ),
     max_size=20,
 )

@@ -41,7 +41,7 @@ def test_a_generation_holds_every_report_twice_and_says_what_it_is(market: Path)
     con = duckdb.connect(str(market / "published" / "reports.duckdb"), read_only=True)
     for name, one in report.load().items():
         found = con.execute(f"FROM {name} ORDER BY ALL").to_arrow_table()
-        assert found.column_names == [*one.keys, *(["people"] if one.people else []), *one.sums]
+        assert found.column_names == [*one.keys, *one.groups, *one.sums]
         assert found.to_pylist() == pq.read_table(folder / f"{name}.parquet").to_pylist()
         assert found.num_rows == made["tables"][name]["rows"]
     about = con.execute("FROM reports WHERE name = 'pages'").to_arrow_table().to_pylist()[0]
