@@ -28,6 +28,7 @@ SILENT = (
 )  # fmt: skip
 #: What pages may take from the warehouse: what was published or released, and what is said of it.
 PAGES_READ = {
+    "everyone", "totals",  # bounds of published totals
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
@@ -38,8 +39,8 @@ GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
-        "/sql": "published groups", "/about": "words", "/health": "alive", "/favicon.ico": "our icon",
-        "/static": "our style",
+        "/sql": "published groups", "/about": "words", "/about-numbers": "words",
+        "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/packs/{word:str}": "what a pack is",
         "/packs/{word:str}/pack.zip": "a pack, to whom it was delivered",
         "/console": "requests, to an officer", "/console/enter": "a session", "/console/leave": "nothing",
