@@ -28,7 +28,7 @@ SILENT = (
 )  # fmt: skip
 #: What pages may take from the warehouse: what was published or released, and what is said of it.
 PAGES_READ = {
-    "everyone", "totals",  # bounds of published totals
+    "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
