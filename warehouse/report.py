@@ -11,7 +11,7 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,8 @@ from consent_filter.errors import Misconfigured
 from consent_filter.fields import FIELDS
 from consent_filter.purpose import BY_NAME, names
 from warehouse.settings import Warehouse
+
+T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "reports"
 #: What stands in a folded row instead of the keys that were folded.
@@ -162,14 +164,20 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def read(name: str, text: str) -> Report:
     """A report from the text of its file: `/*`, TOML, `*/`, SQL. Raises Misconfigured."""
+    return parse(Report, f"warehouse/reports/{name}.sql", name, text)
+
+
+def parse(kind: type[T], where: str, name: str, text: str) -> T:
+    """What a file of that form defines; `kind` has the header's keys, `name` and `sql`. Raises Misconfigured,
+    naming the file by `where`."""
     try:
         opening, rest = text.split("/*", 1)
         header, sql = rest.split("*/", 1)
         if opening.strip() or not sql.strip():
             raise ValueError("a file is its header and then its SQL")
-        return msgspec.convert({**tomllib.loads(header), "name": name, "sql": sql.strip()}, Report)
+        return msgspec.convert({**tomllib.loads(header), "name": name, "sql": sql.strip()}, kind)
     except (ValueError, msgspec.ValidationError) as error:
-        raise Misconfigured(f"warehouse/reports/{name}.sql", "its header", str(error)) from None
+        raise Misconfigured(where, "its header", str(error)) from None
 
 
 @cache

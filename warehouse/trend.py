@@ -8,7 +8,6 @@ add is capped by the header, counted in buckets of people, and shown only with n
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cache
@@ -22,7 +21,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from warehouse.period import Period
-from warehouse.report import Report
+from warehouse.report import Report, parse
 
 FOLDER = Path(__file__).parent / "trends"
 AUDIENCES = ("investors", "advertiser", "partner", "research", "public")
@@ -205,14 +204,7 @@ def _month(trend: Trend) -> str:
 
 def read(name: str, text: str) -> Trend:
     """A trend from the text of its file: `/*`, TOML, `*/`, SQL. Raises Misconfigured."""
-    try:
-        opening, rest = text.split("/*", 1)
-        header, sql = rest.split("*/", 1)
-        if opening.strip() or not sql.strip():
-            raise ValueError("a file is its header and then its SQL")
-        return msgspec.convert({**tomllib.loads(header), "name": name, "sql": sql.strip()}, Trend)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise Misconfigured(f"warehouse/trends/{name}.sql", "its header", str(error)) from None
+    return parse(Trend, f"warehouse/trends/{name}.sql", name, text)
 
 
 @cache
