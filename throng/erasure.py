@@ -23,6 +23,7 @@ from pipelines import access
 from pipelines.holder import Task
 from pipelines.holders import HOLDERS
 from throng import jobs, lock, prove, restore
+from throng.checking_key import given
 from throng.ids import ids
 from throng.settings import load
 from warehouse import erase
@@ -139,11 +140,7 @@ def _certificate(arguments: Namespace) -> int:
 
 def _keys(arguments: Namespace) -> Iterator[PublicKey]:
     if arguments.key:
-        try:
-            file = Path(arguments.key)
-            yield PublicKey.parse(file.read_text() if file.exists() else arguments.key)
-        except ValueError:
-            raise Misconfigured("--key", "…", "a file as GET /consent/key answers, or the x in it") from None
+        yield given(arguments.key)
         return
     file = (arguments.against or arguments.data) / signing.FILE
     if not file.exists():

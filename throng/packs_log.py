@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
-from consent_filter import signing
-from consent_filter.errors import Misconfigured, Refused
-from consent_filter.signing import PublicKey, SigningKey
+from consent_filter.errors import Refused
+from throng.checking_key import PRINTED, given, own
 from throng.recalling import moment
 from warehouse import pack
-
-#: Bytes of a file that holds a public key.
-_KEY = 4096
 
 
 def main(arguments: Namespace) -> int:
@@ -24,7 +19,7 @@ def main(arguments: Namespace) -> int:
 
 def _verify(arguments: Namespace) -> int:
     """A line for each pack; 1 where any is not whole, or not ours."""
-    keys = [_public(said) for said in arguments.key] or [_own(arguments.data)]
+    keys = [given(said, PRINTED) for said in arguments.key] or [own(arguments.data)]
     wrong = 0
     for path in arguments.pack:
         said: dict[str, Any] = {"pack": str(path)}
@@ -41,26 +36,6 @@ def _verify(arguments: Namespace) -> int:
             wrong = 1
         _print([said], arguments.format)
     return wrong
-
-
-def _public(said: str) -> PublicKey:
-    try:
-        try:
-            with open(said, "rb") as file:
-                said = file.read(_KEY).decode()
-        except OSError:
-            pass  # no file: the key itself
-        return PublicKey.parse(said)
-    except ValueError:
-        # Never what was given: it may be the private key.
-        raise Misconfigured("--key", "…", "what `throng receipt key` prints, or the x in it") from None
-
-
-def _own(folder: Path) -> PublicKey:
-    try:
-        return SigningKey.read(folder / signing.FILE).public
-    except FileNotFoundError:
-        raise Misconfigured("--key", None, f"needed, as {folder} has no {signing.FILE}") from None
 
 
 def _log(arguments: Namespace) -> int:

@@ -10,13 +10,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from consent_filter.errors import Misconfigured, Refused
+from consent_filter.errors import Refused
 from consent_filter.ledger import Ledger
 from consent_filter.receipt import LARGEST, held, read
 from consent_filter.signing import FILE, PublicKey, SigningKey
-
-#: Bytes of a file that holds a public key.
-_KEY = 4096
+from throng.checking_key import given, own
 
 
 def main(arguments: Namespace) -> int:
@@ -24,11 +22,11 @@ def main(arguments: Namespace) -> int:
     folder: Path = arguments.data or arguments.folder
     if arguments.action == "key":
         return _print_key(folder)
-    keys = [_public(said) for said in arguments.key]
+    keys = [given(said) for said in arguments.key]
     data = arguments.data
     if not keys:
         data = folder
-        keys = [_own(folder)]
+        keys = [own(folder)]
     with ExitStack() as stack:
         ledger = None
         if data is not None:
@@ -83,26 +81,6 @@ def _lines(name: str) -> Iterator[tuple[int, bytes | Refused]]:
                 yield number, Refused(400, "empty", "there is no receipt here")
     except OSError as error:
         yield number, Refused(400, "unreadable", f"it can't be read: {error.strerror}")
-
-
-def _public(said: str) -> PublicKey:
-    try:
-        try:
-            with open(said, "rb") as file:
-                said = file.read(_KEY).decode()
-        except OSError:
-            pass  # no file: the key itself
-        return PublicKey.parse(said)
-    except ValueError:
-        # Never what was given: it may be the private key.
-        raise Misconfigured("--key", "…", "a file as GET /consent/key answers, or the x in it") from None
-
-
-def _own(folder: Path) -> PublicKey:
-    try:
-        return SigningKey.read(folder / FILE).public
-    except FileNotFoundError:
-        raise Misconfigured("--key", None, f"needed, as {folder} has no {FILE}") from None
 
 
 def _print_key(folder: Path) -> int:
