@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from consent_filter import advert
 from consent_filter.decide import IDENTIFIED, Verdict
 from consent_filter.events import ABSENT, BEFORE, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.member import Member, Referral
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.purpose import ALL
-from consent_filter.raw import Ad, Agent, Column, Page, Place, Raw, Source, pair
+from consent_filter.raw import Agent, Column, Page, Place, Raw, Source, pair
 from consent_filter.whereabouts import agreement
 
 _COUNTRY = attrgetter("country")
-_NO_AD = Ad(None, None, None)
 _NO_MEMBER, _NO_REFERRAL = Member(None, None), Referral(None, None)
 
 
@@ -59,7 +59,7 @@ _TEXTS: dict[str, Texts] = {
     "source": Texts(("referrer_host", "referrer_group"), _fields(Source, "host", "group")),
     "browser": Texts(_BROWSER, _fields(Agent, *_BROWSER)),
     "place": Texts(_PLACE, _fields(Place, *_PLACE)),
-    "ad": Texts(("ad_slot", "ad_creative", "ad_campaign"), lambda ad: ad or _NO_AD),
+    "ad": Texts(advert.COLUMNS, lambda ad: (ad or advert.NOTHING).texts),
     "member": Texts(("age", "gender"), lambda member: (member or _NO_MEMBER)[:2]),
     "referral": Texts(("referral_code", "referral_channel"), lambda by: (by or _NO_REFERRAL)[:2]),
     "geo": Texts(("cell",), None),
@@ -76,9 +76,11 @@ _SOURCE, _WITHIN, _WIDTH = np.array([_FROM[name] for name in TEXTS], np.int32).T
 _NEEDED = np.array([int(BY_NAME[name].purposes) for name in TEXTS], np.uint32)[:, None]
 #: Columns of text that a row has only under a lasting pseudonym (M30).
 _LASTING = np.flatnonzero([not BY_NAME[name].alone for name in TEXTS])
-#: Numbers that need a purpose, as typed nothings, and that purpose, which is the same for all.
-_OPTIONAL = {name: NUMBERS[name].type(ABSENT[name]) for name in ("duration_ms", "scroll", "value")}
-(_NUMBERS,) = {np.uint32(BY_NAME[name].purposes) for name in _OPTIONAL}
+#: Numbers that need a purpose, as typed nothings, with the purposes of which one must be granted.
+_OPTIONAL = {
+    name: (NUMBERS[name].type(ABSENT[name]), np.uint32(BY_NAME[name].purposes))
+    for name in ("duration_ms", "scroll", "value", *advert.COUNTED)
+}
 #: Where all of these are granted, every column is open.
 _EVERY = int(ALL)
 
@@ -127,14 +129,27 @@ def events(
     numbers["event_id"] = event_ids(keys, Column(codes[0], site.values), ids)
     if (before := keys.before("event_id")) is not None:
         numbers[BEFORE] = event_ids(keys, Column(codes[0], site.values), ids, before)
-    closed = (granted & _NUMBERS) == 0
-    if closed.any():
-        # What is not granted must not lie in memory behind a null either: it would reach the disk.
-        for name, absent in _OPTIONAL.items():
+    numbers |= _adverts(raw, rows, codes[0], keys)
+    # What is not granted must not lie in memory behind a null either: it would reach the disk.
+    for name, (absent, purposes) in _OPTIONAL.items():
+        closed = (granted & purposes) == 0
+        if closed.any():
             numbers[name] = np.where(closed, absent, numbers[name])
     alone = np.array([v.treatment != IDENTIFIED for v in verdicts.values])[codes[len(head) - 1]]
     words, places = _texts(codes, [source.values for source in sources], granted, alone)
     return Events(len(ids), words, places, numbers)
+
+
+def _adverts(
+    raw: Raw, rows: NDArray[np.intp] | None, sites: NDArray[np.int32], keys: Keyring
+) -> dict[str, NDArray[Any]]:
+    """The numbers of each event's advert, each distinct one hashed once."""
+    ads = raw.ad if rows is None else raw.ad.take(rows)
+    both = pair(Column(sites, raw.site.values), ads)
+    copy = keys.state("adverts").copy
+    laid = [advert.BLANK if ad is None else advert.numbers(ad, site, copy) for site, ad in both.values]
+    found = np.frombuffer(b"".join(laid), advert.LAID)[both.codes]
+    return {name: np.ascontiguousarray(found[name]) for name in advert.COUNTED}
 
 
 def _agreement(raw: Raw) -> Column[str | None]:

@@ -28,7 +28,10 @@ NUMBERS: dict[str, np.dtype[Any]] = {
     if field.type != _STRING
 }
 #: What stands for a number that is not there, in the columns that may lack one.
-ABSENT: dict[str, float] = {"event_id": 2**64 - 1, "duration_ms": -1, "scroll": -1, "value": np.nan}
+ABSENT: dict[str, float] = {
+    "event_id": 2**64 - 1, "duration_ms": -1, "scroll": -1, "value": np.nan, "ad_view": 2**64 - 1,
+    "ad_order": 2**64 - 1, "ad_share": -1, "ad_flags": 2**32 - 1, "ad_rate": -1,
+}  # fmt: skip
 #: Beside NUMBERS: finds the retry of an event that came before the key was replaced. In the log only.
 BEFORE = "event_id_before"
 #: Above so many events text columns are made one by one: the offsets of a column are 32 bits.

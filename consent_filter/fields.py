@@ -123,7 +123,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "type",
         _S,
-        "page_view, click, event, engagement, vital or ad_impression, ad_viewable, ad_click; counterpart: "
+        "page_view, click, event, engagement, vital; of adverts ad_request, ad_served, ad_impression, "
+        "ad_viewable, ad_engagement, ad_video, ad_click, ad_landing, ad_conversion, ad_refund; counterpart: "
         "the other side's narrow row of somebody else's event",
         _ANY,
         raw=True,
@@ -182,9 +183,23 @@ FIELDS: tuple[Field, ...] = (
     Field("country", _S, "ISO 3166 alpha-2; ZZ when unknown", _ANY),
     Field("region", _S, "first subdivision, where the database has it", alone=False),
     Field("network", _S, "residential, mobile, business, hosting or unknown", alone=False),
-    Field("duration_ms", pa.int32(), "time the page was in view, milliseconds", raw=True, mode="site"),
+    Field(
+        "duration_ms",
+        pa.int32(),
+        "time the page or the advert was in view, milliseconds",
+        _SEEN,
+        raw=True,
+        mode="site",
+    ),
     Field("scroll", pa.int16(), "deepest scroll, percent", raw=True, mode="site"),
-    Field("value", pa.float64(), "the number a vital or a custom event carries", raw=True, mode="site"),
+    Field(
+        "value",
+        pa.float64(),
+        "the number a vital, a custom event or a conversion carries",
+        _SEEN,
+        raw=True,
+        mode="site",
+    ),
     Field("props", _S, "allow-listed properties, JSON with sorted keys", raw=True, mode="site"),
     Field("referral_code", _S, "code of the invitation that a member followed; names nobody", mode="given"),
     Field("referral_channel", _S, "link, email, social, message, code, other", mode="given"),
@@ -203,6 +218,17 @@ FIELDS: tuple[Field, ...] = (
     Field("ad_slot", _S, "advert slot", _ADVERT, raw=True, mode="site"),
     Field("ad_creative", _S, "advert creative", _ADVERT, raw=True, mode="site"),
     Field("ad_campaign", _S, "advert campaign", _ADVERT, raw=True, mode="site"),
+    Field("ad_placement", _S, "place that was booked, as the catalogue names it", _ADVERT, mode="site"),
+    Field("ad_size", _S, "width and height in CSS pixels where the IAB lists them, else a class", _ADVERT),
+    Field("ad_frequency", _S, "how often this browser has seen the campaign: 1, 2, 3, 4-6, 7+", _ADVERT),
+    Field("ad_group", _S, "exposed or holdout", _ADVERT, mode="site"),
+    Field("ad_goal", _S, "goal that a conversion or a refund is of", _ADVERT, mode="site"),
+    Field("ad_step", _S, "part of a video that was reached, or how somebody engaged", _ADVERT, mode="site"),
+    Field("ad_view", pa.uint64(), "keyed hash of (site, the advert's own id of this view)", _ADVERT),
+    Field("ad_order", pa.uint64(), "keyed hash of (site, order)", _ADVERT),
+    Field("ad_share", pa.int16(), "most of the advert that was in view, percent", _ADVERT),
+    Field("ad_flags", pa.uint32(), "what spoke against a person, a bit each", _ADVERT | Purpose.SECURITY),
+    Field("ad_rate", pa.int16(), "how busy its network was: log2 of events", _ADVERT | Purpose.SECURITY),
 )
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
@@ -215,7 +241,7 @@ def stored(purpose: Purpose) -> tuple[str, ...]:
 
 
 #: Number of the stored layout; a record in the log names the one it was written with.
-LAYOUT = 4
+LAYOUT = 5
 
 RAW: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.raw])
 EVENT: pa.Schema = pa.schema([(f.name, f.type) for f in FIELDS if f.keep is not None])

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.advert import Ad
 from consent_filter.market import Counterpart
 from consent_filter.member import Member, Referral
 from consent_filter.whereabouts import Declared
@@ -140,14 +141,6 @@ class Raw(Struct):
     place: Column[Place]
     page: Column[Page]
     source: Column[Source]
-
-
-class Ad(NamedTuple):
-    """Which advert an impression, a viewable impression or a click is about."""
-
-    slot: str | None
-    creative: str | None
-    campaign: str | None
 
 
 class Agent(NamedTuple):

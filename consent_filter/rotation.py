@@ -2,8 +2,8 @@
 
 The newest key of a purpose makes what is new; who came before keeps the key they came under. A key that has
 nothing left to make is destroyed: its bytes leave the file, and what stays says only that there was one. Some
-are never replaced: by `ledger` a word is found again, also that of somebody who never comes back, and by
-`lines` what was imported.
+are never replaced: by `ledger` a word is found again, also that of somebody who never comes back, by `lines`
+what was imported, and by `adverts` the order that a refund is of.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from consent_filter.fields import RETRY
 
 _DAY = 86_400
 #: Bytes of the hash that each key makes: what is stored as a number has eight.
-WIDTHS = {"identity": 8, "advertising": 8, "event_id": 8, "lines": 8, "ledger": 16, "record": 8}
+WIDTHS = {
+    "identity": 8, "advertising": 8, "event_id": 8, "lines": 8, "adverts": 8, "ledger": 16, "record": 8,
+}  # fmt: skip
 #: Which of them may be replaced; the others would lose what they are to find again.
 TURNING = ("identity", "advertising", "event_id")
 #: Seconds in which events are looked for under the key of before, too: as long as a retry may come, and an

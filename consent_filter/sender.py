@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from consent_filter import counterpart
+from consent_filter import advert, counterpart
+from consent_filter.advert import Ad
 from consent_filter.apply import NOT, kind, pseudonym
 from consent_filter.counts import REFUSED, STORED, Key
 from consent_filter.decide import DROP, IDENTIFIED, MEASUREMENT, Laws, needed, remembered
@@ -38,19 +39,21 @@ WHO = (
 )  # fmt: skip
 WHAT = (
     "type", "name", "path", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-    "referrer_host", "referrer_group", "props", "ad_slot", "ad_creative", "ad_campaign",
-    "cell", "referral_code", "referral_channel",
+    "referrer_host", "referrer_group", "props", *advert.COLUMNS, "cell", "referral_code", "referral_channel",
 )  # fmt: skip
 _WIDTH = len(WHO) + len(WHAT)
 _ORDER = [(*WHO, *WHAT).index(name) for name in TEXTS]
-_NUMBERS = ("duration_ms", "scroll", "value")
+_NUMBERS = ("duration_ms", "scroll", "value", *advert.COUNTED)
 #: A row as it is laid down: its numbers, then the numbers of its words.
 _ROW = np.dtype([*NUMBERS.items(), ("who", "<u4", len(WHO)), ("what", "<u4", len(WHAT))])
 _SHUT, _OPEN = b"\0\0\0\0", b"\xff\xff\xff\xff"
 _CODES = {"i8": "q", "u8": "8s", "i4": "i", "u4": "I", "i2": "h", "f8": "d"}
-_PACK = struct.Struct("<" + "".join([_CODES[kind.str[1:]] for kind in NUMBERS.values()])).pack
+_PACK = struct.Struct(
+    "<" + "".join([_CODES[kind.str[1:]] for name, kind in NUMBERS.items() if name not in advert.COUNTED])
+).pack
 _NO_ID = np.uint64(ABSENT["event_id"]).tobytes()
 _NOBODY = b"\0" * 8
+_ALL = frozenset(_NUMBERS)
 _ALL_OPEN = _OPEN * len(WHAT)
 #: Senders remembered at once: about a kilobyte each.
 _REMEMBERED = 20_000
@@ -60,7 +63,7 @@ _KEPT = 1800.0
 
 class Sender(Struct, frozen=True, eq=False, gc=False):
     """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
-    number. `open`: bits that leave of WHAT what may be read, b"" leaves all. `measured`: whether numbers may
+    number. `open`: bits that leave of WHAT what may be read, b"" leaves all. `closed`: numbers that may not
     be. `since`: events before that (UTC ms) are judged by what had been said by then, not by this.
     `member`: what is said of them."""
 
@@ -70,7 +73,7 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
     person: bytes
     who: bytes
     open: bytes
-    measured: bool
+    closed: frozenset[str]
     since: int
     member: Member | None = None
 
@@ -161,7 +164,8 @@ class Senders:
         readable = may[len(WHO) : _WIDTH]
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
-        return Sender(key, True, granted, person, who, open_, may[-1], since, member)
+        closed = frozenset(name for name, one in zip(_NUMBERS, may[_WIDTH:], strict=True) if not one)
+        return Sender(key, True, granted, person, who, open_, closed, since, member)
 
     def other(
         self, site: str, day: int, protocol: str, user: str | None, country: str, home: str | None = None
@@ -172,13 +176,13 @@ class Senders:
         found = counterpart.verdict(self._laws.of(site, country, day), word)
         key = Key(site, day, protocol, "ZZ", STORED, "", "")
         if found is None or user is None:
-            return Sender(key, False, 0, _NOBODY, b"", b"", False, since)
+            return Sender(key, False, 0, _NOBODY, b"", b"", _ALL, since)
         (person,) = self._ledger.persons([(MEASUREMENT, site, "user", user)])
         texts = (site, home, found.policy, protocol, *found[1:5], *(None,) * (len(WHO) - 8))
-        return Sender(key, True, found.granted, person, self.words.bytes(texts), b"", True, since)
+        return Sender(key, True, found.granted, person, self.words.bytes(texts), b"", frozenset(), since)
 
     def _refused(self, key: Key, since: int = 0) -> Sender:
-        return Sender(self._one(key), False, 0, _NOBODY, b"", b"", False, since)
+        return Sender(self._one(key), False, 0, _NOBODY, b"", b"", _ALL, since)
 
     def _one(self, key: Key) -> Key:
         """The same key as one object, so that a batch is counted without comparing any."""
@@ -190,6 +194,7 @@ class Kept:
 
     def __init__(self, senders: Senders) -> None:
         self._copy = senders.keys.state("event_id").copy
+        self._copy_advert = senders.keys.state("adverts").copy
         before = senders.keys.before("event_id")
         self._copy_before = None if before is None else before.copy
         self._before: list[bytes] = []
@@ -209,6 +214,7 @@ class Kept:
         duration: int,
         scroll: int,
         value: float,
+        ad: Ad | None = None,
     ) -> None:
         """One event of a sender whose events are kept. `what`: the texts of WHAT, by number."""
         digest = _NO_ID
@@ -218,16 +224,31 @@ class Kept:
             digest = state.digest()
         if self._copy_before is not None:
             self._before.append(self._again(sender.key.site, id))
-        if not sender.measured:
-            duration, scroll, value = -1, -1, np.nan
+        shown = advert.BLANK
+        if sender.closed:
+            duration, scroll, value = self._open_only(sender.closed, duration, scroll, value)
+        if ad is not None and "ad_view" not in sender.closed:
+            shown = advert.numbers(ad, sender.key.site, self._copy_advert)
         self._rows += (
             _PACK(time, received, sender.key.day, offset, digest, sender.person, sender.granted, duration,
                   scroll, value),
+            shown,
             sender.who,
             *what,
         )  # fmt: skip
         self._open.append(sender.open or _ALL_OPEN)
         self._closed = self._closed or sender.open != b""
+
+    @staticmethod
+    def _open_only(
+        closed: frozenset[str], duration: int, scroll: int, value: float
+    ) -> tuple[int, int, float]:
+        """Numbers, each absent where it may not be read."""
+        return (
+            -1 if "duration_ms" in closed else duration,
+            -1 if "scroll" in closed else scroll,
+            np.nan if "value" in closed else value,
+        )
 
     def _again(self, site: str, id: str | None) -> bytes:
         """The id as the key of before makes it, while keys overlap."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
+from consent_filter.advert import NOTHING, WORDS, Ad
 from consent_filter.counterpart import LOST, TYPE, lost, moments
 from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts
 from consent_filter.errors import Broken
@@ -20,7 +21,6 @@ from consent_filter.events import Events
 from consent_filter.market import Counterpart, band
 from consent_filter.market import named as named_market
 from consent_filter.member import Referral, removed
-from consent_filter.raw import Ad
 from consent_filter.sender import Kept, Sender, Senders
 from consent_filter.site import Site, day
 from consent_filter.whereabouts import agreement
@@ -34,9 +34,8 @@ from ingest.request import Answer, Request
 
 PROTOCOL = "beacon"
 _AD = {type: type.startswith("ad_") for type in TYPES}
-_NO_AD = Ad(None, None, None)
-#: The numbers of seven texts that are not there: properties, three of an advert, a cell, two of a referral.
-_NOTHING_MORE = bytes(28)
+#: The numbers of texts that are not there: properties, those of an advert, a cell, two of a referral.
+_NOTHING_MORE = bytes(4 * (1 + len(WORDS) + 3))
 _NAN = float("nan")
 #: Pages with their sources, and names of events, remembered at once; longer addresses come once.
 _REMEMBERED, _WORTH_REMEMBERING = 16_384, 512
@@ -163,14 +162,14 @@ class Live:
             listed = None if data == b"null" else self._parsing.props.clean(site, data, market)
             if listed is False:
                 return None
-        shown = _NO_AD
+        shown: Ad | None = None
         if ad is not ABSENT:
             data = bytes(ad)
             names_ += 1 + data.count(NAME)
             found = None if data == b"null" else self._parsing.advert(data)
             if found is False:
                 return None
-            shown = found if isinstance(found, Ad) else _NO_AD
+            shown = found if isinstance(found, Ad) else None
         cell, by = None, None
         if who is not None:
             names_ += 1 + who.count(NAME)
@@ -184,9 +183,9 @@ class Live:
             names_ += more_names
         gone: tuple[str, ...] = ()
         more = _NOTHING_MORE
-        if listed is not None or shown is not _NO_AD or cell is not None or by is not None:
+        if listed is not None or shown is not None or cell is not None or by is not None:
             code, channel = (None, None) if by is None else by[:2]
-            more = self._kept.words.bytes((listed, *shown, cell, code, channel))
+            more = self._kept.words.bytes((listed, *(shown or NOTHING).texts, cell, code, channel))
         other: Counterpart | None = None
         if counterpart is not ABSENT:
             data = bytes(counterpart)
@@ -222,6 +221,7 @@ class Live:
             -1 if duration is None else int(duration),
             -1 if scroll is None else int(scroll),
             number_,
+            shown,
         )
         return sender, written, gone, redacted, beside, names_
 
@@ -241,7 +241,7 @@ class Live:
             found = self._senders.known[key] = self._senders.other(site, day, PROTOCOL, *said[:2], home)
         if not found.kept or time < found.since:
             return None, (*gone, LOST)
-        more = self._kept.words.bytes((props, *_NO_AD, None, None, None)) if props else _NOTHING_MORE
+        more = self._kept.words.bytes((props, *NOTHING.texts, None, None, None)) if props else _NOTHING_MORE
         what = self._kinds.get((TYPE, name)) or self._kind(TYPE, name), _NOWHERE, more
         return (found, (*moments(day, received), 0, None, what, -1, -1, value)), gone
 

@@ -27,6 +27,7 @@ _FOR = {
     "advertising": "their pseudonyms under adverts",
     "event_id": "finding an event that is sent again",
     "lines": "finding a line of a log that was imported",
+    "adverts": "finding the view that a click is of, and the order that a refund is of",
     "ledger": "finding what somebody has said: another would lose every refusal",
     "record": "how published numbers are moved: the same while the same people are counted",
     "day": "pseudonyms of a day",

@@ -20,7 +20,8 @@ from warehouse.draft import Draft, Table
 OPEN_KEYS = frozenset((
     "site", "day", "type", "name", "path", "treatment", "policy", "continent", "country", "region", "network",
     "device", "browser", "os", "referrer_group", "referrer_host", "utm_source", "utm_medium", "utm_campaign",
-    "ad_slot", "ad_campaign", "ad_creative", "age", "gender",
+    "ad_slot", "ad_campaign", "ad_creative", "ad_placement", "ad_size", "ad_frequency", "ad_group", "ad_goal",
+    "ad_step", "age", "gender",
 ))  # fmt: skip
 #: Columns of events that none may be, and other names of the same.
 CLOSED = frozenset(field.name for field in FIELDS) - OPEN_KEYS | {

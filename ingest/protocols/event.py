@@ -4,18 +4,20 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from consent_filter.raw import Ad
+from consent_filter.advert import Ad
+from consent_filter.sizes import size
 from ingest.settings import Ingest
 
 #: The closed list of event types.
-TYPES = frozenset(
-    ("page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_click")
-)
+TYPES = frozenset((
+    "page_view", "click", "event", "engagement", "vital", "ad_request", "ad_served", "ad_impression",
+    "ad_viewable", "ad_engagement", "ad_video", "ad_click", "ad_landing", "ad_conversion", "ad_refund",
+))  # fmt: skip
 DAY_MS = 86_400_000
 #: What an object (`consent`, `props`, …) is when it was not sent: always this very object.
 ABSENT = Raw()
@@ -99,6 +101,16 @@ class Decoder:
             slot: text | None = None
             creative: text | None = None
             campaign: text | None = None
+            placement: text | None = None
+            id: text | number | None = None
+            order: text | number | None = None
+            goal: text | None = None
+            frequency: Literal["1", "2", "3", "4-6", "7+"] | None = None
+            group: Literal["exposed", "holdout"] | None = None
+            step: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")] | None = None
+            share: Annotated[float, Meta(ge=0, le=100)] | None = None
+            width: Annotated[float, Meta(ge=0, le=20_000)] | None = None
+            height: Annotated[float, Meta(ge=0, le=20_000)] | None = None
 
         self.one: Callable[[bytes], Event] = msgspec.json.Decoder(Limited).decode
         self.list: Callable[[bytes], Sequence[Event]] = msgspec.json.Decoder(list[Limited]).decode
@@ -130,7 +142,20 @@ class Decoder:
     def advert(self, data: bytes) -> Ad:
         """The advert in an event's `ad`."""
         said = self._advert(data)
-        return Ad(said.slot, said.creative, said.campaign)
+        return Ad(
+            said.slot,
+            said.creative,
+            said.campaign,
+            said.placement,
+            None if said.width is None or said.height is None else size(said.width, said.height),
+            said.frequency,
+            said.group,
+            said.goal,
+            said.step,
+            None if said.id is None else str(said.id),
+            None if said.order is None else str(said.order),
+            -1 if said.share is None else int(said.share),
+        )
 
 
 #: What decoding raises on bad bytes. (Bad UTF-8 is not msgspec's own error, nor is depth.)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from consent_filter.advert import NOTHING, Ad
 from consent_filter.counts import Counts
-from consent_filter.raw import Ad, Raw
+from consent_filter.raw import Raw
 from consent_filter.site import Site
 from ingest.protocols.attributes import Attributes
 from ingest.protocols.event import FAULTS, Decoder
@@ -29,8 +30,8 @@ class Parsing:
         self.bounded = bounded
         self.decoder = Decoder(limits)
         self.props = Props(limits)
-        #: A site shows few adverts at a time.
-        self.advert = lru_cache(maxsize=4096)(self._advert)
+        #: A site shows few adverts at a time; one with an id comes once, and is not remembered.
+        self._shown = lru_cache(maxsize=4096)(self._advert)
         attributes = Attributes(limits)
         self.member = lru_cache(maxsize=4096)(attributes.member)
         self.declared = lru_cache(maxsize=4096)(attributes.declared)
@@ -42,15 +43,20 @@ class Parsing:
         self.barred: Callable[[Site, int], bool] | None = None
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
-    def _advert(self, data: bytes) -> Ad | bool | None:
+    def advert(self, data: bytes) -> Ad | bool | None:
         """The advert in an event's `ad`; None where it says nothing, False where it is malformed."""
+        return self._advert(data) if b'"id"' in data or b'"order"' in data else self._shown(data)
+
+    def _advert(self, data: bytes) -> Ad | bool | None:
         try:
             ad = self.decoder.advert(data)
         except FAULTS:
             return False
-        if any(part is not None and controls(part) for part in ad):
+        if any(part and controls(part) for part in (*ad.texts, ad.view, ad.order)):
             return False
-        return Ad(*(plain(part) if part else None for part in ad)) if any(ad) else None
+        words = [plain(part) if part else None for part in ad.texts]
+        ad = ad.written(words, ad.view or None, ad.order or None)
+        return None if ad == NOTHING else ad
 
 
 class Parsed(NamedTuple):

@@ -23,7 +23,13 @@ IMAGE = Answer(
 )
 _SHORT = {b"s": b"site", b"t": b"type", b"u": b"url", b"r": b"referrer", b"i": b"id"}
 _NAMES: dict[bytes, str] = {name.encode(): name for name in Event.__struct_fields__ if name != "ad"}
-_ADVERT: dict[bytes, str] = {b"slot": "slot", b"creative": "creative", b"campaign": "campaign"}
+#: An advert's own id is `view` here: `id` is the event's.
+_ADVERT: dict[bytes, str] = {
+    b"slot": "slot", b"creative": "creative", b"campaign": "campaign", b"placement": "placement",
+    b"view": "id", b"order": "order", b"goal": "goal", b"frequency": "frequency", b"group": "group",
+    b"step": "step", b"share": "share", b"width": "width", b"height": "height",
+}  # fmt: skip
+_COUNTED = ("share", "width", "height")
 #: The IAB's and Google's own names for what consent platforms write into an address, and ours.
 _PLATFORMS: dict[bytes, str] = {
     b"gdpr": "gdpr", b"gdpr_consent": "tcf", b"gpp": "gpp", b"gpp_sid": "gpp_sid", b"us_privacy": "usp",
@@ -73,9 +79,23 @@ def read(query: bytes, parsing: Parsing) -> Event:
         number = getattr(event, name)
         if number is not None and not isfinite(number):
             raise ValueError(name)
+    for name in _COUNTED:
+        if name in advert:
+            advert[name] = _number(advert[name])
     if advert:
         event.ad = msgspec.Raw(msgspec.json.encode(advert))
     return event
+
+
+def _number(said: str) -> float:
+    """A number of an advert. Raises ValueError with the code as its text."""
+    try:
+        number = float(said)
+    except ValueError:
+        raise ValueError("ad") from None
+    if not isfinite(number):
+        raise ValueError("ad")
+    return number
 
 
 def _with(consent: msgspec.Raw, platforms: dict[str, Any]) -> msgspec.Raw:

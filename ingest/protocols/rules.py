@@ -8,9 +8,10 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from consent_filter.advert import Ad
 from consent_filter.market import bands
 from consent_filter.market import named as market_named
-from consent_filter.raw import Ad, Column, Raw, combine, pair
+from consent_filter.raw import Column, Raw, combine, pair
 from consent_filter.site import Site
 from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsing

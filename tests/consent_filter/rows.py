@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from consent_filter.advert import Ad
 from consent_filter.market import Counterpart
 from consent_filter.member import Member, Referral
 from consent_filter.policy import Packs
 from consent_filter.purpose import BY_NAME
-from consent_filter.raw import Ad, Agent, Page, Place, Raw, Source, column
+from consent_filter.raw import Agent, Page, Place, Raw, Source, column
 from consent_filter.site import Site
 from consent_filter.whereabouts import Declared
 from tests.consent_filter import strings
@@ -104,7 +105,7 @@ def batch(rows: Sequence[Row]) -> Raw:
 
 countries = st.sampled_from(["DE", "FR", "GB", "CH", "RE", "IS", "US", "CA", "NG", "JP", "ZZ"])
 types = st.sampled_from(
-    ["page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_click"]
+    ["page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_conversion"]
 )
 headers = st.sampled_from([None, "1", "0", "", " 1", "true", "11"])
 purposes = st.sampled_from(sorted(BY_NAME))
@@ -186,7 +187,13 @@ rows = st.builds(
     referral=st.sampled_from([None, Referral("c-1", "link"), Referral(None, None, ("contact", "other"))]),
     geo=st.sampled_from([None, "u33d", "umg"]),
     declared=st.sampled_from([None, Declared("DE", "Europe/Berlin"), Declared(None, "Asia/Tokyo")]),
-    ad=st.sampled_from([None, Ad("top", "c1", "autumn"), Ad(None, None, None)]),
+    ad=st.sampled_from(
+        [
+            None,
+            Ad("top", "c1", "autumn"),
+            Ad(None, None, "autumn", "p1", "300x250", "4-6", "exposed", "sale", "midpoint", "v", "o", 50, 5),
+        ]
+    ),
     duration_ms=st.sampled_from([-1, 0, 1500]),
     scroll=st.sampled_from([-1, 0, 100]),
     value=st.sampled_from([float("nan"), 0.0, 2.5]),

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_filter import columns, events
+from consent_filter import advert, columns, events
+from consent_filter.advert import Ad
 from consent_filter.apply import Filtered, apply
 from consent_filter.counts import REASONS, REFUSED, REMOVED, Key
 from consent_filter.decide import KEPT, Laws, Verdict, decide
@@ -25,7 +26,7 @@ from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack, Packs, load
 from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import ALL, BY_NAME, names
-from consent_filter.raw import Ad, Raw
+from consent_filter.raw import Raw
 from consent_filter.site import Site, local
 from consent_filter.whereabouts import agreement
 from ingest.log.record import Record, encode
@@ -79,11 +80,16 @@ def test_every_row_is_stored_or_counted_once(rows: list[Row]) -> None:
         assert key.detail
 
 
-def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
+def keyed(keys: Keyring, kind: str, site: str, id: str | None) -> int | None:
+    """An advert's id as it is stored."""
+    return None if id is None else advert.hashed(keys.state("adverts").copy, kind, site, id)
+
+
+def expected(row: Row, verdict: Verdict, keys: Keyring) -> dict[str, Any]:
     """One stored event as the field catalogue promises it: every column, null where no purpose is granted."""
     pack = PACKS[row.site]
     days, offsets = local(SITES[row.site].timezone, np.array([row.time]))
-    ad = row.ad or Ad(None, None, None)
+    ad = row.ad or Ad()
     whole = {
         "site": row.site,
         "time": np.datetime64(row.time, "ms").item(),
@@ -118,6 +124,16 @@ def expected(row: Row, verdict: Verdict) -> dict[str, Any]:
         "ad_slot": ad.slot,
         "ad_creative": ad.creative,
         "ad_campaign": ad.campaign,
+        "ad_placement": ad.placement,
+        "ad_size": ad.size,
+        "ad_frequency": ad.frequency,
+        "ad_group": ad.group,
+        "ad_goal": ad.goal,
+        "ad_step": ad.step,
+        "ad_share": ad.share if ad.share >= 0 else None,
+        "ad_flags": ad.flags if row.ad else None,
+        "ad_view": keyed(keys, "view", row.site, ad.view),
+        "ad_order": keyed(keys, "order", row.site, ad.order),
         "age": row.member and row.member.age,
         "gender": row.member and row.member.gender,
         "referral_code": row.referral and row.referral.code,
@@ -179,7 +195,7 @@ def test_columns_agree_with_the_catalogue_and_a_column_outside_its_purposes_is_n
     for event, (row, verdict) in zip(found, kept, strict=True):
         assert event.pop("person") is not None
         assert (event.pop("event_id") is None) is (row.id is None)
-        want = expected(row, verdict)
+        want = expected(row, verdict, here.keys)
         del want["person"], want["event_id"]
         assert event == want
 
@@ -190,15 +206,20 @@ def _day(row: Row) -> int:
 
 def test_a_value_behind_a_null_is_not_in_the_buffer_either() -> None:
     """What is not granted must not reach the log as bytes that a null hides."""
+    here = new()
+    shown = Ad("closed-canary", view="canary", share=31_007)
     rows = [
         Row(country="US", duration_ms=1234, value=4.5, props="open"),
-        Row(country="US", type="ad_click", duration_ms=987654321, value=98765.4321, props="closed-canary"),
+        Row(country="US", type="ad_click", scroll=30_011, props="closed-canary"),
+        Row(country="US", consent=b'{"ad_measurement":false}', ad=shown),
     ]
-    found = new().run(rows)
-    assert found.batch.column("duration_ms").to_pylist() == [1234, None]
+    found = here.run(rows)
+    assert found.batch.column("scroll").to_pylist() == [None] * 3
+    assert found.batch.column("ad_view").to_pylist() == [None] * 3
     data = encode(Record(found.events, found.refused))
-    assert np.int32(987654321).tobytes() not in data
-    assert np.float64(98765.4321).tobytes() not in data
+    assert np.int16(30_011).tobytes() not in data
+    assert np.int16(31_007).tobytes() not in data
+    assert np.uint64(keyed(here.keys, "view", "us", "canary")).tobytes() not in data
     assert b"closed-canary" not in data
     assert np.int32(1234).tobytes() in data
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_filter import advert
 from consent_filter.fields import EVENT, FIELDS, RAW
 from consent_filter.raw import Raw, column, combine, pair
 from tests.consent_filter.rows import Row, batch
@@ -44,5 +45,6 @@ def test_pairs_and_combinations_are_those_of_the_rows(rows: list[tuple[str, str,
 def test_raw_has_every_column_of_its_catalogue() -> None:
     held = set(Raw.__struct_fields__)
     assert {field.name for field in FIELDS if field.raw} - held == {"ad_slot", "ad_creative", "ad_campaign"}
+    assert set(advert.COLUMNS) <= set(EVENT.names)
     assert set(RAW.names) & set(EVENT.names) == {f.name for f in FIELDS if f.raw and f.keep is not None}
     assert batch([Row()]).n == 1

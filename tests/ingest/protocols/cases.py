@@ -122,7 +122,7 @@ def events(raw: Raw) -> list[dict[str, Any]]:
             else:
                 value = values.values[values.codes[row]]
             if isinstance(value, tuple):
-                value = {k: v for k, v in value._asdict().items() if v not in (None, 0)}  # type: ignore[attr-defined]
+                value = {k: v for k, v in value._asdict().items() if v not in (None, 0, -1)}  # type: ignore[attr-defined]
             if isinstance(value, bytes):
                 value = value.decode()
             if value not in (None, "", {}):
