@@ -57,7 +57,10 @@ REJECTS: dict[str, Reject] = {
     "device_id": _invalid(400, "device_id is not a short string or an integer"),
     "consent": _invalid(400, "consent is not an object of purpose to true or false, or too long"),
     "props": _invalid(400, "props is not an object of short plain values, or has too many"),
-    "ad": _invalid(400, "ad is not an object of short plain strings, a share of 0 to 100 and a frequency of 1, 2, 3, 4-6 or 7+"),
+    "ad": _invalid(
+        400,
+        "ad is not an object of short plain strings, a share of 0 to 100, a frequency of 1, 2, 3, 4-6 or 7+",
+    ),
     "member": _invalid(400, "member is not {age_ok, age_band, gender} of known words"),
     "referral": _invalid(400, "referral is not {code, channel}: a short plain code, a known channel"),
     "geo": _invalid(400, "geo is not {lat, lon, accuracy} in degrees and metres"),
