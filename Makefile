@@ -24,8 +24,9 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/throng demo $(ARGS)
 
+# Tests of one file stay in one process, and share what it made for them.
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 check: lint types
 lint: setup

@@ -24,8 +24,9 @@ from consent_filter.site import Site
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests.dashboards.test_screens import FAINT, HANGING, RING
+from tests.ports import free_ports
 from tests.whole.place import axe
-from tests.whole.running import free_ports, until
+from tests.whole.running import until
 from throng.main import main
 from warehouse.settings import Warehouse
 

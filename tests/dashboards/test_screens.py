@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from tests.ports import free_ports
 from tests.warehouse.tables import fill
-from tests.whole.running import free_ports, until
+from tests.whole.running import until
 from throng.demo import site
 from throng.demo.market import FREELANCERS, PROJECTS
 from warehouse.released import Store

@@ -20,8 +20,9 @@ _FLAGS = [
 _REAL = ["--disable-back-forward-cache"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Of one file: the driver holds the process's event loop, which the next file may need."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:

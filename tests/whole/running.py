@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_ports
 
 BROWSER = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -34,19 +35,6 @@ def _environ() -> dict[str, str]:
 
 
 ENVIRON = _environ()
-
-
-def free_ports(n: int = 3) -> int:
-    """The first of n ports in a row that nobody listens on."""
-    for first in range(20_000 + os.getpid() % 9000, 60_000, n):
-        try:
-            for port in range(first, first + n):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-    raise AssertionError("no free ports")
 
 
 def throng(data: Path, *arguments: str, text: str | None = None) -> str:

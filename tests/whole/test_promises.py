@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ingest.log.segment import SegmentLog
-from tests.whole.running import Up, free_ports, throng, until, up
+from tests.ports import free_ports
+from tests.whole.running import Up, throng, until, up
 
 PART = ("part", "collector")
 SETTINGS = """

@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 
 from tests.ingest.test_proxied import second
-from tests.whole.running import BROWSER, Up, free_ports, until, up
+from tests.ports import free_ports
+from tests.whole.running import BROWSER, Up, until, up
 
 SETTINGS = """
 [[site]]

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.whole.running import ENVIRON, Up, free_ports, throng, until, up
+from tests.ports import free_ports
+from tests.whole.running import ENVIRON, Up, throng, until, up
 from warehouse import snapshot
 from warehouse.query import tables, unlock
 from warehouse.settings import Warehouse

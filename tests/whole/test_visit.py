@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.whole.running import BROWSER, Up, free_ports, throng, until, up
+from tests.ports import free_ports
+from tests.whole.running import BROWSER, Up, throng, until, up
 from throng.demo import site
 
 pytestmark = pytest.mark.needs("chromium")

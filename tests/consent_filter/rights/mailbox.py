@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socketserver
 
-from tests.whole.running import free_ports
+from tests.ports import free_ports
 
 
 class Mailbox(socketserver.ThreadingTCPServer):

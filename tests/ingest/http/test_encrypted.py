@@ -16,7 +16,8 @@ from consent_filter.transport import Certificate
 from tests import certificates
 from tests.ingest.http.wire import Answer, Line, counted, counts, event, request
 from tests.ingest.test_proxied import second
-from tests.whole.running import Up, free_ports, until, up
+from tests.ports import free_ports
+from tests.whole.running import Up, until, up
 
 SETTINGS = """
 [[site]]
