@@ -12,7 +12,7 @@ from warehouse.cells import contribute, look, merge, partial, tops
 from warehouse.perturbation import bound
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Bucket, Relations
-from warehouse.release import Released, mark, release
+from warehouse.release import Released, mark, nothing, release
 from warehouse.report import Report
 from warehouse.restatement import Guard
 from warehouse.settings import Warehouse
@@ -71,6 +71,9 @@ def build(
             parts[report.name].append(partial(connection, report, keys))
             if len(buckets) == 1:
                 whole = parts[report.name].pop()
+                if not whole.num_rows and not mind.minds(report):
+                    yield report, nothing(report, whole, settings)
+                    continue
                 one, over = marked(report, whole), failing(report, whole)
                 looked = look(connection, report, one, keys, top)
                 yield report, made(report, whole, one, looked, tops(connection, report, over, top))

@@ -158,6 +158,12 @@ def release(
     return Released(table, explain(report, settings), done, suppressed)
 
 
+def nothing(report: Report, whole: pa.Table, settings: Warehouse) -> Released:
+    """What `release` makes of no rows, of whom nobody has left."""
+    table = whole.select([*report.keys, *report.groups, *report.sums])
+    return Released(table, explain(report, settings), effects.EFFECTS.empty_table(), None)
+
+
 def _hides(done: pa.Table) -> bool:
     """Whether any row of a report is hidden."""
     return bool(pc.any(pc.not_equal(done["what"], "shown")).as_py())

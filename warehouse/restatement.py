@@ -63,6 +63,11 @@ class Guard:
         if self.found:
             pq.write_table(pa.concat_tables(self.found), room / f"{label}.found")
 
+    def minds(self, report: Report) -> bool:
+        """Whether somebody has left that report, or a part of it is not to be shown."""
+        names = pa.array([*counted_as(report), report.name])
+        return any(pc.any(pc.is_in(rows["report"], names)).as_py() for rows in (self.away, self.hidden))
+
     def hide(
         self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
     ) -> pa.Table:

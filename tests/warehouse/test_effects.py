@@ -12,7 +12,7 @@ from tests.warehouse.crowd import Crowd, Row
 from warehouse import effects
 from warehouse import report as reports
 from warehouse.build import build
-from warehouse.relations import Days, offer_withdrawn
+from warehouse.relations import Bucket, Days, offer_withdrawn
 from warehouse.report import OTHER
 from warehouse.settings import Warehouse
 
@@ -76,3 +76,27 @@ def test_what_is_counted_is_what_was_hidden() -> None:
     assert found["caps", "views"] == (101, 1), "1,101 views, of which 1,000 count"
     assert found["dominance", "views"] == (1_049 - (49 + 49 // 9), 1)
     assert made.table.to_pylist()[1]["views"] == 49 + 49 // 9
+
+
+def test_of_no_rows_nothing_is_made_as_release_would_make_it() -> None:
+    """Most reports have no rows on most days: they are not counted, folded and moved to find that out."""
+    crowd = Crowd([])
+    con, found = crowd._connection, reports.load()
+    offer_withdrawn(con, np.zeros(0, np.uint64))
+    by_day = [one for one in found.values() if one.grain == "day"]
+    days = Days(con, "facts_of", "balance_of", crowd._days, rows=0, many=200)
+    short = {one.name: made for one, made in build(con, days, by_day, Warehouse())}
+    days = Days(con, "facts_of", "balance_of", crowd._days, rows=0, many=200)
+    whole = {
+        one.name: made for one, made in build(con, days, by_day, Warehouse(), [Bucket(0, 2), Bucket(1, 2)])
+    }
+    crowd.close()
+    assert len(short) > 20
+    for name, made in short.items():
+        assert (made.table, made.explanation, made.hidden) == (
+            whole[name].table,
+            whole[name].explanation,
+            None,
+        )
+        assert made.table.schema == whole[name].table.schema
+        assert made.effects == whole[name].effects

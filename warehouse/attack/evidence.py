@@ -137,7 +137,8 @@ class Evidence:
         largest: Mapping[str, pa.Table] | None = None,
     ) -> None:
         self.k, self.before, self.public = k, before, public
-        self.sheets = {one.name: one for one in sheets if one.name in now}
+        # A table of no rows tells nothing: most have none of the few days that a publication touches.
+        self.sheets = {one.name: one for one in sheets if one.name in now and now[one.name].num_rows}
         self.largest = dict(largest or {})
         self._connection = duckdb.connect(config={"threads": 1})
         self.there: set[str] = set()

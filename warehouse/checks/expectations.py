@@ -92,6 +92,11 @@ def _definition(name: str, expected: tuple[tuple[str, str], ...], severity: str)
     )
 
 
+#: Rows that a suite was run over in this process and found good, by their values: what it finds depends on
+#: nothing else, and running it takes a second, which every publication of a live day would wait for.
+_good: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+
+
 def validate(
     suite: Suite,
     rows: Sequence[Mapping[str, Any]],
@@ -105,6 +110,11 @@ def validate(
     begun = time.monotonic()
     outcome = Outcome(suite.name, suite.stop, looked=len(rows))
     if not rows:
+        return outcome
+    good = _good.setdefault((suite.name, *suite.expected), set())
+    values = {tuple((type(row[column]), row[column]) for column in suite.expected) for row in rows}
+    if not document and values <= good:
+        outcome.seconds = time.monotonic() - begun
         return outcome
     _library()
     import pandas as pd
@@ -121,6 +131,8 @@ def validate(
             outcome.failures.append(f"{says}: not so in {', '.join(wrong)}{(where or {}).get(column, '')}")
     if not result.success and not outcome.failures:
         outcome.failures.append("the checks could not be run to their end")
+    if not outcome.failures:
+        good |= values
     if outcome.failures or document:
         outcome.docs = write(_page(result), docs, suite.name.replace(" ", "-"))
     outcome.seconds = time.monotonic() - begun
