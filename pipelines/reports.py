@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from consent_filter.errors import Misconfigured
 from consent_filter.ledger import linked
 from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
-from warehouse import batches, departures, effects, links
+from warehouse import batches, catalogue, departures, effects, links
 from warehouse import report as reports
 from warehouse.batches import Moment, Settled
 from warehouse.build import build
@@ -39,6 +40,10 @@ from warehouse.settings import Warehouse
 
 #: Rows that an element, or a bucket of it, holds at most; more pay for a merge, fewer for more openings.
 ROWS = 2_500_000
+
+
+#: What the catalogue of adverts is called, in the data folder and in the room of a run.
+_CATALOGUE = "adverts.toml"
 
 
 class Work(NamedTuple):
@@ -57,13 +62,15 @@ class Work(NamedTuple):
 
 
 class Made(Struct):
-    """What a run did. `waiting`: reports over all days are yet to be made (see `idle_share`)."""
+    """What a run did. `waiting`: reports over all days are yet to be made (see `idle_share`). `catalogue`:
+    what is wrong with the catalogue of adverts; the last one that was right is in use."""
 
     commit: int = 0
     days: int = 0
     changed: list[str] = []
     waiting: bool = False
     seconds: float = 0.0
+    catalogue: str = ""
 
 
 #: Lakes open in this process, by the room of the run: opening one costs 0.16 s.
@@ -86,7 +93,10 @@ def make(work: Work) -> str:
         relations: Days | History
         settled = Settled(set(), {})
         if work.days:
-            relations = Days(con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells)
+            relations = Days(
+                con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells,
+                catalogue=catalogue.read(room / _CATALOGUE),
+            )  # fmt: skip
             guard = batches.guard(room)
         else:
             settled = batches.decided(room, work.settings)
@@ -150,12 +160,14 @@ def run(
     live: bool = False,
     buckets: int | None = None,
     now: float | None = None,
+    adverts: Path | None = None,
 ) -> Made:
     """Bring the released tables up to date with the lake. The caller holds pipeline.lock.
 
     `where`: the runner. `force`: every day anew. `live`: reports over all days may rest a while
     (`idle_share`), as they do in the loop of `throng up`. `buckets`: how many, where it should not follow
     from the number of rows. `now`: seconds since 1970, by which days that people have left wait.
+    `adverts`: the catalogue of adverts, unless it is DATA/adverts.toml.
     """
     begun, now = time.monotonic(), time.time() if now is None else now
     lake = Lake.open(data, threads=settings.threads)
@@ -168,8 +180,9 @@ def run(
         whole_of = buckets or _buckets(n, 4 * ROWS)
         _note(store, lake, data, settings, now, whole_of)
         logins = links.table(linked(data / "ledger.sqlite"))
-        other = store.get("rule") != rule
-        anew = force or other
+        listed, wrong = _listed(store, adverts or data / _CATALOGUE)
+        other, renamed = store.get("rule") != rule, (store.get("catalogue") or "") != listed
+        anew = force or other or renamed
         touched = _touched(lake, store, logins) | batches.owed(store)
         again = batches.due(store, now)
         owed = bool(touched or again) or anew or store.get("waiting") == "True"
@@ -178,10 +191,11 @@ def run(
             touched |= again
         days = rows if anew else {day: rows.get(day, 0) for day in touched}
         if not owed or (rests and not days):
-            return Made(number, waiting=rests)
+            return Made(number, waiting=rests, catalogue=wrong)
         room = data / "released" / "making"
         shutil.rmtree(room, ignore_errors=True)
         room.mkdir(parents=True)
+        (room / _CATALOGUE).write_text(listed)
         _open[str(room)] = lake
         works = elements(data, room, days, settings, buckets)
         whole = [] if rests else [Work(str(data), str(room), (), n, whole_of, settings)]
@@ -189,15 +203,15 @@ def run(
         batches.lay_out(store, room, days, Moment(now, sorted(days), go=other, still=rests))
         took = _map(works, whole, where)
         with store.change():
-            marks, why = list(coarse(lake.connection)), "rules" if other else "new_events"
+            marks, why = list(coarse(lake.connection)), "rules" if other or renamed else "new_events"
             changed = _take(store, room, works, whole, settings, anew, marks, why)
             made_by = msgspec.json.encode(settings).decode()
-            store.put(commit=number, rule=rule, waiting=rests, made_by=made_by)
+            store.put(commit=number, rule=rule, waiting=rests, made_by=made_by, catalogue=listed)
             store.join(logins)
             if whole:
                 store.put(rested_at=time.time() + took * settings.idle_share)
         shutil.rmtree(room)
-        return Made(number, len(days), changed, rests, round(time.monotonic() - begun, 3))
+        return Made(number, len(days), changed, rests, round(time.monotonic() - begun, 3), wrong)
     finally:
         _open.clear()
         store.close()
@@ -281,6 +295,17 @@ def _take(
     batches.tell(store, reason)
     store.drop(reports.load())
     return changed
+
+
+def _listed(store: Store, file: Path) -> tuple[str, str]:
+    """The text of the catalogue of adverts, and what is wrong with the file: then the text is the last one
+    that was right, because a slip in a list of names must not stop every report."""
+    try:
+        text = file.read_bytes() if file.exists() else b""
+        catalogue.parse(text, file.name)
+        return text.decode(), ""
+    except Misconfigured as error:
+        return store.get("catalogue") or "", str(error)
 
 
 def _rule(settings: Warehouse, data: Path) -> str:

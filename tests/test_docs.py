@@ -16,7 +16,15 @@ PAGES += sorted(page for package in PACKAGES for page in (ROOT / package).rglob(
 _FILE = re.compile(r"`([\w./-]+\.(?:py|sql|toml|md|json|jsonl|css|html|cases|mmdb))`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 #: Files of the data folder, not of the tree.
-MADE = {"throng.toml", "manifest.json", "keys.json", "status.json", "held.json", "attack.json"}
+MADE = {
+    "throng.toml",
+    "manifest.json",
+    "keys.json",
+    "status.json",
+    "held.json",
+    "attack.json",
+    "adverts.toml",
+}
 NAMES = {file.name for top in (*PACKAGES, "tests", "docs") for file in (ROOT / top).rglob("*")}
 
 

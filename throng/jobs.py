@@ -49,7 +49,8 @@ def reports(data: Path, *, live: bool = False) -> dict[str, Any]:
 
     settings = load(data)
     placing.held(data, settings, "the reports job")
-    return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live))
+    adverts = data / settings.adverts.catalogue
+    return _plain(job.run(data, settings.warehouse, settings.pipelines, live=live, adverts=adverts))
 
 
 def publish(data: Path) -> dict[str, Any]:

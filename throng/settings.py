@@ -16,6 +16,7 @@ from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
+from warehouse.advert_settings import Adverts
 from warehouse.recipient import Processor, Recipient, Schedule
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
@@ -37,6 +38,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ingest: Ingest = Ingest()
     pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
+    adverts: Adverts = Adverts()
     dashboards: Dashboards = Dashboards()
     rights: Rights = Rights()
     keys: Keys = Keys()

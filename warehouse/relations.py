@@ -11,6 +11,8 @@ Offered to reports over all days (`History`), of published days only, for measur
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
   steps      (site, day, person): name and time of each custom event that a group did on that day
 A row of nobody (`retention.py`: person, none) is in none of them: nothing could say how many they are.
+For advert measurement, by day: catalogue_advertisers, …_campaigns, …_creatives, …_placements, …_flights and
+…_goals: what the operator lists (`catalogue.py`), which is about nobody.
 To both: `received`, the counts of the balance, which are about nobody.
 """
 
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 from consent_filter import market
 from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
+from warehouse.catalogue import NOTHING, Catalogue
 from warehouse.report import Report
 from warehouse.sessions import SELECT, visits
 
@@ -49,6 +52,7 @@ _PROFILE = "site, day, person, country, device, browser, os, basis, signal"
 ABSENT = pa.schema([("site", pa.string()), ("day", pa.date32()), ("person", pa.uint64())])
 #: Rows that are events: not the narrow ones of other people's (`consent_filter/counterpart.py`).
 OWN = f"type IS DISTINCT FROM '{TYPE}'"
+_ADVERTS = int(Purpose.AD_MEASUREMENT)
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 
@@ -129,8 +133,10 @@ class Days:
         *,
         rows: int = 0,
         many: int,
+        catalogue: Catalogue = NOTHING,
     ) -> None:
         self._con, self._facts, self._received = connection, facts, received
+        self._catalogue: Catalogue | None = catalogue
         self._days, self._rows, self._many = days, rows, many
         self._bit, self._profiled = 0, False
         self._reports: Sequence[Report] = ()
@@ -160,6 +166,10 @@ class Days:
             f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
         )
         self._bit, self._reports = 0, reports
+        if self._catalogue is not None and any(one.bit == _ADVERTS for one in reports):
+            for name, table in self._catalogue.tables().items():
+                hold(self._con, name, table)
+            self._catalogue = None  # the same for every bucket
 
     def show(self, report: Report) -> None:
         """Make `events` of the report's purpose, and what the report reads that is made of them."""

@@ -40,7 +40,7 @@ REASONS = {
     "new_events": "events came since",
     "restated": "people have left: their consent was withdrawn, or they were erased, restricted or held",
     "returned": "people who had left were counted again, all of them",
-    "rules": "reports, or how they are released, changed",
+    "rules": "reports, how they are released, or the list of adverts changed",
 }
 
 #: Stands for a login: nobody's pseudonym can be read from it.

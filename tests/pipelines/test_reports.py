@@ -115,8 +115,17 @@ def test_another_least_group_makes_everything_anew(rows: list[Row], once: Tables
     job.run(tmp_path, Warehouse(min_group=9, perturb=False))
     assert tables(tmp_path)["pages"] != once["pages"]
     assert all(row[3] >= 9 for row in tables(tmp_path)["pages"])
+    listed = tmp_path / "adverts.toml"
+    listed.write_text('[[advertiser]]\nid = "acme"\n')
     assert job.run(tmp_path, HOW, live=True).waiting is False
     assert tables(tmp_path) == once
+    # A slip in a list of names must not stop the reports: the last one that was right stays in use.
+    listed.write_text('[[campaign]]\nid = "x"\nadvertiser = "acne"\n')
+    broken = job.run(tmp_path, HOW)
+    assert (broken.days, "campaign x.advertiser" in broken.catalogue) == (0, True)
+    store = Store.open(tmp_path)
+    assert store.get("catalogue") == '[[advertiser]]\nid = "acme"\n'
+    store.close()
 
 
 def test_reports_over_all_days_rest_and_are_not_forgotten(
