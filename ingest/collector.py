@@ -12,8 +12,10 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from ingest.acknowledging import Acknowledging
 from ingest.choosing import Choosing
+from ingest.looking import Looking
 from ingest.metrics import Metrics
 from ingest.preferring import HEADERS, Preferring
+from ingest.protocols import ROUTES
 from ingest.rights import Requesting
 from ingest.scripts import SCRIPTS, PanelPage, Script
 from ingest.secured import Secured
@@ -31,6 +33,7 @@ def create(
     panel: PanelPage,
     unsubscribing: Unsubscribing,
     requesting: Requesting,
+    looking: Looking,
     metrics: Metrics,
     settings: Ingest,
     *,
@@ -80,9 +83,11 @@ def create(
             Route("/rights/{request}/code", requesting.code, methods=["POST", "OPTIONS"]),
             Route("/rights/{request}/confirm", requesting.confirm, methods=["GET", "POST"]),
             Route("/.well-known/gpc.json", gpc),
+            Route("/ad/go", looking.answer, methods=["HEAD"]),
             *[
                 Route(path, _preflight, methods=["OPTIONS"])
-                for path in ("/e", "/ad/impression", "/ad/viewable", "/ad/click")
+                for path, (methods, _) in ROUTES.items()
+                if "POST" in methods
             ],
         ],
         exception_handlers={Refused: refused},

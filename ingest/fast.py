@@ -100,6 +100,9 @@ def packed(answer: Answer, close: bool, hsts: bytes = b"") -> bytes:
         )
     if answer.body:
         head += b"content-type: " + answer.type + b"\r\n"
+    if answer.leads:
+        # The page that was clicked on is nobody's business there: its origin will do.
+        head += b"location: " + answer.leads + b"\r\nreferrer-policy: strict-origin\r\n"
     if answer.status in (429, 503):
         head += b"retry-after: 2\r\n"
     return head + hsts + (b"connection: close\r\n\r\n" if close else b"\r\n") + answer.body

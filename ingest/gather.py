@@ -134,8 +134,10 @@ class Gather:
                 tell(answer)
         else:
             self._counts.update(extra)
-            for tell in tells:
-                tell(UNWRITABLE)
+            for tell, answer in zip(tells, answers, strict=True):
+                # Whoever clicked goes on: they can't come back for our disk, and would not send it again.
+                self._metrics.clicks_lost += bool(answer.leads)
+                tell(answer if answer.leads else UNWRITABLE)
         self._metrics.unwritable, self._metrics.waiting = not stored, len(self._requests)
         self._busy = False
         if self._requests or (self._counts and stored):

@@ -28,7 +28,7 @@ from ingest.enrich import Enrich
 from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
 from ingest.protocols.finish import ACCEPTED
 from ingest.protocols.keys import NAME, doubled
-from ingest.protocols.parsing import Parsing
+from ingest.protocols.parsing import CLICK, Parsing
 from ingest.protocols.rules import elsewhere, in_clear, named
 from ingest.request import Answer, Request
 
@@ -167,7 +167,7 @@ class Live:
             data = bytes(ad)
             names_ += 1 + data.count(NAME)
             found = None if data == b"null" else self._parsing.advert(data)
-            if found is False:
+            if found is False or found == CLICK:
                 return None
             shown = found if isinstance(found, Ad) else None
         cell, by = None, None

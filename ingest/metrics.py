@@ -45,6 +45,8 @@ class Metrics:
         #: Requests in the commit that is under way or waiting for the next; secrets redacted from addresses.
         self.waiting = self.redacted = 0
         self.unwritable = False
+        #: Clicks that were led on while nothing could be stored: they are in no count but this.
+        self.clicks_lost = 0
 
     def add(self, counts: Counts) -> None:
         """The counts of a record that is durable now."""
@@ -74,6 +76,7 @@ class Metrics:
         lines += [f'throng_rights{{state="{state}"}} {n}' for state, n in self.rights.items()]
         lines += self.commits.lines("throng_commit_seconds")
         lines += ["# TYPE throng_redacted_total counter", f"throng_redacted_total {self.redacted}"]
+        lines += ["# TYPE throng_clicks_lost_total counter", f"throng_clicks_lost_total {self.clicks_lost}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]
         lines += ["# TYPE throng_log_writable gauge", f"throng_log_writable {int(not self.unwritable)}"]
         return "\n".join(lines) + "\n"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from time import time
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from consent_filter.advert_links import Seals
 from consent_filter.apply import apply
+from consent_filter.clicks import Clicks
 from consent_filter.counterpart import judged
 from consent_filter.counts import Counts
-from consent_filter.decide import Laws, decide
-from consent_filter.events import NOTHING, join
+from consent_filter.decide import AD_MEASUREMENT, KEPT, Laws, Verdict, decide
+from consent_filter.events import NOTHING, Events, join
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack, Packs
 from consent_filter.pseudonym import Keyring
@@ -21,7 +25,7 @@ from consent_filter.sender import Senders
 from ingest.enrich import Enrich
 from ingest.live import Live
 from ingest.log.record import Record
-from ingest.protocols import Parsed, Parsing, parse
+from ingest.protocols import Parsed, Parsing, parse, redirect
 from ingest.protocols.columns import take
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
@@ -35,7 +39,8 @@ class Path:
     """Turns requests into what may be stored of them. One thread at a time; the order of requests is kept.
 
     `bounded`: events older than a retry may be are refused; an import of old logs switches it off. `here`:
-    the region that this is in, "" where nobody names it; None asks for none.
+    the region that this is in, "" where nobody names it; None asks for none. `seals`, `clicks`: what
+    addresses of adverts and ids of clicks are signed with.
     """
 
     def __init__(
@@ -49,11 +54,13 @@ class Path:
         limits: Ingest | None = None,
         bounded: bool = True,
         here: str | None = None,
+        seals: Seals | None = None,
+        clicks: Clicks | None = None,
     ) -> None:
         self.sites, self.enrich, self.packs, self.ledger, self.keys = sites, enrich, packs, ledger, keys
         ledger.lasts = {site: packs[site].identifier_days for site in packs}
         self.laws = Laws(packs)
-        self.parsing = Parsing(sites, limits or Ingest(), bounded)
+        self.parsing = Parsing(sites, limits or Ingest(), bounded, seals, clicks)
         if here is not None and isinstance(packs, Packs):
             self.parsing.barred = lambda site, time: barred(packs, site, here, time)
         self.live = Live(enrich, Senders(self.laws, ledger, keys), self.parsing)
@@ -63,26 +70,27 @@ class Path:
 
         Raises Broken when an event would be neither stored nor refused. No input makes it raise anything.
         """
-        if sum([len(request.body) for request in requests]) > _MANY:
-            parsed = parse(requests, self.parsing)
-            return self.keep(parsed), parsed.answers
-        events, counts, answers = self.live.run(requests)
-        left = [place for place, answer in enumerate(answers) if answer is None]
-        if left:
-            parsed = parse([requests[place] for place in left], self.parsing)
+        parts: list[Events] = []
+        counts, answers = Counts(), cast("list[Answer | None]", [None] * len(requests))
+        if sum([len(request.body) for request in requests]) <= _MANY:
+            events, counts, answers = self.live.run(requests)
+            parts.append(events)
+        for places in _apart(requests, answers):
+            parsed = parse([requests[place] for place in places], self.parsing)
             rest = self.keep(parsed)
-            events = join([events, rest.events])
+            parts.append(rest.events)
             counts.update(rest.counts)
-            for place, answer in zip(left, parsed.answers, strict=True):
+            for place, answer in zip(places, parsed.answers, strict=True):
                 answers[place] = answer
-        return Record(events, counts), cast("list[Answer]", answers)
+        return Record(parts[0] if len(parts) == 1 else join(parts), counts), cast("list[Answer]", answers)
 
     def nothing(self) -> Record:
         """A record of no events, for counts alone."""
         return Record(NOTHING, Counts())
 
     def keep(self, parsed: Parsed) -> Record:
-        """What may be stored of events already parsed, and the counts of all of them."""
+        """What may be stored of events already parsed, and the counts of all of them. Answers that lead on
+        get the id of their click, where it may have one."""
         self.ledger.refresh()
         raw = parsed.raw
         if raw.n == 0:
@@ -90,19 +98,41 @@ class Path:
         self.enrich.fill(raw)
         tally = Tally(raw, self.sites)
         # Programs go before the decision: they are nobody, have no choice to ask for, and need no pseudonym.
-        raw, robots = self._people(raw, tally)
+        raw, robots, rows = self._people(raw, tally)
         if raw.n == 0:
             return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)
+        if parsed.clicks and self.parsing.clicks:
+            for row, verdict in zip(rows.tolist(), decision.verdict.rows(), strict=True):
+                place, click = parsed.clicks[row]
+                if click and agreed(verdict):
+                    id = self.parsing.clicks.make(click, time())
+                    parsed.answers[place] = redirect.carry(parsed.answers[place], id)
         others = judged(raw, decision.verdict, self.ledger.others(raw, self.laws.turns), self.laws)
         events, refused, narrow = apply(raw, decision, self.keys, self.ledger, self.sites, others)
         return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n - narrow))
 
-    def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts]]:
-        """The rows that people sent, and counts of the others by the list that knew them."""
+    def _people(self, raw: Raw, tally: Tally) -> tuple[Raw, list[Counts], NDArray[np.intp]]:
+        """The rows that people sent, counts of the others by the list that knew them, and their places."""
         robots: list[Counts] = []
         people = np.ones(raw.n, np.bool_)
-        for why, rows in self.enrich.robots(raw):
-            robots.append(tally.refused(rows & people, "robot", why))
-            people &= ~rows
-        return (take(raw, np.flatnonzero(people)) if robots else raw), robots
+        for why, found in self.enrich.robots(raw):
+            robots.append(tally.refused(found & people, "robot", why))
+            people &= ~found
+        rows = np.flatnonzero(people)
+        return (take(raw, rows) if robots else raw), robots, rows
+
+
+def _apart(requests: Sequence[Request], answers: Sequence[Answer | None]) -> Iterator[list[int]]:
+    """The places of requests without an answer: clicks that are led on for themselves, as each of their rows
+    has an answer that waits for its verdict."""
+    left = [place for place, answer in enumerate(answers) if answer is None]
+    going = [place for place in left if requests[place].protocol == redirect.NAME]
+    others = [place for place in left if requests[place].protocol != redirect.NAME] if going else left
+    return filter(None, (others, going))
+
+
+def agreed(verdict: Verdict) -> bool:
+    """Whether an event's click may have an id that others get to see: only for who has agreed, by a word or a
+    signal of theirs, to adverts being measured (M95). What the law allows unasked is not enough."""
+    return verdict.treatment in KEPT and verdict.granted & AD_MEASUREMENT != 0 and verdict.basis == "consent"

@@ -41,6 +41,12 @@ REJECTS: dict[str, Reject] = {
     "not_an_object": _invalid(400, "an event is a JSON object"),
     "duplicate_key": _invalid(400, "a name stands twice in one object; it is not clear which one is meant"),
     "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
+    # an advert's address
+    "unsigned": _invalid(403, "this address is not signed: `throng adverts tags` prints ones that are"),
+    "altered": _invalid(403, "this address was altered or cut off, or was not made here"),
+    "expired": _invalid(403, "this address is over"),
+    "target": _invalid(403, "this address leads to no web page"),
+    "click": _invalid(400, "the id of the click is over, was altered, or was not made here"),
     # the event
     "site": _invalid(400, "site is missing or not one that is measured here"),
     "region": Reject(403, "region", "no mechanism of transfer allows events of this site to be taken here"),

@@ -40,8 +40,10 @@ class Request(Struct, gc=False):
 
 
 class Answer(NamedTuple):
-    """What the sender is told. `body` is JSON, an image, or empty."""
+    """What the sender is told. `body` is JSON, an image, or empty. `leads`: where to go instead, a header's
+    value."""
 
     status: int
     body: bytes
     type: bytes = b"application/json"
+    leads: bytes = b""

@@ -12,6 +12,8 @@ from pathlib import Path as File
 import uvicorn
 
 from consent_filter import signing
+from consent_filter.advert_links import Seals
+from consent_filter.clicks import Clicks
 from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
@@ -32,6 +34,7 @@ from ingest.enrich.place import Places
 from ingest.forwarded import Trust
 from ingest.gather import Gather
 from ingest.log.segment import SegmentLog
+from ingest.looking import Looking
 from ingest.metrics import Metrics
 from ingest.path import Path
 from ingest.preferring import Preferring
@@ -78,6 +81,8 @@ def serve(
         keys,
         limits=settings,
         here=region,
+        seals=Seals.of(keys),
+        clicks=Clicks.of(keys),
     )
     log = SegmentLog(data / "log", "collector")
     server: _Server
@@ -93,6 +98,7 @@ def serve(
         PanelPage(sites),
         Unsubscribing(ledger, sites, packs, Links(keys), choosing.receipt, metrics),
         requesting,
+        Looking(path.parsing),
         metrics,
         settings,
         version=version,

@@ -25,6 +25,7 @@ ONLY_IN = {
     "cryptography": (
         "consent_filter/signing.py",
         "consent_filter/transport.py",
+        "consent_filter/clicks.py",
         "consent_filter/unsubscribe.py",
         "consent_filter/rights/vault.py",
     ),

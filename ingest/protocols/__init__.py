@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consent_filter.counts import Counts
-from ingest.protocols import advert, beacon, pixel
+from ingest.protocols import advert, beacon, pixel, redirect
 from ingest.protocols.columns import join
 from ingest.protocols.parsing import Parsed, Parser, Parsing
 from ingest.request import Answer, Request
 
-__all__ = ["PROTOCOLS", "ROUTES", "Parsed", "Parser", "Parsing", "parse"]
+__all__ = ["PROTOCOLS", "ROUTES", "Parsed", "Parser", "Parsing", "parse", "redirect"]
 
 #: `Request.protocol` to its parser.
 PROTOCOLS: dict[str, Parser] = {
@@ -19,6 +19,7 @@ PROTOCOLS: dict[str, Parser] = {
     "impression": advert.parser("ad_impression"),
     "viewable": advert.parser("ad_viewable"),
     "click": advert.parser("ad_click"),
+    redirect.NAME: redirect.parse,
 }
 
 #: Addresses of the collector: the methods each takes, and the protocol spoken there.
@@ -28,6 +29,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "/ad/impression": (("GET", "POST"), "impression"),
     "/ad/viewable": (("GET", "POST"), "viewable"),
     "/ad/click": (("GET", "POST"), "click"),
+    "/ad/go": (("GET",), redirect.NAME),
 }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from time import time
 from typing import NamedTuple
 
 from consent_filter.advert import NOTHING, Ad
+from consent_filter.advert_links import Seals
+from consent_filter.clicks import BEGINS, Click, Clicks
 from consent_filter.counts import Counts
 from consent_filter.raw import Raw
 from consent_filter.site import Site
@@ -17,15 +20,27 @@ from ingest.redaction import controls, plain
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
 
+#: The code of an id of a click that is none.
+CLICK = "click"
+
 
 class Parsing:
     """What every parser may read: the measured sites, the limits, and decoders made for those limits.
 
     `bounded`: events older than a retry may be are refused, which live requests are and old logs are not.
+    `seals`, `clicks`: what addresses of adverts, and ids of clicks, are checked with; without them none is
+    believed.
     """
 
-    def __init__(self, sites: Sites, limits: Ingest, bounded: bool = True) -> None:
-        self.sites = sites
+    def __init__(
+        self,
+        sites: Sites,
+        limits: Ingest,
+        bounded: bool = True,
+        seals: Seals | None = None,
+        clicks: Clicks | None = None,
+    ) -> None:
+        self.sites, self.seals, self.clicks = sites, seals, clicks
         self.limits = limits
         self.bounded = bounded
         self.decoder = Decoder(limits)
@@ -43,31 +58,47 @@ class Parsing:
         self.barred: Callable[[Site, int], bool] | None = None
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
-    def advert(self, data: bytes) -> Ad | bool | None:
-        """The advert in an event's `ad`; None where it says nothing, False where it is malformed."""
+    def advert(self, data: bytes) -> Ad | str | bool | None:
+        """The advert in an event's `ad`; None where it says nothing, False where it is malformed, CLICK where
+        it names a click that there was not."""
         return self._advert(data) if b'"id"' in data or b'"order"' in data else self._shown(data)
 
-    def _advert(self, data: bytes) -> Ad | bool | None:
+    def _advert(self, data: bytes) -> Ad | str | bool | None:
         try:
             ad = self.decoder.advert(data)
         except FAULTS:
             return False
         if any(part and controls(part) for part in (*ad.texts, ad.view, ad.order)):
             return False
+        if ad.view and ad.view.startswith(BEGINS):
+            click = self.clicks and self.clicks.read(ad.view, time())
+            if not click:
+                return CLICK
+            ad = _landed(ad, click)
         words = [plain(part) if part else None for part in ad.texts]
         ad = ad.written(words, ad.view or None, ad.order or None)
         return None if ad == NOTHING else ad
+
+
+def _landed(ad: Ad, click: Click) -> Ad:
+    """What a landing page says, and what was clicked before it."""
+    return ad._replace(
+        view=click.view, campaign=ad.campaign or click.campaign, creative=ad.creative or click.creative,
+        placement=ad.placement or click.placement, slot=ad.slot or click.slot,
+    )  # fmt: skip
 
 
 class Parsed(NamedTuple):
     """`raw` holds the events that may go on (perhaps none), `answers` one for each request, in order.
 
     Rows of `raw` and of `rejects` together are the events received. A body that cannot be read is one event.
+    `clicks`: for each row of a redirect, in order, the place of its answer, and what was clicked.
     """
 
     raw: Raw
     answers: list[Answer]
     rejects: Counts
+    clicks: Sequence[tuple[int, Click | None]] = ()
 
 
 Parser = Callable[[Sequence[Request], Parsing], Parsed]

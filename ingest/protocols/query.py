@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import isfinite
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -85,6 +85,20 @@ def read(query: bytes, parsing: Parsing) -> Event:
     if advert:
         event.ad = msgspec.Raw(msgspec.json.encode(advert))
     return event
+
+
+def named(query: bytes, names: Container[str]) -> dict[str, str]:
+    """Those names of a query that `read` knows nothing of, or that are signed as they stand there. Raises
+    ValueError where one stands twice: whoever signs and whoever reads must mean the same."""
+    found: dict[str, str] = {}
+    for part in query.split(b"&"):
+        given, _, value = part.partition(b"=")
+        name = given.decode()
+        if name in names:
+            if name in found:
+                raise ValueError("duplicate_key")
+            found[name] = unquote_to_bytes(value.replace(b"+", b" ")).decode()
+    return found
 
 
 def _number(said: str) -> float:

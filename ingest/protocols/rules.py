@@ -14,7 +14,7 @@ from consent_filter.market import named as market_named
 from consent_filter.raw import Column, Raw, combine, pair
 from consent_filter.site import Site
 from ingest.protocols.event import TYPES
-from ingest.protocols.parsing import Parsing
+from ingest.protocols.parsing import CLICK, Parsing
 from ingest.redaction import controls, plain
 from ingest.request import Browser
 from ingest.settings import Ingest
@@ -64,6 +64,7 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         # Undecoded until here, so that each distinct one is decoded once.
         adverts = [data and parsing.advert(data) for data in cast("list[bytes | None]", raw.ad.values)]
         _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
+        _refuse(bad, CLICK, raw.ad, [ad == CLICK for ad in adverts])
         raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
 
     raw.member = _read(raw.member, "member", bad, parsing.member)

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from consent_filter.advert_links import Seals
+from consent_filter.clicks import Clicks
 from consent_filter.raw import Place, Raw
 from consent_filter.site import Site
 from ingest.enrich import Enrich
@@ -44,6 +46,9 @@ SITES = Sites(
         Site(id="strict", timezone="Asia/Kolkata", events=("sign_up", "bid_placed")),
     ]
 )
+
+#: What addresses and ids in cases are signed with.
+SEALS, CLICKS = Seals(b"s" * 32), Clicks(b"c" * 64)
 
 
 def look(address: str) -> Place:
@@ -87,13 +92,14 @@ def read(file: Path) -> tuple[str, list[Request]]:
 def run(file: Path) -> str:
     """The text of the case's `.jsonl`."""
     why, requests = read(file)
-    parsed = parse(requests, Parsing(SITES, Ingest(max_events=5)))
+    parsed = parse(requests, Parsing(SITES, Ingest(max_events=5), seals=SEALS, clicks=CLICKS))
     lines: list[dict[str, Any]] = [{"why": why}]
     for answer in parsed.answers:
         said: Any = answer.type.decode()
         if answer.type == b"application/json":
             said = json.loads(answer.body) if answer.body else None
-        lines.append({"status": answer.status, "answer": said})
+        line = {"status": answer.status, "answer": said}
+        lines.append(line | {"leads": answer.leads.decode()} if answer.leads else line)
     if parsed.raw.n:
         lines += sorted(events(Enrich(SITES, look).fill(parsed.raw)), key=json.dumps)
     rejects = [

@@ -17,9 +17,9 @@ from ingest.protocols.event import Event
 from ingest.protocols.keys import doubled, names
 from ingest.request import Browser, Request
 from ingest.settings import Ingest
-from tests.ingest.protocols.cases import NOW_MS, SITES, events
+from tests.ingest.protocols.cases import CLICKS, NOW_MS, SEALS, SITES, events
 
-PARSING = Parsing(SITES, Ingest(max_events=8))
+PARSING = Parsing(SITES, Ingest(max_events=8), seals=SEALS, clicks=CLICKS)
 #: Stands in every value that a sender chose; no answer and no count may hold it.
 MARK = "q7zMARKz7q"
 ADDRESS = "192.0.2.1"

@@ -1,0 +1,97 @@
+"""Clicks that are led on, `GET /ad/go?to=…&site=…&until=…&sig=…`: counted, then sent to the target.
+
+Where it leads is signed together with whose click it is and until when: the address leads nowhere else, so it
+can't be used to send people somewhere in our name (CWE-601). A target is never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from consent_filter import advert_links
+from consent_filter.clicks import NAME as CLICK
+from consent_filter.clicks import Click
+from ingest.enrich.robots import prefetched
+from ingest.protocols.event import ABSENT, UNREADABLE
+from ingest.protocols.finish import finish
+from ingest.protocols.parsing import Parsed, Parsing
+from ingest.protocols.query import decode, named
+from ingest.rejects import REJECTS
+from ingest.request import Answer, Request
+
+NAME = "redirect"
+#: What is signed, in this order. `until`: seconds since 1970.
+SIGNED = ("to", "site", "campaign", "creative", "placement", "until")
+_NAMES = frozenset((*SIGNED, "sig", "view", "slot"))
+#: A browser that only looks ahead gets nothing it could use later: it asks again when somebody clicks.
+_AHEAD = Answer(503, b"")
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>This link leads nowhere</title>
+<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>
+<h1>This link leads nowhere</h1>
+<p>It was not followed, because %s. You have not been sent anywhere.</p></html>
+"""
+WRONG = {
+    code: Answer(REJECTS[code].status, (_PAGE % says).encode(), b"text/html; charset=utf-8")
+    for code, says in (
+        ("unsigned", "it does not bear the mark of those who show adverts here"),
+        ("altered", "it was altered or cut off"),
+        ("expired", "it is too old"),
+        ("target", "it does not lead to a web page"),
+        ("query", "it cannot be read"),
+        ("duplicate_key", "it says something twice"),
+    )
+}
+
+
+def target(query: bytes, parsing: Parsing, now: int) -> tuple[str, Click] | str:
+    """Where an address leads, and what was clicked; or the code of `ingest.rejects` why it leads nowhere.
+    `now`: UTC milliseconds."""
+    try:
+        said = named(query, _NAMES)
+    except UnicodeError:
+        return "query"
+    except ValueError as error:
+        return str(error)
+    signature = said.get("sig", "")
+    if not signature or parsing.seals is None:
+        return "unsigned"
+    if not parsing.seals.holds(signature, NAME, *[said.get(name, "") for name in SIGNED]):
+        return "altered"
+    until = said.get("until", "")
+    if not until.isdecimal() or int(until[:12]) * 1000 < now:
+        return "expired"
+    if not advert_links.leads_out(said["to"]):
+        return "target"
+    return said["to"], Click(
+        said.get("view"), said.get("campaign"), said.get("creative"), said.get("placement"), said.get("slot")
+    )
+
+
+def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
+    """One click for each request. One that is refused for another reason than its address still leads on:
+    whoever clicked has nothing to do with it."""
+    rows = decode(requests, parsing, "ad_click")
+    answers: list[Answer] = []
+    clicked: dict[int, Click] = {}
+    for index, request in enumerate(requests):
+        found = target(request.query, parsing, request.received)
+        if isinstance(found, str):
+            rows.bad[index] = found
+            answers.append(WRONG[found])
+            continue
+        ahead = prefetched(request.browser.said[2])
+        answers.append(_AHEAD if ahead else Answer(302, b"", leads=found[0].encode()))
+        if not ahead:
+            clicked[index] = found[1]
+        event = rows.events[index]
+        if event is not UNREADABLE:
+            event.type, event.name, event.props = "ad_click", None, ABSENT
+    parsed = finish(NAME, requests, rows, parsing)
+    good = [index for index in range(len(requests)) if index not in rows.bad]
+    return Parsed(parsed.raw, answers, parsed.rejects, [(one, clicked.get(one)) for one in good])
+
+
+def carry(answer: Answer, id: str) -> Answer:
+    """The same way, with the id of the click for who is there."""
+    return answer._replace(leads=advert_links.with_click(answer.leads.decode(), CLICK, id).encode())
