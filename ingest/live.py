@@ -132,6 +132,8 @@ class Live:
         advert, site = _AD.get(type), self._known.get(id) or self._site(id)
         if advert is None or site is None or not url or moment.__class__ is str:
             return None
+        if advert and value is not None and value < 0:
+            return None
         received = request.received
         time = received if moment is None else min(int(moment), received)
         if self._parsing.bounded and time < received - self._parsing.retry_ms:

@@ -46,13 +46,15 @@ REJECTS: dict[str, Reject] = {
     "altered": _invalid(403, "this address was altered or cut off, or was not made here"),
     "expired": _invalid(403, "this address is over"),
     "target": _invalid(403, "this address leads to no web page"),
+    "step": _invalid(400, "event or kind is missing or unknown; docs/adverts.md lists them"),
     "click": _invalid(400, "the id of the click is over, was altered, or was not made here"),
     # the event
     "site": _invalid(400, "site is missing or not one that is measured here"),
     "region": Reject(403, "region", "no mechanism of transfer allows events of this site to be taken here"),
     "origin": _invalid(403, "this page's origin is not in the site's list"),
     "type": _invalid(400, "type is missing or unknown; known: page_view, click, event, engagement, vital, "
-                          "ad_impression, ad_viewable, ad_click"),
+                          "ad_request, ad_served, ad_impression, ad_viewable, ad_engagement, ad_video, "
+                          "ad_click, ad_landing, ad_conversion, ad_refund"),
     "url": _invalid(400, "url is missing, not a string, or too long"),
     "referrer": _invalid(400, "referrer is not a string or too long"),
     "title": _invalid(400, "title is not a string"),
@@ -74,7 +76,7 @@ REJECTS: dict[str, Reject] = {
     "declared": _invalid(400, "declared is not {country, time_zone}: two capital letters, a zone's name"),
     "duration": _invalid(400, "duration is not a number of milliseconds within a day"),
     "scroll": _invalid(400, "scroll is not a number from 0 to 100"),
-    "value": _invalid(400, "value is not a finite number"),
+    "value": _invalid(400, "value is not a finite number, or of an advert below 0"),
     "late": Reject(400, "late", "older than a retry may be (ingest.retry_hours)"),
 }  # fmt: skip
 

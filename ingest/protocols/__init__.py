@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consent_filter.counts import Counts
-from ingest.protocols import advert, beacon, pixel, redirect
+from ingest.protocols import advert, beacon, notice, pixel, redirect, vast
 from ingest.protocols.columns import join
 from ingest.protocols.parsing import Parsed, Parser, Parsing
 from ingest.request import Answer, Request
@@ -19,7 +19,14 @@ PROTOCOLS: dict[str, Parser] = {
     "impression": advert.parser("ad_impression"),
     "viewable": advert.parser("ad_viewable"),
     "click": advert.parser("ad_click"),
+    "request": advert.parser("ad_request"),
+    "served": advert.parser("ad_served"),
+    "landing": advert.parser("ad_landing"),
+    "conversion": advert.parser("ad_conversion"),
+    "refund": advert.parser("ad_refund"),
     redirect.NAME: redirect.parse,
+    vast.NAME: vast.parse,
+    notice.NAME: notice.parse,
 }
 
 #: Addresses of the collector: the methods each takes, and the protocol spoken there.
@@ -29,7 +36,14 @@ ROUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "/ad/impression": (("GET", "POST"), "impression"),
     "/ad/viewable": (("GET", "POST"), "viewable"),
     "/ad/click": (("GET", "POST"), "click"),
+    "/ad/request": (("GET", "POST"), "request"),
+    "/ad/served": (("GET", "POST"), "served"),
+    "/ad/landing": (("GET", "POST"), "landing"),
+    "/ad/conversion": (("GET", "POST"), "conversion"),
+    "/ad/refund": (("GET", "POST"), "refund"),
     "/ad/go": (("GET",), redirect.NAME),
+    "/ad/vast": (("GET",), vast.NAME),
+    "/ad/notice": (("GET",), notice.NAME),
 }
 
 

@@ -1,7 +1,7 @@
-"""Advert tags: `/ad/impression`, `/ad/viewable` and `/ad/click`, as an image's address or as JSON.
+"""Advert tags: `/ad/impression`, `/ad/viewable`, `/ad/click` and so on, as an image's address or as JSON.
 
 An impression counts when the advert begins to render, and is viewable after half its pixels were in view for
-one second (MRC); the tag decides that. All three are counted apart, so that each rate can be told.
+one second (MRC); the tag decides that. All are counted apart, so that each rate can be told.
 """
 
 from __future__ import annotations

@@ -42,6 +42,11 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
     if parsing.bounded:
         for row in np.flatnonzero(raw.time < raw.received - parsing.retry_ms).tolist():
             bad.setdefault(row, "late")
+    below = np.flatnonzero(raw.value < 0)
+    if len(below):
+        shown = np.array([type_.startswith("ad_") for type_ in raw.type.values])
+        for row in below[shown[raw.type.codes[below]]].tolist():
+            bad.setdefault(row, "value")
     _names(raw, bad, known)
     _refuse(
         bad,
@@ -62,7 +67,8 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
     if raw.ad.values != [None]:
         # Undecoded until here, so that each distinct one is decoded once.
-        adverts = [data and parsing.advert(data) for data in cast("list[bytes | None]", raw.ad.values)]
+        said = cast("list[bytes | None]", raw.ad.values)
+        adverts: list[Any] = [data and parsing.advert(data) for data in said]
         _refuse(bad, "ad", raw.ad, [ad is False for ad in adverts])
         _refuse(bad, CLICK, raw.ad, [ad == CLICK for ad in adverts])
         raw.ad = Column(raw.ad.codes, [ad if isinstance(ad, Ad) else None for ad in adverts])
