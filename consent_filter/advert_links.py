@@ -12,9 +12,11 @@ import re
 from urllib.parse import urlsplit
 
 from consent_filter.pseudonym import Keyring
-from consent_filter.signing import to_text
+from consent_filter.signing import to_bytes, to_text
 
 _BYTES = 16
+#: Characters of the longest token.
+_LONGEST = 300
 #: What stands in a header as it is. An address with anything else is percent-encoded first (RFC 3986).
 _PLAIN = re.compile(r"[!-~]+")
 
@@ -62,3 +64,27 @@ def with_click(target: str, name: str, id: str) -> str:
     """The address with one more name in its query, before its fragment."""
     head, mark, fragment = target.partition("#")
     return f"{head}{'&' if '?' in head else '?'}{name}={id}{mark}{fragment}"
+
+
+#: What a token may be for.
+USES = ("servers", "catalogue")
+
+
+def token(seals: Seals, use: str, name: str, until: int) -> str:
+    """A word for a machine: its name, what it may do, and until when (seconds since 1970). Whoever has it is
+    believed, so it goes over an encrypted way only."""
+    return f"th1.{use}.{to_text(name.encode())}.{until}.{seals.sign('token', use, name, str(until))}"
+
+
+def whose(seals: Seals, said: str, use: str, now: float) -> str | None:
+    """The name that a token is of; None where it is none, is over, or is for something else."""
+    parts = said.split(".")
+    if len(parts) != 5 or parts[:2] != ["th1", use] or len(said) > _LONGEST or not said.isascii():
+        return None
+    try:
+        name = to_bytes(parts[2]).decode()
+    except ValueError:
+        return None
+    if not parts[3].isdecimal() or not seals.holds(parts[4], "token", use, name, parts[3]):
+        return None
+    return name if now <= int(parts[3]) else None

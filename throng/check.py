@@ -25,6 +25,7 @@ from throng import keys as lasting
 from throng import transport
 from throng.failure import describe
 from throng.settings import FILE, load
+from warehouse import catalogue
 
 #: Below this much free space the log is about to refuse events.
 DISK_WARN = 1 << 30
@@ -187,8 +188,23 @@ def _written(path: Path) -> float:
         return 0.0
 
 
+def adverts(data: Path) -> Iterator[Finding]:
+    """The list of adverts can be read; reports go on with the last one that could be."""
+    try:
+        file = data / load(data).adverts.catalogue
+    except Misconfigured:
+        return  # said of the settings already
+    try:
+        found = catalogue.read(file)
+    except Misconfigured as error:
+        yield Finding("adverts", str(error), f"correct it in {file}: `throng adverts check`")
+        return
+    says = f"{len(found.campaign)} campaigns are listed" if file.exists() else "no campaign is listed"
+    yield Finding("adverts", says)
+
+
 LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    settings, keys, ledger, requests, disk, versions, clock,
+    settings, adverts, keys, ledger, requests, disk, versions, clock,
 )  # fmt: skip
 
 

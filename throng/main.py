@@ -10,7 +10,14 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from throng import __version__, keeping_options, keys_options, release_options, rights_options
+from throng import (
+    __version__,
+    adverts_options,
+    keeping_options,
+    keys_options,
+    release_options,
+    rights_options,
+)
 from throng.failure import describe
 
 MANUAL = """\
@@ -36,6 +43,7 @@ Ask:
   throng rights list               requests of people about their own data; what is due
   throng release draft investors --period 2026-Q3    trends that may leave the house, and their budget
   throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
+  throng adverts check | import | tags …      the list of campaigns; addresses that measure them
   throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
   throng status | throng check     is it well; what is wrong and how to mend it
   throng quality                   what the checks before publication have found
@@ -210,6 +218,7 @@ def parser() -> argparse.ArgumentParser:
     _rehearse(command("rehearse", "one stream of requests under two policy packs, and what differs"))
     keeping_options.add(command)
     keys_options.add(command)
+    adverts_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -311,6 +320,7 @@ _WHERE = {
     "hold": "throng.hold",
     "account": "throng.account",
     "keys": "throng.keys",
+    "adverts": "throng.adverts",
     "part": "throng.parts",
 }
 

@@ -20,7 +20,7 @@ _HERE = ("localhost", "127.0.0.1", "[::1]")
 
 def main(arguments: Namespace) -> int:
     """One link a line, in the order of the ids; the headers besides where there is one id."""
-    start = _start(arguments.at)
+    at = start(arguments.at)
     if arguments.site not in Sites(load(arguments.data).site):
         raise Misconfigured("--site", arguments.site, "a site of throng.toml")
     file = arguments.data / "keys.json"
@@ -36,7 +36,7 @@ def main(arguments: Namespace) -> int:
             print(json.dumps(id.body()) if arguments.format == "json" else "", flush=True)
             print(f"throng: {id.message} ({id.code})", file=sys.stderr)
             continue
-        link = f"{start}/unsubscribe/{links.make(arguments.site, kind, id, purposes)}"
+        link = f"{at}/unsubscribe/{links.make(arguments.site, kind, id, purposes)}"
         head = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         if arguments.format == "json":
             print(json.dumps({"link": link, "headers": head}))
@@ -47,7 +47,7 @@ def main(arguments: Namespace) -> int:
     return wrong
 
 
-def _start(at: str) -> str:
+def start(at: str) -> str:
     """The address in front of the collector, as readers of mail reach it."""
     try:
         parts = urlsplit(at)

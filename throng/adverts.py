@@ -1,0 +1,174 @@
+"""`throng adverts`: the list of campaigns at a terminal, what is measured beside it, and its addresses."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
+
+from consent_filter import advert_links
+from consent_filter.advert_links import Seals
+from consent_filter.errors import Misconfigured, Refused
+from consent_filter.pseudonym import Keyring
+from throng import advert_tags
+from throng.settings import Settings, load
+from warehouse import catalogue, catalogue_file, catalogue_import
+from warehouse.catalogue import Catalogue
+from warehouse.catalogue_rows import KINDS, Campaign
+
+#: Seconds of a day, and the longest that a token or an address may be good.
+_DAY, _LONGEST = 86_400, 3650
+
+
+def main(arguments: Namespace) -> int:
+    settings = load(arguments.data)
+    file = arguments.data / settings.adverts.catalogue
+    match arguments.action:
+        case "list":
+            found = catalogue.read(file)
+            _table([_campaign(found, one) for one in found.campaign], arguments.format)
+        case "show":
+            _show(catalogue.read(file), arguments)
+        case "check":
+            return _check(file, settings, arguments)
+        case "import":
+            return _import(file, arguments)
+        case "history":
+            _table([one._asdict() for one in catalogue_file.history(file)], arguments.format)
+        case "tags":
+            _good(arguments.days)
+            said = advert_tags.tags(catalogue.read(file), _seals(arguments.data), settings, arguments)
+            print(json.dumps(said) if arguments.format == "json" else advert_tags.page(said))
+        case "token":
+            _good(arguments.days)
+            if not 0 < len(arguments.name) <= 64 or not arguments.name.isprintable():
+                raise Misconfigured("NAME", arguments.name, "1 to 64 printable characters")
+            until = int(time.time()) + arguments.days * _DAY
+            print(advert_links.token(_seals(arguments.data), arguments.use, arguments.name, until))
+    return 0
+
+
+def _seals(data: Path) -> Seals:
+    file = data / "keys.json"
+    if not file.exists():
+        raise Refused(404, "no_keys", "there are no keys yet: start the collector on this data folder first")
+    return Seals.of(Keyring.open(file))
+
+
+def _good(days: int) -> None:
+    if not 0 < days <= _LONGEST:
+        raise Misconfigured("--days", days, f"1 to {_LONGEST}")
+
+
+def _campaign(found: Catalogue, one: Campaign) -> dict[str, Any]:
+    span, today = found.span(one), date.today()
+    state = (
+        "over"
+        if span.ends and span.ends < today
+        else "planned"
+        if span.starts and span.starts > today
+        else "on"
+    )
+    creatives = sum(row.campaign == one.id for row in found.creative)
+    days = {"starts": str(span.starts or ""), "ends": str(span.ends or ""), "state": state}
+    goals = {"impressions": span.impressions, "clicks": span.clicks, "creatives": creatives}
+    return {"campaign": one.id, "advertiser": one.advertiser, "name": one.name} | days | goals
+
+
+def _show(found: Catalogue, said: Namespace) -> None:
+    one = advert_tags.campaign(found, said.campaign)
+    flights = [row for row in found.flight if row.campaign == one.id]
+    placed = {row.placement for row in flights}
+    whole = {
+        "campaign": _campaign(found, one) | {"price_model": one.price_model, "holdout": one.holdout},
+        "hosts": list(one.hosts),
+        "creatives": [row for row in found.creative if row.campaign == one.id],
+        "flights": flights,
+        "placements": [row for row in found.placement if row.id in placed],
+        "goals": [row for row in found.goal if row.campaign == one.id or row.advertiser == one.advertiser],
+    }
+    plain = to_builtins(whole)
+    if said.format == "json":
+        print(json.dumps(plain))
+        return
+    for name, value in plain["campaign"].items():
+        print(f"{name:12} {'' if value is None else value}")
+    for name in ("creatives", "flights", "placements", "goals"):
+        print(f"\n{name}")
+        _table(plain[name], "table")
+
+
+def _check(file: Path, settings: Settings, said: Namespace) -> int:
+    """1 where the list is wrong; what is measured and not listed is said, and is no fault."""
+    asked = said.file or file
+    if said.file and not asked.exists():
+        raise Misconfigured("FILE", str(asked), "a list that is there")
+    found = catalogue.read(asked)
+    counts = {kind: len(found.rows(kind)) for kind in KINDS}
+    unlisted = list(_unlisted(said.data, found, settings))
+    bare = [one.id for one in found.campaign if not any(row.campaign == one.id for row in found.creative)]
+    if said.format == "json":
+        print(json.dumps({"listed": counts, "unlisted": unlisted, "without_creatives": bare}))
+        return 0
+    print(f"{asked.name} is well: {', '.join(f'{n} {kind}s' for kind, n in counts.items())}")
+    for one in bare:
+        print(f"note: campaign {one} has no creative")
+    for row in unlisted:
+        print(f"unlisted: {row['kind']} {row['id']}, {row['impressions']} impressions published")
+    return 0
+
+
+def _unlisted(data: Path, found: Catalogue, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Ids in the published numbers that nobody has listed. None before the first publication."""
+    from warehouse import query  # brings DuckDB
+
+    for kind in ("campaign", "creative"):
+        listed = {row.id for row in found.rows(kind)}
+        sql = f"SELECT ad_{kind} AS id, sum(impressions)::BIGINT AS n FROM adverts GROUP BY ALL ORDER BY ALL"
+        try:
+            rows = json.loads(query.run(data, sql, "json", settings.warehouse))
+        except Refused:
+            return
+        for row in rows:
+            if row["id"] not in listed and not row["id"].startswith("("):
+                yield {"kind": kind, "id": row["id"], "impressions": row["n"]}
+
+
+def _import(file: Path, said: Namespace) -> int:
+    try:
+        text = sys.stdin.read() if said.file == "-" else Path(said.file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured("FILE", said.file, "a CSV file in UTF-8") from None
+    before = catalogue_file.edition(file).number
+    found, counts = catalogue_import.merge(catalogue.read(file), catalogue_import.rows(text, said.kind))
+    told = ", ".join(f"{n} {what}" for what, n in counts.items())
+    if said.dry_run or not counts["added"] + counts["changed"]:
+        print(f"{told}: nothing was written")
+        return 0
+    what = f"import {Path(said.file).name}: {told}"
+    made = catalogue_file.write(file, found, said.by or getpass.getuser(), what, expect=before)
+    print(f"{told}: edition {made.number}")
+    return 0
+
+
+def _table(rows: Iterable[Any], form: str) -> None:
+    """Rows under their names, or a JSON line each."""
+    plain = [to_builtins(row) for row in rows]
+    if form == "json":
+        print("\n".join(json.dumps(row) for row in plain))
+        return
+    if not plain:
+        print("none")
+        return
+    cells = [[*plain[0]], *[["" if cell is None else str(cell) for cell in row.values()] for row in plain]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
