@@ -16,8 +16,10 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from consent_filter.advert_links import Seals
 from consent_filter.counts import RECEIVED, REFUSED, Counts, Key
 from consent_filter.transport import hsts
+from ingest.behalf import CLAIMS, Behalf
 from ingest.forwarded import Trust
 from ingest.gather import Gather
 from ingest.limits import Rate, TooLarge, Unreadable, unpack
@@ -46,9 +48,12 @@ _REMEMBERED, _WORTH_REMEMBERING = 8192, 2048
 class Collecting:
     """What every connection of one collector shares."""
 
-    def __init__(self, settings: Ingest, gather: Gather, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Ingest, gather: Gather, metrics: Metrics, seals: Seals | None = None
+    ) -> None:
         self.settings, self.gather, self.metrics = settings, gather, metrics
         self.trust = Trust(settings.trusted_proxies)
+        self.behalf = Behalf(settings.ad_servers, seals)
         self.rate = Rate(settings.rate, settings.burst)
         # By whether the connection is encrypted, and a trusted proxy's: there the same bytes mean the same.
         self.heads = tuple((Heads(), Heads()) for _ in range(2))
@@ -84,7 +89,7 @@ _BROWSER = (
 #: Where a proxy says how a request came to it.
 _OF_THE_WAY = frozenset((b"x-forwarded-proto", b"forwarded"))
 #: Headers that make more of a request than its browser and its length.
-_NEVER_ALIKE = frozenset((b"content-encoding", b"expect", b"forwarded", b"transfer-encoding", b"upgrade"))
+_NEVER_ALIKE = CLAIMS | {b"content-encoding", b"expect", b"forwarded", b"transfer-encoding", b"upgrade"}
 
 
 @lru_cache(maxsize=256)
@@ -325,6 +330,9 @@ class EventProtocol(HttpToolsProtocol):
             except Unreadable:
                 self.refused = "malformed"
         address = self._client(head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b""))
+        if not CLAIMS.isdisjoint(head):
+            address = collecting.behalf.speak(head, address, time.time()) or ""
+            self.refused = self.refused or ("" if address else "sender")
         if not self.refused and not collecting.rate.allows(address):
             self.refused = "rate"
         return address

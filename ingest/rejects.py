@@ -41,6 +41,8 @@ REJECTS: dict[str, Reject] = {
     "not_an_object": _invalid(400, "an event is a JSON object"),
     "duplicate_key": _invalid(400, "a name stands twice in one object; it is not clear which one is meant"),
     "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
+    "sender": _invalid(403, "X-Device-IP must be an address; believed of ingest.ad_servers, or with a token "
+                            "(`throng adverts token`)"),
     # an advert's address
     "unsigned": _invalid(403, "this address is not signed: `throng adverts tags` prints ones that are"),
     "altered": _invalid(403, "this address was altered or cut off, or was not made here"),

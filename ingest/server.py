@@ -164,7 +164,9 @@ class _Server(uvicorn.Server):
             self._path, self._log, self._ledger, self._metrics,
             gap=self._settings.commit_gap_ms / 1000, most=self._settings.max_waiting, broken=self._stop,
         )  # fmt: skip
-        fast.EventProtocol.collecting = fast.Collecting(self._settings, self._gather, self._metrics)
+        fast.EventProtocol.collecting = fast.Collecting(
+            self._settings, self._gather, self._metrics, self._path.parsing.seals
+        )
         await super().startup(sockets)
         # What exists now stays; collecting it again and again costs a fifth of the throughput.
         gc.collect()

@@ -24,6 +24,8 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     browser that has come encrypted is told to come in no other way; 0 tells it nothing.
     trusted_proxies: networks whose X-Forwarded-For and -Proto, Forwarded or PROXY line is believed, e.g.
     "10.0.0.0/8".
+    ad_servers: networks of servers that send for visitors: their X-Device-IP and X-Device-User-Agent (VAST)
+    are believed, which else needs a token (`throng adverts token`).
     proxy_protocol: connections from trusted proxies begin with a line of the PROXY protocol (v1 or v2); one
     without it is refused.
     max_body: bytes of one request's body, as sent and after decompression. max_events: events in one body.
@@ -49,6 +51,7 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     https_only: str = "no"
     hsts_days: int = 365
     trusted_proxies: tuple[str, ...] = ()
+    ad_servers: tuple[str, ...] = ()
     proxy_protocol: bool = False
     max_body: int = 256 * 1024
     max_events: int = 500
@@ -87,13 +90,12 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(
                 "ingest.proxy_protocol", True, "false, or name the proxies in trusted_proxies"
             )
-        for network in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                raise Misconfigured(
-                    "ingest.trusted_proxies", network, 'a network, e.g. "10.0.0.0/8"'
-                ) from None
+        for name in ("trusted_proxies", "ad_servers"):
+            for network in getattr(self, name):
+                try:
+                    ipaddress.ip_network(network)
+                except ValueError:
+                    raise Misconfigured(f"ingest.{name}", network, 'a network, e.g. "10.0.0.0/8"') from None
 
 
 def _least(name: str, value: float, least: int) -> None:
