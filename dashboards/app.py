@@ -18,6 +18,7 @@ from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.access import Access
+from dashboards.adverts import Adverts
 from dashboards.console import Console
 from dashboards.exports import Exports
 from dashboards.pages import Pages
@@ -35,8 +36,10 @@ def create(
     generated: bool = False,
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
+    adverts: Path | None = None,
 ) -> Starlette:
-    """The ASGI application over one data folder's published tables; with the console where it is on."""
+    """The ASGI application over one data folder's published tables; with the console where it is on.
+    `adverts`: the catalogue of adverts, unless it is DATA/adverts.toml."""
     pages = Pages(data, warehouse, generated, console=settings.console)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
@@ -95,6 +98,7 @@ def create(
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
             *Exports(data, pages, sites or {}).routes(),
+            *Adverts(data, adverts or data / "adverts.toml").routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},

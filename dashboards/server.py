@@ -24,9 +24,10 @@ def serve(
     generated: bool = False,
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
+    adverts: Path | None = None,
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
-    app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites)
+    app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts)
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None
     # Whoever reaches loopback is on this machine: uvicorn believes its X-Forwarded-Proto, and nobody else's.

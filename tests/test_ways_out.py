@@ -29,6 +29,7 @@ SILENT = (
 #: What pages may take from the warehouse: what was published or released, and what is said of it.
 PAGES_READ = {
     "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
+    "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
@@ -43,6 +44,8 @@ GIVES = {
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/packs/{word:str}": "what a pack is",
         "/packs/{word:str}/pack.zip": "a pack, to whom it was delivered",
+        "/api/adverts": "the operator's list of campaigns, to who has a token",
+        "/api/adverts/editions": "who changed it when, likewise",
         "/console": "requests, to an officer", "/console/enter": "a session", "/console/leave": "nothing",
         "/console/new": "a form", "/console/statistics": "counts of requests",
         "/console/request/{id:str}": "one request, to an officer",
@@ -50,6 +53,7 @@ GIVES = {
     },
     "ingest": {
         "/": "words", "/privacy": "our panel", "/privacy/status": "the policy in force", "/health": "alive",
+        "/ad/go": "where a signed click leads",
         "/metrics": "counts", "/consent/key": "a public key", "/consent": "one's own word",
         "/preferences": "one's own word", "/acknowledgement": "one's own word",
         "/unsubscribe": "nothing", "/unsubscribe/{token:path}": "nothing", "/rights": "a number",
