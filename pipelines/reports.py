@@ -30,6 +30,7 @@ from warehouse.batches import Moment, Settled
 from warehouse.build import build
 from warehouse.finest import standing
 from warehouse.footprint import EVENTS, RECEIVED
+from warehouse.invalid.judged import judged
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
 from warehouse.recordkeys import RecordKeys
@@ -96,6 +97,7 @@ def make(work: Work) -> str:
             relations = Days(
                 con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells,
                 catalogue=catalogue.read(room / _CATALOGUE),
+                judged=judged(con),
             )  # fmt: skip
             guard = batches.guard(room)
         else:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from consent_filter.retention import DEGREES, NULLED
+from warehouse.invalid.judging import ROW
 from warehouse.purges import Mark
 from warehouse.report import Report
 
@@ -22,6 +23,7 @@ _MADE = {
     "leave": ("path",),
     "steps": ("time", "name", "person"),
     "firsts": ("person",),
+    "adverts": ("person", *(name for name in NULLED if name in ROW), "time"),
 }
 #: The key of a row that says when, and the unit that facts' days are counted in for it.
 _PERIODS = {"day": "day", "week": "week", "cohort_week": "week"}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from consent_filter.links import Linked
 from warehouse import report as reports
 from warehouse.cells import contribute
+from warehouse.invalid.judged import judged
 from warehouse.links import offer
 from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
 from warehouse.report import Report
@@ -71,8 +72,9 @@ def footprints(
     _reach(connection, logins)
     met = offer(connection, f"(SELECT * FROM {EVENTS} SEMI JOIN reach USING (person))", logins, on)
     days = Days(
-        connection, f"(SELECT * FROM {met} SEMI JOIN seen_as USING (person))", RECEIVED, on, many=many
-    )
+        connection, f"(SELECT * FROM {met} SEMI JOIN seen_as USING (person))", RECEIVED, on, many=many,
+        everyone=EVENTS, judged=judged(connection),
+    )  # fmt: skip
     by_day = sorted((one for one in _counted() if one.grain == "day"), key=lambda one: one.bit)
     days.move(Bucket(), by_day)
     for report in by_day:

@@ -1,8 +1,9 @@
 """Facts at rest: a DuckLake whose one transaction commits Parquet files, log offsets and counts together.
 
 Tables: events (EVENT), received (the counts of the balance), offsets (how far each log partition is folded),
-commits (which days a commit touched), purges and coarse (`purges.py`). One writer at a time (the caller holds
-pipeline.lock); readers attach one snapshot, see a whole commit or none of it, and never block.
+commits (which days a commit touched), judged (`warehouse/invalid`), purges and coarse (`purges.py`).
+One writer at a time (the caller holds pipeline.lock); readers attach one snapshot, see a whole commit or none
+of it, and never block.
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ TABLES: dict[str, dict[str, str]] = {
         "moment": "TIMESTAMP",
         "reason": "VARCHAR",
         **dict.fromkeys(("facts", "cells", "files", "bytes"), "BIGINT"),
+    },
+    "judged": {
+        "number": "BIGINT",
+        "day": "DATE",
+        "rules": "INTEGER",
+        "moment": "TIMESTAMP",
+        "reason": "VARCHAR",
     },
     "coarse": {
         "purpose": "INTEGER",

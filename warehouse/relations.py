@@ -6,6 +6,8 @@ Offered to reports by day (`Days`):
   visits     see `sessions.py`
   deals      what a marketplace's events say of each of their two people: site, day, name, person, `side`
              (0: who sent it, 1: the other), `category`, `band` (`consent_filter/market.py`)
+  adverts    for advert measurement only: the ad_* rows of `events`, and `invalid`, the reason why it is no
+             valid traffic, null where it is (`warehouse/invalid/judging.py`)
 Offered to reports over all days (`History`), of published days only, for measurement only:
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
@@ -18,7 +20,7 @@ To both: `received`, the counts of the balance, which are about nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -33,6 +35,7 @@ from consent_filter import market
 from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
 from warehouse.catalogue import NOTHING, Catalogue
+from warehouse.invalid.judging import judge, shared
 from warehouse.report import Report
 from warehouse.sessions import SELECT, visits
 
@@ -122,7 +125,9 @@ def counted(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 class Days:
-    """Facts of some days, for reports by day. `rows`: about how many there are."""
+    """Facts of some days, for reports by day. `rows`: about how many there are. `everyone`: facts of all
+    persons, where `facts` are some's. `judged`: which rules of invalid traffic days are judged by, where it
+    is not those in force."""
 
     def __init__(
         self,
@@ -133,12 +138,15 @@ class Days:
         *,
         rows: int = 0,
         many: int,
+        everyone: str = "",
+        judged: Mapping[date, int] | None = None,
         catalogue: Catalogue = NOTHING,
     ) -> None:
         self._con, self._facts, self._received = connection, facts, received
+        self._everyone, self._judged, self._shared = everyone or facts, judged, False
         self._catalogue: Catalogue | None = catalogue
         self._days, self._rows, self._many = days, rows, many
-        self._bit, self._profiled = 0, False
+        self._bit, self._profiled, self._adverts = 0, False, False
         self._reports: Sequence[Report] = ()
         self._soon: Future[pa.Table] | None = None
 
@@ -165,7 +173,7 @@ class Days:
             "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM sides"
             f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
         )
-        self._bit, self._reports = 0, reports
+        self._bit, self._reports, self._adverts = 0, reports, False
         if self._catalogue is not None and any(one.bit == _ADVERTS for one in reports):
             for name, table in self._catalogue.tables().items():
                 hold(self._con, name, table)
@@ -196,6 +204,20 @@ class Days:
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
             self._soon = None
+        if report.mentions("adverts") and not self._adverts:
+            self._judge(report.bit)
+            self._adverts = True
+
+    def _judge(self, bit: int) -> None:
+        """Make `adverts` with the columns that any report reads of it."""
+        if not self._shared:
+            shared(self._con, self._everyone, named(self._days), bit, self._rows)
+            self._shared = True
+        reading = [one for one in self._reports if one.mentions("adverts")]
+        columns = [
+            name for name in (*COLUMNS.split(", "), "local") if any(one.mentions(name) for one in reading)
+        ]
+        judge(self._con, self._everyone, self._days, ["person", *columns], self._judged)
 
     def _begin_visits(self) -> None:
         """Find visits while the database makes the reports that read none: numpy is one core's work."""

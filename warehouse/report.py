@@ -84,6 +84,10 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
         if self.grain == "all" and self.purpose != "measurement":
             raise Misconfigured(f"{where}: purpose", self.purpose, "measurement, where grain is all")
+        if self.mentions("adverts") and (self.purpose != "ad_measurement" or self.grain != "day"):
+            raise Misconfigured(
+                f"{where}: purpose", self.purpose, "ad_measurement by day, where it reads adverts"
+            )
         if self.sides not in (("person",), ("person", "counterpart")) or (self.two and not self.people):
             raise Misconfigured(f"{where}: sides", self.sides, '["person"] or ["person", "counterpart"]')
         self._bounded(where)

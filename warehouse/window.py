@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from consent_filter.purpose import Purpose
 from warehouse.cells import partial
+from warehouse.invalid.judged import judged
 from warehouse.period import Period
 from warehouse.relations import OWN, Bucket, Days, counted
 from warehouse.report import Report
@@ -47,7 +48,8 @@ def count(
     run, begun = connection.execute, False
     for (first, last), group in spans(trends, period).items():
         days = [first + timedelta(days=by) for by in range((last - first).days + 1)]
-        relations = Days(connection, facts, received, days, rows=rows, many=1 << 30)
+        said = judged(connection)
+        relations = Days(connection, facts, received, days, rows=rows, many=1 << 30, judged=said)
         reports = [one.report for one in group]
         relations.move(bucket, reports)
         for one, report in zip(group, reports, strict=True):

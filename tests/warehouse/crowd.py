@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from consent_filter.advert import COUNTED
 from consent_filter.counterpart import TYPE
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.events import Events
@@ -90,7 +91,7 @@ def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
     adverts = str(row.get("type", "")).startswith("ad_")
     purposes = Purpose.AD_MEASUREMENT if adverts else Purpose.MEASUREMENT
     full = DEFAULTS | {"purposes": int(purposes)} | dict(row)
-    numbers = ("event_id", "purposes", "duration_ms", "scroll")
+    numbers = ("event_id", "purposes", "duration_ms", "scroll", *COUNTED)
     full |= {name: int(full[name]) for name in numbers if full.get(name) is not None}
     if full.get("value") is not None:
         full["value"] = float(full["value"])

@@ -1,0 +1,48 @@
+"""Days that are judged by other rules than those in force on them: what `throng adverts rejudge` has said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from consent_filter.errors import Refused
+from warehouse.extensions import transaction
+from warehouse.invalid.rules import in_force, load
+from warehouse.lake import Lake
+
+
+def judged(connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
+    """Day → version, the last that was said; none where the lake is older than that."""
+    there = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'judged'"
+    ).fetchone()
+    if there is None:
+        return {}
+    rows = connection.execute("SELECT day, arg_max(rules, number) FROM lake.judged GROUP BY day")
+    return dict(rows.fetchall())
+
+
+def rejudge(lake: Lake, version: int, days: Sequence[date], reason: str, now: float) -> list[date]:
+    """Judge those days by that version from now on, and make their reports anew. Returns the days that this
+    changes; saying the same again changes nothing. The caller holds pipeline.lock.
+
+    Raises Refused where there is no such version.
+    """
+    if version not in load():
+        raise Refused(400, "no_such_rules", f"there are rules {', '.join(map(str, load()))}")
+    before = judged(lake.connection)
+    changed = [day for day in days if in_force(day, before).version != version]
+    found = lake.connection.execute("SELECT DISTINCT site, day FROM lake.commits").fetchall()
+    touched = [(site, day) for site, day in found if day in set(changed)]
+    changed = sorted({day for _, day in touched})
+    if not changed:
+        return []
+    number = lake.number() + 1
+    moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+    with transaction(lake.connection):
+        lake.insert("judged", [(number, day, version, moment, reason) for day in changed])
+        # No rows are added: what changes is what they count as, and so these days are touched.
+        lake.insert("commits", [(number, site, day, 0) for site, day in touched])
+    return changed

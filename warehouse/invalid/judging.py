@@ -1,0 +1,166 @@
+"""The relation `adverts`: advert events of a bucket of people, and why each is invalid, or null.
+
+A view's rows are mostly one person's, so most of it is found inside of the bucket. Two things are not: that
+another person has sent the same view, and an impression of before midnight, when a cookieless visitor was
+somebody else. Both are looked up among everybody's rows, by the view alone, and nothing of them is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import duckdb
+
+from warehouse.invalid.rules import Rules, in_force
+
+#: What a rule's condition may read, besides the columns of the row itself.
+COLUMNS: dict[str, str] = {
+    "nth": "which of the events of its view, type and step it is: 1 is the first",
+    "sender": "who was the first to send this view on that day; null where nobody else did",
+    "after_ms": "milliseconds since the view began to render; null where it did not, or has no id",
+    "unshown": "whether the view has an id, and has not begun to render on that day or the one before",
+    "gap_ms": "milliseconds since the same person has clicked the same advert before, in the same place",
+    "same_gaps": "how many clicks of the person on that day follow another after the same tenth of a second",
+}
+#: Columns of the row that conditions may read.
+ROW = (
+    "site", "day", "time", "type", "person", "treatment", "browser", "os", "device", "country", "duration_ms",
+    "value", "ad_slot", "ad_creative", "ad_campaign", "ad_placement", "ad_size", "ad_frequency", "ad_group",
+    "ad_goal", "ad_step", "ad_view", "ad_share", "ad_flags", "ad_rate",
+)  # fmt: skip
+#: Types that say of a view that it was on the page.
+_LATER = "'ad_viewable', 'ad_engagement', 'ad_video', 'ad_click'"
+#: Rows of which one pass over everybody's holds the views; more pay for a pass, fewer hold more.
+_PASS = 4_000_000
+
+
+def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit: int, rows: int = 0) -> None:
+    """Make `ad_shared`: views that more than one person has sent on a day, and who was first.
+
+    `everyone`: facts of all persons. `where`: a condition on the day. `rows`: about how many there are; a
+    view is a hash, so passes by its range bound what is held."""
+    passes = max(-(-rows // _PASS), 1)
+    for number in range(passes):
+        first, last = (number << 64) // passes, (number + 1 << 64) // passes - 1
+        part = "true" if passes == 1 else f"ad_view BETWEEN {first}::UBIGINT AND {last}::UBIGINT"
+        query = (
+            "SELECT site, day, ad_view, arg_min(person, (time, person)) AS sender"
+            f" FROM {everyone} WHERE {where} AND ad_view IS NOT NULL AND {part} AND person IS NOT NULL"
+            f" AND purposes & {bit:d} <> 0 GROUP BY ALL HAVING min(person) <> max(person)"
+        )
+        how = "CREATE OR REPLACE TEMP TABLE ad_shared AS" if number == 0 else "INSERT INTO ad_shared"
+        connection.execute(f"{how} {query}")
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection,
+    everyone: str,
+    days: Sequence[date],
+    columns: Sequence[str],
+    judged: Mapping[date, int] | None = None,
+) -> None:
+    """Make `adverts` of `events` (those of a bucket) and `ad_shared`: `columns`, and `invalid`.
+
+    `everyone`: facts of all persons. `judged`: the version for days that are not judged by the one in force.
+    """
+    run = connection.execute
+    wanted = ", ".join(dict.fromkeys((*columns, *ROW)))
+    run(
+        f"CREATE OR REPLACE TEMP TABLE ad_rows AS SELECT {wanted}, row_number() OVER () AS n FROM events"
+        " WHERE starts_with(type, 'ad_')"
+    )
+    _views(connection, everyone, days)
+    _repeats(connection)
+    _clicks(connection)
+    shown = ", ".join(f"r.{name}" for name in dict.fromkeys(columns))
+    run(
+        f"CREATE OR REPLACE TEMP TABLE adverts AS SELECT {shown}, {_verdict(days, judged)} AS invalid"
+        f" FROM (SELECT r.*, {_derived()} FROM ad_rows r"
+        " LEFT JOIN ad_views v USING (site, person, ad_view) LEFT JOIN ad_shared s USING (site, day, ad_view)"
+        " LEFT JOIN ad_again a USING (n) LEFT JOIN ad_clicks c USING (n)) r"
+    )
+    for name in ("ad_rows", "ad_views", "ad_again", "ad_clicks"):
+        run(f"DROP TABLE {name}")
+
+
+def _derived() -> str:
+    return (
+        "coalesce(a.nth, 1) AS nth, s.sender, date_diff('millisecond', v.began, r.time) AS after_ms,"
+        f" r.type IN ({_LATER}) AND r.ad_view IS NOT NULL AND v.began IS NULL AS unshown,"
+        " c.gap_ms, coalesce(c.same_gaps, 0) AS same_gaps"
+    )
+
+
+def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
+    """Make `ad_views`: when each person's view began to render; where it did not, when anybody's did, on
+    these days or the one before."""
+    run = connection.execute
+    run(
+        "CREATE OR REPLACE TEMP TABLE ad_views AS SELECT site, person, ad_view,"
+        f" min(time) FILTER (type = 'ad_impression') AS began, bool_or(type IN ({_LATER})) AS later"
+        " FROM ad_rows WHERE ad_view IS NOT NULL GROUP BY ALL"
+    )
+    orphan = "SELECT site, ad_view FROM ad_views WHERE began IS NULL AND later"
+    if not days or not run(f"{orphan} LIMIT 1").fetchone():
+        return
+    first, last = min(days) - timedelta(days=1), max(days)
+    run(
+        "CREATE OR REPLACE TEMP TABLE ad_began AS SELECT site, ad_view, min(time) AS shown"
+        f" FROM {everyone} SEMI JOIN ({orphan}) USING (site, ad_view) WHERE type = 'ad_impression'"
+        f" AND day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}' GROUP BY ALL"
+    )
+    run(
+        "UPDATE ad_views SET began = shown FROM ad_began WHERE ad_views.site = ad_began.site"
+        " AND ad_views.ad_view = ad_began.ad_view AND ad_views.began IS NULL"
+    )
+    run("DROP TABLE ad_began")
+
+
+def _repeats(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `ad_again`: rows whose view has sent several of their type and step, numbered. Few have: only
+    theirs are put in order."""
+    same = "site, person, ad_view, type, step"
+    stepped = "(SELECT *, coalesce(ad_step, '') AS step FROM ad_rows WHERE ad_view IS NOT NULL)"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, row_number() OVER (PARTITION BY {same}"
+        f" ORDER BY time, {_TIES}) AS nth FROM {stepped} SEMI JOIN (SELECT {same} FROM {stepped}"
+        f" GROUP BY ALL HAVING count(*) > 1) USING ({same})"
+    )
+
+
+#: Of two rows of one moment the order must not depend on where they lie.
+_TIES = (
+    "duration_ms, ad_share, ad_flags, ad_rate, value, ad_slot, ad_campaign, ad_creative, ad_size, country,"
+    " browser"
+)
+
+
+def _clicks(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `ad_clicks`: of each click how long ago the one before was, and how many came as regularly."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE ad_clicks AS SELECT n, gap_ms,"
+        " CASE WHEN beat IS NULL THEN 0 ELSE count(*) OVER (PARTITION BY site, person, day, beat) END"
+        " AS same_gaps"
+        " FROM (SELECT n, site, person, day,"
+        " date_diff('millisecond', lag(time) OVER same, time) AS gap_ms,"
+        " (date_diff('millisecond', lag(time) OVER theirs, time) + 50) // 100 AS beat"
+        " FROM ad_rows WHERE type = 'ad_click' WINDOW"
+        f" same AS (PARTITION BY site, person, ad_campaign, ad_creative, ad_slot ORDER BY time, {_TIES}),"
+        f" theirs AS (PARTITION BY site, person, day ORDER BY time, {_TIES}))"
+    )
+
+
+def _verdict(days: Sequence[date], judged: Mapping[date, int] | None) -> str:
+    """The first reason that holds by the rules of the row's day: an expression."""
+    by: dict[int, tuple[Rules, list[date]]] = {}
+    for day in days:
+        rules = in_force(day, judged)
+        by.setdefault(rules.version, (rules, []))[1].append(day)
+    cases = []
+    for rules, some in by.values():
+        reasons = " ".join(f"WHEN {rule.when} THEN '{rule.id}'" for rule in rules.rules)
+        listed = ", ".join(f"DATE '{day.isoformat()}'" for day in some)
+        where = f"day IN ({listed})" if len(by) > 1 else "true"
+        cases.append(f"WHEN {where} THEN CASE {reasons} END")
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
