@@ -25,6 +25,7 @@ from consent_filter.member import Member
 from consent_filter.policy import Pack, Packs, Use
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Agent, Column, Page, Place, Raw, Source
+from consent_filter.sender import WHO
 from consent_filter.site import Site
 from consent_filter.whereabouts import Declared
 
@@ -153,14 +154,45 @@ def _watched(pack: Pack) -> Pack:
     return replace(pack, regimes=regimes)
 
 
-def stored(n: int, seed: int = 1) -> pa.Table:
+#: Columns that say of a sender who is shown adverts more than those of every event.
+SHOWN = ("ad_flags", "ad_rate")
+#: Of viewers in a thousand: how many have an agent that is odd, and a network that is busy by its class.
+_ODD, _BUSY = {2: 4, 4: 3, 8: 0.2}, {7: 20, 8: 10, 9: 5, 10: 2, 11: 1}
+
+
+def viewers(n: int, seed: int = 1) -> Raw:
+    """The same visitors, each of whom is shown one advert."""
+    chance, raw = np.random.default_rng(seed + 1), events(n, seed)
+
+    def drawn(shares: dict[int, float], rest: int) -> NDArray[np.int64]:
+        weights = np.array([1000 - sum(shares.values()), *shares.values()]) / 1000
+        return chance.choice([rest, *shares], n, p=weights)
+
+    odd = drawn(_ODD, 0)
+    kinds = [(agent, bits) for bits in (0, *_ODD) for agent in raw.browser.values]
+    place = np.searchsorted([0, *_ODD], odd).astype(np.int32)
+    raw.browser = Column(
+        raw.browser.codes + place * np.int32(len(raw.browser.values)),
+        [agent._replace(odd=bits) for agent, bits in kinds],
+    )
+    hosted = chance.random(n) < 0.01
+    raw.place = Column(
+        raw.place.codes + np.where(hosted, np.int32(len(raw.place.values)), np.int32(0)),
+        [*raw.place.values, *[place._replace(network="hosting") for place in raw.place.values]],
+    )
+    raw.type = Column(raw.type.codes, ["ad_impression"])
+    raw.rate = drawn(_BUSY, 0).astype(np.int16)
+    return raw
+
+
+def stored(n: int, seed: int = 1, adverts: bool = False) -> pa.Table:
     """What the filter leaves of them, as a table of EVENT."""
     packs, keys = (
         {id: _watched(pack) for id, pack in Packs(SITES).items()},
         Keyring.memory(lambda: NOON / 1000),
     )
     ledger = Ledger.memory(keys)
-    raw = events(n, seed)
+    raw = viewers(n, seed) if adverts else events(n, seed)
     found = apply(raw, decide(raw, ledger.words(raw), Laws(packs)), keys, ledger, SITES)
     return pa.Table.from_batches([found.batch])
 
@@ -176,6 +208,15 @@ def main() -> None:
         ratio=told.bits / MOST_BITS,
     )
     emit("visitors alone with it", told.alone, "share")
+    shown: Told = measure(stored(200_000, adverts=True), (*WHO, *SHOWN))
+    emit(
+        "what is stored of viewers without an identifier",
+        shown.bits,
+        "bits",
+        against="cap",
+        ratio=shown.bits / MOST_BITS,
+    )
+    emit("viewers alone with it", shown.alone, "share")
     emit("visitors with fewer than ten like them", told.few, "share")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from consent_filter.campaigns import NONE
 from consent_filter.columns import events
 from consent_filter.counterpart import Beside, put
 from consent_filter.counts import REFUSED, REMOVED, Counts, Key
@@ -202,9 +203,10 @@ def _refused(
     """How many, by site, day, protocol, country and reason; of a refusal nothing finer is left."""
     counts = Counts()
     gone = np.zeros(raw.n, np.bool_) if late is None else late
-    parts = (raw.site.codes, days, raw.protocol.codes, raw.place.codes, verdicts.codes, gone)
+    shown = raw.counted or Column(np.zeros(raw.n, np.int32), [NONE])
+    parts = (raw.site.codes, days, raw.protocol.codes, raw.place.codes, verdicts.codes, gone, shown.codes)
     found = Counter(zip(*(part[rows].tolist() for part in parts), strict=True))
-    for (site, day, protocol, place, code, too_late), n in found.items():
+    for (site, day, protocol, place, code, too_late, one), n in found.items():
         verdict = verdicts.values[code]
         if too_late:
             reason, detail = "late", "day_closed"
@@ -212,5 +214,5 @@ def _refused(
             reason, detail = verdict.reason, "" if verdict.treatment == DROP else verdict.because
         country = raw.place.values[place].country
         where = raw.site.values[site], day, raw.protocol.values[protocol], country
-        counts[Key(*where, REFUSED, reason, detail)] += n
+        counts[Key(*where, REFUSED, reason, detail, *shown.values[one])] += n
     return counts

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from consent_filter import advert
+from consent_filter import advert, suspicion
 from consent_filter.decide import IDENTIFIED, Verdict
 from consent_filter.events import ABSENT, BEFORE, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
@@ -76,6 +76,8 @@ _SOURCE, _WITHIN, _WIDTH = np.array([_FROM[name] for name in TEXTS], np.int32).T
 _NEEDED = np.array([int(BY_NAME[name].purposes) for name in TEXTS], np.uint32)[:, None]
 #: Columns of text that a row has only under a lasting pseudonym (M30).
 _LASTING = np.flatnonzero([not BY_NAME[name].alone for name in TEXTS])
+#: Columns of text that a row has not where something speaks against whoever has no identifier.
+_VAGUE = np.flatnonzero([name in suspicion.VAGUE for name in TEXTS])
 #: Numbers that need a purpose, as typed nothings, with the purposes of which one must be granted.
 _OPTIONAL = {
     name: (NUMBERS[name].type(ABSENT[name]), np.uint32(BY_NAME[name].purposes))
@@ -129,14 +131,19 @@ def events(
     numbers["event_id"] = event_ids(keys, Column(codes[0], site.values), ids)
     if (before := keys.before("event_id")) is not None:
         numbers[BEFORE] = event_ids(keys, Column(codes[0], site.values), ids, before)
+    alone = np.array([v.treatment != IDENTIFIED for v in verdicts.values])[codes[len(head) - 1]]
+    suspect = None
     numbers |= _adverts(raw, rows, codes[0], keys)
+    if raw.rate is not None:
+        bits = _bits(raw, rows)
+        suspect = (bits != 0) & alone
+        _weigh(numbers, bits, raw.rate if rows is None else raw.rate[rows], alone)
     # What is not granted must not lie in memory behind a null either: it would reach the disk.
     for name, (absent, purposes) in _OPTIONAL.items():
         closed = (granted & purposes) == 0
         if closed.any():
             numbers[name] = np.where(closed, absent, numbers[name])
-    alone = np.array([v.treatment != IDENTIFIED for v in verdicts.values])[codes[len(head) - 1]]
-    words, places = _texts(codes, [source.values for source in sources], granted, alone)
+    words, places = _texts(codes, [source.values for source in sources], granted, alone, suspect)
     return Events(len(ids), words, places, numbers)
 
 
@@ -152,6 +159,27 @@ def _adverts(
     return {name: np.ascontiguousarray(found[name]) for name in advert.COUNTED}
 
 
+def _bits(raw: Raw, rows: NDArray[np.intp] | None) -> NDArray[np.uint32]:
+    """What speaks against each sender of an advert's event; 0 for all others."""
+    assert raw.rate is not None
+    senders = pair(raw.browser, raw.place).map(lambda both: suspicion.of(*both))
+    bits = np.where(raw.rate >= 0, np.array(senders.values, np.uint32)[senders.codes], np.uint32(0))
+    return bits if rows is None else bits[rows]
+
+
+def _weigh(
+    numbers: dict[str, NDArray[Any]],
+    bits: NDArray[np.uint32],
+    rate: NDArray[np.int16],
+    alone: NDArray[np.bool_],
+) -> None:
+    """Put what speaks against a sender, and how busy its network is, to the numbers of adverts' events."""
+    # An event of an advert that says nothing of the advert has no bits of its own.
+    own = np.where(numbers["ad_flags"] == np.uint32(ABSENT["ad_flags"]), np.uint32(0), numbers["ad_flags"])
+    numbers["ad_flags"] = np.where(rate >= 0, own | bits, numbers["ad_flags"])
+    numbers["ad_rate"] = np.where(alone & (rate >= 0) & (rate < suspicion.SPIKE), np.int16(0), rate)
+
+
 def _agreement(raw: Raw) -> Column[str | None]:
     """Whether what was declared agrees with the address (M29)."""
     if raw.declared.values == [None]:
@@ -165,6 +193,7 @@ def _texts(
     values: Sequence[list[Any]],
     granted: NDArray[np.uint32],
     alone: NDArray[np.bool_],
+    suspect: NDArray[np.bool_] | None = None,
 ) -> tuple[pa.StringArray, NDArray[Any]]:
     """Words and places, from codes (a row for each of `_TEXTS`) and the distinct values behind them."""
     words: list[str | None] = [None]
@@ -178,6 +207,8 @@ def _texts(
         places[(granted & _NEEDED) == 0] = 0
     if alone.any():
         places[np.ix_(_LASTING, alone)] = 0
+    if suspect is not None and suspect.any():
+        places[np.ix_(_VAGUE, suspect)] = 0
     # A value that no stored row has, or none that may be read there, must not reach the disk as a word.
     used = np.bincount(places.ravel(), minlength=len(words))
     used[0] = 1

@@ -30,6 +30,7 @@ class Key(NamedTuple):
 
     `day` is days since 1970-01-01 in the site's own time zone; `site` is "" when none could be read;
     `country` is "ZZ" when unknown; `reason` and `detail` are "" unless `outcome` is "refused" or "removed".
+    `event` and `campaign` are "" but for an advert's event: its type, and how `Campaigns` names the campaign.
     """
 
     site: str
@@ -39,6 +40,21 @@ class Key(NamedTuple):
     outcome: str
     reason: str
     detail: str
+    event: str = ""
+    campaign: str = ""
+
+    @property
+    def where(self) -> tuple[str, int, str, str, str, str]:
+        """Where an event counts, whatever becomes of it."""
+        return *self[:4], self.event, self.campaign
+
+    @classmethod
+    def at(
+        cls, where: tuple[str, int, str, str, str, str], outcome: str, reason: str = "", detail: str = ""
+    ) -> Key:
+        """What became of an event that counts there."""
+        site, day, protocol, country, event, campaign = where
+        return cls(site, day, protocol, country, outcome, reason, detail, event, campaign)
 
 
 Counts = Counter[Key]

@@ -141,10 +141,15 @@ class Raw(Struct):
     place: Column[Place]
     page: Column[Page]
     source: Column[Source]
+    #: What each row counts as (`campaigns.py`); None where no row is about an advert.
+    counted: Column[tuple[str, str]] | None = None
+    #: How busy each row's network is, -1 where it is about no advert (`ad_rate`); None where no row is.
+    rate: NDArray[np.int16] | None = None
 
 
 class Agent(NamedTuple):
-    """What is understood of a user agent. `robot` says why it is held to be one; None is a person."""
+    """What is understood of a user agent. `robot` says why it is held to be one; None is a person. `odd`:
+    what speaks against a person, as bits of `Suspicion`."""
 
     browser: str | None
     browser_version: str | None
@@ -152,6 +157,7 @@ class Agent(NamedTuple):
     os_version: str | None
     device: str
     robot: str | None = None
+    odd: int = 0
 
 
 class Place(NamedTuple):

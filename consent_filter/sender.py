@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from consent_filter import advert, counterpart
+from consent_filter import advert, counterpart, suspicion
 from consent_filter.advert import Ad
 from consent_filter.apply import NOT, kind, pseudonym
 from consent_filter.counts import REFUSED, STORED, Key
-from consent_filter.decide import DROP, IDENTIFIED, MEASUREMENT, Laws, needed, remembered
+from consent_filter.decide import AD_MEASUREMENT, DROP, IDENTIFIED, MEASUREMENT, Laws, needed, remembered
 from consent_filter.events import ABSENT, BEFORE, NOTHING, NUMBERS, TEXTS, Events
 from consent_filter.fields import BY_NAME
 from consent_filter.ledger import Ledger
@@ -65,7 +65,8 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
     """`key`: what each event counts as, stored or refused. `who`: the sender's texts that may be read, by
     number. `open`: bits that leave of WHAT what may be read, b"" leaves all. `closed`: numbers that may not
     be. `since`: events before that (UTC ms) are judged by what had been said by then, not by this.
-    `member`: what is said of them."""
+    `member`: what is said of them. `flags`: what speaks against a person. `lasting`: the
+    pseudonym outlives the day."""
 
     key: Key
     kept: bool
@@ -76,6 +77,8 @@ class Sender(Struct, frozen=True, eq=False, gc=False):
     closed: frozenset[str]
     since: int
     member: Member | None = None
+    flags: int = 0
+    lasting: bool = False
 
 
 class Senders:
@@ -159,13 +162,18 @@ class Senders:
         )
         lasting = verdict.treatment == IDENTIFIED
         fields = [BY_NAME[name] for name in (*WHO, *WHAT, *_NUMBERS)]
-        may = [bool(granted & field.purposes) and (lasting or field.alone) for field in fields]
+        flags = suspicion.of(browser, place) if needed(type) == AD_MEASUREMENT else 0
+        vague = suspicion.VAGUE if flags and not lasting else ()
+        may = [
+            bool(granted & field.purposes) and (lasting or field.alone) and field.name not in vague
+            for field in fields
+        ]
         who = self.words.bytes([text if one else None for text, one in zip(texts, may, strict=False)])
         readable = may[len(WHO) : _WIDTH]
         open_ = b"" if all(readable) else b"".join([_OPEN if one else _SHUT for one in readable])
         key = self._one(Key(*where, STORED, "", ""))
         closed = frozenset(name for name, one in zip(_NUMBERS, may[_WIDTH:], strict=True) if not one)
-        return Sender(key, True, granted, person, who, open_, closed, since, member)
+        return Sender(key, True, granted, person, who, open_, closed, since, member, flags, lasting)
 
     def other(
         self, site: str, day: int, protocol: str, user: str | None, country: str, home: str | None = None
@@ -215,8 +223,10 @@ class Kept:
         scroll: int,
         value: float,
         ad: Ad | None = None,
+        rate: int = -1,
     ) -> None:
-        """One event of a sender whose events are kept. `what`: the texts of WHAT, by number."""
+        """One event of a sender whose events are kept. `what`: the texts of WHAT, by number. `rate`: of an
+        advert's event, how busy its network is."""
         digest = _NO_ID
         if id is not None:
             state = self._copy()
@@ -227,7 +237,13 @@ class Kept:
         shown = advert.BLANK
         if sender.closed:
             duration, scroll, value = self._open_only(sender.closed, duration, scroll, value)
-        if ad is not None and "ad_view" not in sender.closed:
+        if rate < suspicion.SPIKE and not sender.lasting:
+            rate = min(rate, 0)
+        if rate >= 0 and "ad_view" not in sender.closed:
+            shown = advert.numbers(
+                ad or advert.NOTHING, sender.key.site, self._copy_advert, sender.flags, rate
+            )
+        elif ad is not None and "ad_view" not in sender.closed:
             shown = advert.numbers(ad, sender.key.site, self._copy_advert)
         self._rows += (
             _PACK(time, received, sender.key.day, offset, digest, sender.person, sender.granted, duration,

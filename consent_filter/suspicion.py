@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+from consent_filter.raw import Agent, Place
+
 
 class Suspicion(IntFlag):
     """Bits of `ad_flags`; 0 is nothing."""
@@ -31,6 +33,18 @@ BITS: dict[str, str] = {
 }
 #: How a tag says `automation`: the member `step` of an advert that is asked for, served or begins to render.
 DRIVEN = "webdriver"
+
+
+#: What is not kept of a sender of adverts' events who has bits and no identifier: together they would tell a
+#: few people apart from all others (M30, `entropy.py`).
+VAGUE = ("browser", "os", "device")
+#: Below this class (`ad_rate`) every network is alike on a row without an identifier.
+SPIKE = 11
+
+
+def of(agent: Agent, place: Place) -> int:
+    """What speaks against a sender."""
+    return agent.odd | (int(Suspicion.HOSTING) if place.network == "hosting" else 0)
 
 
 def named(flags: int) -> tuple[str, ...]:

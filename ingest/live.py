@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 
 from consent_filter.advert import NOTHING, WORDS, Ad
 from consent_filter.counterpart import LOST, TYPE, lost, moments
-from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts
+from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.events import Events
 from consent_filter.market import Counterpart, band
@@ -30,6 +30,7 @@ from ingest.protocols.finish import ACCEPTED
 from ingest.protocols.keys import NAME, doubled
 from ingest.protocols.parsing import CLICK, Parsing
 from ingest.protocols.rules import elsewhere, in_clear, named
+from ingest.rates import Rates
 from ingest.request import Answer, Request
 
 PROTOCOL = "beacon"
@@ -43,9 +44,9 @@ _REMEMBERED, _WORTH_REMEMBERING = 16_384, 512
 
 #: The numbers of eight texts that are not there: of a page and a source.
 _NOWHERE = bytes(32)
-#: A good event: who sends it, what `Kept.add` takes of it, kinds of fields that it loses, how many secrets
-#: its URL held, its other side and what is taken of that, and how many names its JSON should hold.
-Row = tuple[Sender, tuple[Any, ...], tuple[str, ...], int, tuple[Sender, tuple[Any, ...]] | None, int]
+#: A good event: who sends it, what it counts as, what `Kept.add` takes of it, kinds of fields that it loses,
+#: how many secrets its URL held, its other side and what is taken of that, how many names its JSON has.
+Row = tuple[Sender, Key, tuple[Any, ...], tuple[str, ...], int, tuple[Sender, tuple[Any, ...]] | None, int]
 
 
 class Result(NamedTuple):
@@ -59,14 +60,16 @@ class Result(NamedTuple):
 class Live:
     """Takes the good requests out of a batch. One thread at a time."""
 
-    def __init__(self, enrich: Enrich, senders: Senders, parsing: Parsing) -> None:
-        self._enrich, self._senders, self._parsing = enrich, senders, parsing
+    def __init__(self, enrich: Enrich, senders: Senders, parsing: Parsing, rates: Rates) -> None:
+        self._enrich, self._senders, self._parsing, self._rates = enrich, senders, parsing, rates
         self._sites, self._limits = parsing.sites, parsing.limits
         self._words = senders.words
         # (site, URL, referrer) → the numbers of the page's and the source's texts, and secrets in the URL;
         # (type, name) → their numbers.
         self._seen: dict[tuple[str, str, str | None], tuple[bytes, int]] = {}
         self._kinds: dict[tuple[str, str | None], bytes] = {}
+        # What an advert's event counts as, by the key of its sender, which lives as long as the sender does.
+        self._fates: dict[tuple[int, str, str], Key] = {}
         self._known: dict[str, Site] = {}
 
     def run(self, requests: Sequence[Request]) -> Result:
@@ -83,13 +86,15 @@ class Live:
             del good[place]
         answers: list[Answer | None] = [None] * len(requests)
         fates, lost, narrow = [], Counts(), 0
+        busy = self._busy(requests, good)
         for index, rows in good:
             answers[index] = ACCEPTED
-            for sender, written, gone, redacted, beside, _ in rows:
-                fates.append(sender.key)
+            for sender, fate, written, gone, redacted, beside, _ in rows:
+                fates.append(fate)
                 self._enrich.redacted += redacted
                 if sender.kept:
-                    kept.add(sender, *written)
+                    more = (busy[requests[index].address],) if fate.event else ()
+                    kept.add(sender, *written, *more)
                     if beside is not None:
                         kept.add(beside[0], *beside[1])
                         narrow += 1
@@ -99,6 +104,16 @@ class Live:
         counts = _counts(fates, events.n - narrow)
         counts.update(lost)
         return Result(events, counts, answers)
+
+    def _busy(self, requests: Sequence[Request], good: list[tuple[int, list[Row]]]) -> dict[str, int]:
+        """How busy the network of each address is that sends of adverts, with all that it sends now."""
+        rates, found = self._rates, dict[str, int]()
+        for index, rows in good:
+            for row in rows:
+                if row[1].event and row[1].reason != "robot":
+                    found[requests[index].address] = 0
+                    rates.add(requests[index].address, requests[index].received)
+        return {address: rates.of(address) for address in found}
 
     def _rows(self, request: Request) -> list[Row] | None:
         """The events of one request; None where any of them is not ordinary."""
@@ -225,7 +240,19 @@ class Live:
             number_,
             shown,
         )
-        return sender, written, gone, redacted, beside, names_
+        fate = self._fate(sender.key, type, shown) if advert else sender.key
+        return sender, fate, written, gone, redacted, beside, names_
+
+    def _fate(self, key: Key, type: str, ad: Ad | None) -> Key:
+        """What an advert's event of that sender counts as: one object for all that are alike."""
+        shown = self._parsing.campaigns.counted(type, None if ad is None else ad.campaign)
+        found = self._fates.get((id(key), *shown))
+        if found is None:
+            if len(self._fates) >= _REMEMBERED:
+                self._fates.clear()
+            found = key._replace(event=shown[0], campaign=shown[1])
+            self._fates[id(key), *shown] = found
+        return found
 
     def _beside(
         self, sender: Sender, site: str, day: int, type: str, name: str | None, user: str | None,
@@ -267,6 +294,7 @@ class Live:
             self._words = self._senders.words
             self._seen.clear()
             self._kinds.clear()
+            self._fates.clear()
 
     def _where(self, id: str, url: str, referrer: str | None) -> tuple[bytes, int]:
         page, source = self._enrich.page(id, url), self._enrich.source(id, url, referrer)

@@ -27,6 +27,7 @@ from ingest.live import Live
 from ingest.log.record import Record
 from ingest.protocols import Parsed, Parsing, parse, redirect
 from ingest.protocols.columns import take
+from ingest.rates import Rates
 from ingest.request import Answer, Request
 from ingest.settings import Ingest, Sites
 from ingest.tally import Tally, balance
@@ -63,7 +64,8 @@ class Path:
         self.parsing = Parsing(sites, limits or Ingest(), bounded, seals, clicks)
         if here is not None and isinstance(packs, Packs):
             self.parsing.barred = lambda site, time: barred(packs, site, here, time)
-        self.live = Live(enrich, Senders(self.laws, ledger, keys), self.parsing)
+        self.rates = Rates(keys)
+        self.live = Live(enrich, Senders(self.laws, ledger, keys), self.parsing, self.rates)
 
     def run(self, requests: Sequence[Request]) -> tuple[Record, list[Answer]]:
         """The record to append, and one answer for each request, to be sent once the record is durable.
@@ -96,9 +98,11 @@ class Path:
         if raw.n == 0:
             return Record(NOTHING, balance({}, parsed.rejects, [], 0))
         self.enrich.fill(raw)
+        raw.counted = self.parsing.campaigns.column(raw)
         tally = Tally(raw, self.sites)
         # Programs go before the decision: they are nobody, have no choice to ask for, and need no pseudonym.
         raw, robots, rows = self._people(raw, tally)
+        raw.rate = self.rates.rows(raw)
         if raw.n == 0:
             return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)

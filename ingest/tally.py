@@ -8,15 +8,17 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter.campaigns import NONE
 from consent_filter.counts import RECEIVED, REFUSED, REMOVED, STORED, Counts, Key
 from consent_filter.errors import Broken
-from consent_filter.raw import Raw, column
+from consent_filter.raw import Column, Raw, column
 from consent_filter.site import local
 from ingest.settings import Sites
 
-#: Site, that site's day, protocol and country: where an event counts, whatever becomes of it.
-Where = tuple[str, int, str, str]
-_RECEIVED, _STORED = (RECEIVED, "", ""), (STORED, "", "")
+#: Site, that site's day, protocol, country, and of an advert type and campaign: where an event counts,
+#: whatever becomes of it.
+Where = tuple[str, int, str, str, str, str]
+_NOTHING = Column(np.zeros(0, np.int32), [NONE])
 
 
 class Tally:
@@ -33,7 +35,12 @@ class Tally:
         width = len(self._countries) * len(self._protocols)
         if len(self._sites) > 1:
             code += raw.site.codes * width
-        self._width = width * len(self._sites)
+        width *= len(self._sites)
+        shown = raw.counted or _NOTHING
+        self._shown = shown.values
+        if shown is not _NOTHING:
+            code += shown.codes * width
+        self._width = width * len(self._shown)
         self._code = code + (days - self._first).astype(np.int64) * self._width
 
     def where(self, rows: NDArray[np.bool_] | None = None) -> dict[Where, int]:
@@ -42,14 +49,15 @@ class Tally:
         for code, n in Counter((self._code if rows is None else self._code[rows]).tolist()).items():
             day, rest = divmod(code, self._width)
             rest, country = divmod(rest, len(self._countries))
-            site, protocol = divmod(rest, len(self._protocols))
-            place = self._sites[site], self._first + day, self._protocols[protocol], self._countries[country]
-            found[place] = n
+            rest, protocol = divmod(rest, len(self._protocols))
+            shown, site = divmod(rest, len(self._sites))
+            at = self._sites[site], self._first + day, self._protocols[protocol], self._countries[country]
+            found[*at, *self._shown[shown]] = n
         return found
 
     def refused(self, rows: NDArray[np.bool_], reason: str, detail: str) -> Counts:
         """These rows, refused for that."""
-        return Counts({Key(*place, REFUSED, reason, detail): n for place, n in self.where(rows).items()})
+        return Counts({Key.at(place, REFUSED, reason, detail): n for place, n in self.where(rows).items()})
 
 
 def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Counts], stored: int) -> Counts:
@@ -59,22 +67,22 @@ def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Count
     """
     counts = Counts(rejects)
     for key, n in rejects.items():
-        counts[Key(*key[:4], *_RECEIVED)] += n
+        counts[Key.at(key.where, RECEIVED)] += n
     left = dict(received)
     for part in refused:
         for key, n in part.items():
             counts[key] += n
             if key.outcome == REMOVED:
                 continue
-            left[key[:4]] = left.get(key[:4], 0) - n
+            left[key.where] = left.get(key.where, 0) - n
     if sum(left.values()) != stored or min(left.values(), default=0) < 0:
         parts = ", ".join(f"{n} {key.reason}" for part in refused for key, n in part.items())
         raise Broken(f"received {sum(received.values())}, stored {stored}, refused {parts or 'none'}")
     for place, n in received.items():
-        counts[Key(*place, *_RECEIVED)] += n
+        counts[Key.at(place, RECEIVED)] += n
     for place, n in left.items():
         if n:
-            counts[Key(*place, *_STORED)] = n
+            counts[Key.at(place, STORED)] = n
     return counts
 
 

@@ -266,7 +266,11 @@ def settle(lake: Lake) -> None:
     deleting them there would only mark them.
     """
     for table, columns, sums in (
-        ("received", "site, day, protocol, country, outcome, reason, detail", "sum(n)::BIGINT AS n"),
+        (
+            "received",
+            "site, day, protocol, country, outcome, reason, detail, event, campaign",
+            "sum(n)::BIGINT AS n",
+        ),
         ("offsets", "log_partition", "max(position) AS position"),
         ("commits", "site, day", "max(number) AS number, sum(rows)::BIGINT AS rows"),
     ):

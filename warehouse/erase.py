@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.campaigns import NONE, counted
 from consent_filter.counts import REFUSED, STORED
 from consent_filter.errors import Broken
 from consent_filter.fields import EVENT
@@ -95,8 +96,8 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
     names = ", ".join(f"'{quote(lake.folder / one.old.file)}'" for one in files)
     with lent(lake.connection, gone=table(persons)):
         moved = lake.connection.execute(
-            "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'),"
-            f" count(*) FILTER ({OWN}), count(*) FROM lake.events"
+            "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'), type,"
+            f" ad_campaign, count(*) FILTER ({OWN}), count(*) FROM lake.events"
             f" SEMI JOIN gone USING (person) WHERE filename IN ({names}) GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     lost, theirs = sum(one.gone for one in files), sum(n for *_, n in moved)
@@ -111,14 +112,26 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
             raise Broken(f"{deleted} facts stand in files of {read}")
         lake.add([lake.folder / one.file for each in files for one in each.new])
         counts: list[tuple[object, ...]] = []
-        for site, day, protocol, country, n, _ in moved:
+        named = set() if corrected else _named(lake)
+        for site, day, protocol, country, type, campaign, n, _ in moved:
             days[site, day] = days.get((site, day), 0) - (0 if corrected else n)
             if not corrected and n:  # the other side of an event was never counted as one
-                counts.append((site, day, protocol, country, STORED, "", "", -n))
-                counts.append((site, day, protocol, country, REFUSED, "erased", "removed", n))
+                likely = counted(type, campaign)
+                shown = next((one for one in likely if (site, day, *one) in named), NONE)
+                counts.append((site, day, protocol, country, STORED, "", "", *shown, -n))
+                counts.append((site, day, protocol, country, REFUSED, "erased", "removed", *shown, n))
         lake.insert("received", counts)
         lake.insert("commits", [(number, site, day, n) for (site, day), n in days.items()])
     return number
+
+
+def _named(lake: Lake) -> set[tuple[str, date, str, str]]:
+    """(site, day, event, campaign) under which adverts' events are counted as stored."""
+    rows = lake.connection.execute(
+        "SELECT DISTINCT site, day, event, campaign FROM lake.received"
+        f" WHERE outcome = '{STORED}' AND event <> ''"
+    )
+    return set(rows.fetchall())
 
 
 def strangers(lake: Lake, absent: Absent) -> Persons:

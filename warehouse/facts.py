@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from consent_filter.campaigns import NONE, counted
 from consent_filter.counterpart import TYPE, narrow
 from consent_filter.counts import REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
@@ -192,11 +193,17 @@ def _alike(column: NDArray[np.uint64], before: NDArray[np.uint64]) -> NDArray[np
 
 def _move(counts: Counts, rows: pa.Table, reason: str, detail: str) -> None:
     """Counted as stored when they were accepted; refused now."""
-    by = ["site", "day", "protocol", "country"]
+    by = ["site", "day", "protocol", "country", "type", "ad_campaign"]
     for row in rows.select(by).group_by(by).aggregate([([], "count_all")]).to_pylist():
         where = row["site"], (row["day"] - _EPOCH).days, row["protocol"], row["country"]
-        counts[Key(*where, STORED, "", "")] -= row["count_all"]
-        counts[Key(*where, REFUSED, reason, detail)] += row["count_all"]
+        left = row["count_all"]
+        for shown in counted(row["type"], row["ad_campaign"]):
+            stored = Key(*where, STORED, "", "", *shown)
+            n = min(left, max(counts[stored], 0)) if shown != NONE else left
+            if n:
+                counts[stored] -= n
+                counts[stored._replace(outcome=REFUSED, reason=reason, detail=detail)] += n
+                left -= n
 
 
 def _sorted(events: Events, rows: NDArray[np.intp]) -> tuple[pa.Table, NDArray[np.int32]]:

@@ -44,6 +44,7 @@ TABLES: dict[str, dict[str, str]] = {
         "site": "VARCHAR",
         "day": "DATE",
         **dict.fromkeys(("protocol", "country", "outcome", "reason", "detail"), "VARCHAR"),
+        **dict.fromkeys(("event", "campaign"), "VARCHAR"),
         "n": "BIGINT",
     },
     "offsets": {"log_partition": "VARCHAR", "position": "BIGINT"},
@@ -115,15 +116,16 @@ class Lake:
         )
 
     def _widen(self) -> None:
-        """Add what has come since the lake was made: tables, and columns of EVENT, null in older rows."""
+        """Add what has come since the lake was made: tables, and columns, null in older rows."""
         columns = self.connection.execute(
             "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
         ).fetchall()
         for table in TABLES.keys() - {table for table, _ in columns}:
             self.connection.execute(f"CREATE TABLE lake.{table} ({_columns(TABLES[table])})")
-        found = {name for table, name in columns if table == "events"}
-        for name in TABLES["events"].keys() - found:
-            self.connection.execute(f"ALTER TABLE lake.events ADD COLUMN {name} {TABLES['events'][name]}")
+        for table in ("events", "received"):
+            found = {name for one, name in columns if one == table}
+            for name in TABLES[table].keys() - found if found else ():
+                self.connection.execute(f"ALTER TABLE lake.{table} ADD COLUMN {name} {TABLES[table][name]}")
 
     def _row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         found = self.connection.execute(sql, values).fetchone()
@@ -192,11 +194,7 @@ class Lake:
             self.insert("offsets", list(offsets.items()))
             self.insert(
                 "received",
-                [
-                    (k.site, _day(k.day), k.protocol, k.country, k.outcome, k.reason, k.detail, n)
-                    for k, n in counts.items()
-                    if n
-                ],
+                [(k.site, _day(k.day), *k[2:], n) for k, n in counts.items() if n],
             )
             touched = {(k.site, k.day): 0 for k in counts if k.site} | dict(days)
             self.insert("commits", [(number, site, _day(day), n) for (site, day), n in touched.items()])

@@ -10,6 +10,7 @@ from ua_parser.regex import Resolver
 from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_operating_system
 
 from consent_filter.raw import Agent
+from ingest.enrich.oddness import odd
 from ingest.enrich.robots import robot
 
 #: agent, (Sec-CH-UA, Sec-CH-UA-Mobile, Sec-CH-UA-Platform), Sec-Purpose: the values of `Raw.agent`.
@@ -149,7 +150,14 @@ class Agents:
             browser, version = OTHER, None
         if system and system not in SYSTEMS:
             system, release = OTHER, None
-        return Agent(browser, version, system, release, device, why)
+        bits = 0 if why else self._odd(agent, said[1], read, sent)
+        return Agent(browser, version, system, release, device, why, bits)
+
+    def _odd(self, agent: str, said: tuple[str, str, str], read: UserAgent, sent: Hints) -> int:
+        brands = said[0][:_LONGEST]
+        own = (v for name, v in _BRAND.findall(brands) if name in ("Chromium", "Google Chrome"))
+        family, system = _named(read.browser.family), _named(read.os.family)
+        return odd(agent, family, system, brands, next(own, None), sent.mobile, sent.platform)
 
 
 def _named(family: str) -> str | None:

@@ -27,6 +27,8 @@ from consent_filter.events import BEFORE, NUMBERS, TEXTS, Events
 from consent_filter.fields import LAYOUT
 
 _HEAD = struct.Struct("<HHIIII")
+#: Members of a key that is about no advert; the others are left out.
+_PLAIN = Key._fields.index("event")
 _decode_counts = msgspec.json.Decoder(list[tuple[Key, int]]).decode
 
 
@@ -45,7 +47,8 @@ class Record(NamedTuple):
 def encode(record: Record) -> bytes:
     """The bytes that a log stores for one record."""
     events = record.events
-    counts = msgspec.json.encode([(list(key), n) for key, n in record.counts.items()])
+    keys = [key if key.event else key[:_PLAIN] for key in record.counts]
+    counts = msgspec.json.encode(list(zip(keys, record.counts.values(), strict=True)))
     n = len(events.words)
     valid, ends, text = events.words.buffers()
     size = int(np.frombuffer(ends, np.int32)[n])

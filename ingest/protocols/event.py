@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from consent_filter.advert import Ad
 from consent_filter.sizes import size
+from consent_filter.suspicion import DRIVEN, Suspicion
 from ingest.settings import Ingest
 
 #: The closed list of event types.
@@ -155,6 +156,7 @@ class Decoder:
             None if said.id is None else str(said.id),
             None if said.order is None else str(said.order),
             -1 if said.share is None else int(said.share),
+            int(Suspicion.AUTOMATION) if said.step == DRIVEN else 0,
         )
 
 

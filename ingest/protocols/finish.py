@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from consent_filter.advert import Ad
+from consent_filter.campaigns import NONE
 from consent_filter.counts import REFUSED, Counts, Key
 from consent_filter.raw import Raw
 from consent_filter.site import local
 from ingest.protocols.columns import take
+from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import Parsed, Parsing
 from ingest.protocols.rows import Rows, gather
 from ingest.rejects import ANSWERS, REJECTS
@@ -43,9 +46,17 @@ def _count(raw: Raw, bad: dict[int, str], parsing: Parsing) -> Counts:
     for row, code in bad.items():
         site = parsing.sites.get(raw.site.values[raw.site.codes[row]])
         day = local(site.timezone if site else "UTC", raw.received[row : row + 1])[0]
-        key = Key(site.id if site else "", int(day[0]), protocol, "ZZ", REFUSED, REJECTS[code].reason, code)
-        counts[key] += 1
+        where = site.id if site else "", int(day[0]), protocol, "ZZ"
+        counts[Key(*where, REFUSED, REJECTS[code].reason, code, *_advert(raw, row, parsing))] += 1
     return counts
+
+
+def _advert(raw: Raw, row: int, parsing: Parsing) -> tuple[str, str]:
+    """Type and campaign of an advert's event that is refused, as far as it could be read."""
+    type, ad = raw.type.values[raw.type.codes[row]], raw.ad.values[raw.ad.codes[row]]
+    if type not in TYPES:
+        return NONE
+    return parsing.campaigns.counted(type, ad.campaign if isinstance(ad, Ad) else None)
 
 
 def _answers(n: int, rows: Rows, accepted: Answer) -> list[Answer]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from consent_filter.advert import NOTHING, Ad
 from consent_filter.advert_links import Seals
+from consent_filter.campaigns import Campaigns
 from consent_filter.clicks import BEGINS, Click, Clicks
 from consent_filter.counts import Counts
 from consent_filter.raw import Raw
@@ -56,6 +57,7 @@ class Parsing:
         self.counterpart = attributes.counterpart
         #: Whether a site's events may not be taken here at a moment (UTC ms); None where nobody asks.
         self.barred: Callable[[Site, int], bool] | None = None
+        self.campaigns = Campaigns()
         self.retry_ms = int(limits.retry_hours * 3_600_000)
 
     def advert(self, data: bytes) -> Ad | str | bool | None:

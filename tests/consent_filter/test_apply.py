@@ -425,7 +425,9 @@ def _repeat(raw: Raw, times: int) -> Raw:
     whole = {}
     for name in raw.__struct_fields__:
         value = getattr(raw, name)
-        if name == "n" or isinstance(value, list):
+        if value is None:
+            whole[name] = value
+        elif name == "n" or isinstance(value, list):
             whole[name] = value * times
         elif isinstance(value, np.ndarray):
             whole[name] = np.tile(value, times)

@@ -123,7 +123,7 @@ def events(raw: Raw) -> list[dict[str, Any]]:
             elif isinstance(values, np.ndarray):
                 value = values[row].item()
                 value = None if value in (-1, -1.0) or value != value else value
-            elif values is UNFILLED:
+            elif values is UNFILLED or values is None:
                 continue
             else:
                 value = values.values[values.codes[row]]
