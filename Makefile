@@ -49,6 +49,7 @@ TERSER := npx --yes terser@5.44.1
 SMALL := --compress passes=3,unsafe=true --mangle
 beacon:
 	$(TERSER) $(SCRIPTS)/beacon.js $(SMALL) --output $(SCRIPTS)/t.js
+	$(TERSER) $(SCRIPTS)/adverts.js $(SMALL) --output $(SCRIPTS)/v.js
 	$(TERSER) $(SCRIPTS)/platforms.js $(SMALL) --output $(SCRIPTS)/cmp.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/asking.js --enclose $(SMALL) --output $(SCRIPTS)/banner.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/panel.js --enclose $(SMALL) --output $(SCRIPTS)/privacy.js

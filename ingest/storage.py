@@ -37,6 +37,10 @@ KEPT = (
         "a random id: that it is the same browser again",
     ),
     Kept(
+        "throng.f", "localStorage", "first", "ad_measurement", 90, "t.js",
+        "how often which campaign was shown here, and since which day",
+    ),
+    Kept(
         "throng-rights", "localStorage", "first", "", 180, "privacy.js",
         "numbers and secrets of the requests that the visitor has made here, to see what became of them",
     ),

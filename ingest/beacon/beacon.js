@@ -3,13 +3,14 @@
 
    <script defer src="https://…/t.js" data-site="shop"></script>       what else it takes: docs/beacon.md
    throng('bid_placed', {skill: 'web'})        a custom event
+   throng('ad_conversion', {goal: 'hired'})    an event of an advert; a page that shows adverts loads v.js by itself
    throng.consent({measurement: true}, {surface: 'banner', locale: 'en', wording: 'banner/3'})
                                                the visitor's choice; throng.consent() tells it.
    throng.cmp = c => ({...c, tcf: 'CQ…'})      adds what a consent platform says to each event (cmp.js) */
 ((d, n, l) => { try { // whatever goes wrong in here is our own trouble, never the page's
   const s = d.currentScript, stub = window.throng || {};
   if (stub.consent) return; // loaded twice
-  const data = s.dataset, host = data.host || new URL(s.src).origin, AD = '[data-ad-slot]';
+  const data = s.dataset, host = data.host || new URL(s.src).origin, AD = '[data-ad-slot],[data-throng-ad]';
   const gpc = n.globalPrivacyControl;
 
   const safe = f => (...all) => { try { return f(...all); } catch (e) { /* ours */ } };
@@ -18,9 +19,9 @@
   const after = (ms, f) => setTimeout(safe(f), ms);
   const id = () => crypto.getRandomValues(new Uint32Array(4)).join('-'); // 128 bits
 
-  // ---- the choice (c), when it was made (t), and the id (d) that a grant of measurement allows: absent until the
-  // visitor has chosen, and again after thirteen months (ingest/storage.py). Read again when another tab writes it:
-  // a refusal there binds the next event here.
+  // ---- the choice (c), when it was made (t), the id (d) that a grant of measurement allows, and how often which
+  // campaign was shown (f) where adverts may be measured: absent until the visitor has chosen, and again after thirteen
+  // months (ingest/storage.py). Read again when another tab writes it: a refusal there binds the next event here.
   let kept;
   const read = () => {
     kept = 0;
@@ -30,6 +31,7 @@
       else delete localStorage.throng;
     } catch (e) { /* nothing there, or nothing may be */ }
   };
+  const save = safe(() => { localStorage.throng = JSON.stringify(kept); });
   read();
   on('storage', read);
 
@@ -63,11 +65,12 @@
       site: data.site, type, url: page, time: Date.now(), id: id(), consent: api.cmp?.(kept.c) || kept.c, device_id: gpc ? undefined : kept.d, ...more
     });
     later();
+    return page;
   };
 
   // ---- pages: the first, those of a single-page application, and those that come back from the cache.
   // Of the address only what reports show leaves the browser: path, campaign tags, parameters in data-query.
-  let page, path, since, depth = 0, vitals, breaks = 0;
+  let page, path, since, depth = 0, vitals;
   const where = tags => {
     const route = data.hash == null ? '' : l.hash.replace(/^#!?\/?/, '/').split('?')[0];
     const query = l.search.match(RegExp('[?&](' + tags + data.query + ')=[^&]*', 'g')) || [];
@@ -101,15 +104,15 @@
   on('popstate', moved);
   on('pageshow', e => { if (e.persisted) { busy = page = 0; view(l.origin); } });
   on('scroll', scrolled);
-  on('visibilitychange', () => { breaks++; leave(); flush(); });
-  on('pagehide', () => { leave(1); flush(1); });
+  // What the adverts' script has to say goes along.
+  on('visibilitychange', () => { api.left?.(); leave(); flush(); });
+  on('pagehide', () => { api.left?.(1); leave(1); flush(1); });
   on('online', () => { wait = 300; flush(); });
 
-  // ---- clicks on adverts, on links that lead away and on downloads; forms: which one, never what was written
+  // ---- clicks on links that lead away and on downloads; forms: which one, never what was written
   const click = e => {
-    const ad = e.target.closest(AD), a = e.target.closest('a[href]');
-    if (e.button > 1) return;
-    if (ad) return send('ad_click', { ad: advert(ad.dataset) });
+    const a = e.target.closest('a[href]');
+    if (e.button > 1 || e.target.closest(AD)) return;
     const file = /\.(pdf|zip|docx?|xlsx?|csv|exe|dmg|apk)$/i.exec(a.pathname);
     if (file || a.hasAttribute('download')) send('click', { name: 'download', props: { extension: file && file[1].toLowerCase() } });
     else if (a.host && a.host !== l.host) send('click', { name: 'outbound', props: { host: a.hostname } });
@@ -121,35 +124,31 @@
     send('event', { name: 'form', props: { form: s.getAttribute.call(e.target, 'name') || s.getAttribute.call(e.target, 'id') } });
   });
 
-  // ---- adverts: an impression when it is rendered; viewable when half of it (30 % of 242,500 px and more) was in
-  // view for one second without a break, in a tab in view (MRC). A break begins the second anew.
-  const advert = a => ({ slot: a.adSlot, creative: a.adCreative, campaign: a.adCampaign });
-  const eyes = new IntersectionObserver(safe(all => all.forEach(o => {
-    const e = o.target, one = e.throng = e.throng || {}, ad = advert(e.dataset), was = breaks,
-      r = o.boundingClientRect, area = r.width * r.height;
-    if (area && !one.shown) { one.shown = 1; send('ad_impression', { ad }); }
-    if (!area || o.intersectionRatio < (area < 242500 ? 0.5 : 0.3)) one.timer = clearTimeout(one.timer);
-    else if (!one.timer && !one.seen) one.timer = after(1e3, () => {
-      one.timer = 0;
-      if (was === breaks && !d.hidden) { one.seen = 1; send('ad_viewable', { ad }); }
-      else { eyes.unobserve(e); eyes.observe(e); } // look again
-    });
-  })), { threshold: [0.3, 0.5] });
-  const adverts = () => d.querySelectorAll(AD).forEach(e => eyes.observe(e));
-
   // ---- what the page may call
   const held = stub.q || [];
   const api = window.throng = safe((...all) => {
-    if (!page) held.push(all);
+    if (!page) return held.push(all);
     // Copied at once: a circle or a later change is then this event's trouble alone.
-    else send('event', { name: all[0], props: all[1] && JSON.parse(JSON.stringify(all[1])) });
+    const [name, said, more] = all, props = said && JSON.parse(JSON.stringify(said));
+    return /^ad_/.test(name) ? send(name, { ad: props, ...more }) : send('event', { name, props });
+  });
+  api.data = data;
+  // For v.js: changes the counters of campaigns, where the visitor's own choice lets adverts be measured. Read anew:
+  // nothing here may bring back what another tab has just taken back.
+  api.count = safe(change => {
+    if (!localStorage.throng) return;
+    read();
+    if (!kept.c?.ad_measurement || gpc) return;
+    const found = change(kept.f ||= {});
+    save();
+    return found;
   });
   api.cmp = stub.cmp;
   api.consent = safe((c, how) => {
     if (!c) return kept.c;
     const before = kept.d, d = c.measurement && !gpc ? before || id() : undefined;
-    kept = { c, d, t: Date.now() };
-    safe(() => { localStorage.throng = JSON.stringify(kept); })();
+    kept = { c, d, t: Date.now(), f: c.ad_measurement && !gpc ? kept.f : undefined };
+    save();
     // What still waits here is not sent under an id that was just taken back.
     if (!d) queue.forEach(e => { e.device_id = d; e.consent = c; });
     if (before || d) choices.push(JSON.stringify({ ...how, site: data.site, device_id: d || before, consent: c }));
@@ -158,12 +157,29 @@
 
   // A page that is rendered ahead is nobody's visit until somebody comes.
   const start = () => {
+    for (const one in kept.f) if (Date.now() / 864e5 - kept.f[one][1] > 90) {
+      delete kept.f[one];
+      save();
+    }
     view(d.referrer);
+    // A click's number that a redirect put there: told once, and part of no address that is sent.
+    const click = /[?&]th_click=([^&]+)/.exec(l.search);
+    if (click) send('ad_landing', { ad: { id: safe(decodeURIComponent)(click[1]) } });
     held.forEach(all => api(...all));
-    adverts();
+    // Adverts are measured by a script of their own, which only pages that have some load.
     let due, begun = 0, sum = 0, first = 0, last = 0;
-    new MutationObserver(() => { due = due || after(200, () => { due = 0; adverts(); }); })
-      .observe(d, { childList: 1, subtree: 1 });
+    const adverts = () => {
+      due = 0;
+      if (!d.querySelector(AD)) return;
+      changes.disconnect();
+      const script = d.createElement('script');
+      script.src = host + '/v.js';
+      script.nonce = s.nonce;
+      d.head.append(script);
+    };
+    const changes = new MutationObserver(() => { due ||= after(200, adverts); });
+    changes.observe(d, { childList: 1, subtree: 1 });
+    adverts();
 
     // ---- Web Vitals, where asked for: what they were when the page was first left
     if (data.vitals == null) return;
