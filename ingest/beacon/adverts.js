@@ -46,7 +46,7 @@
     const a = e.dataset, [campaign, creative] = a.throngAd?.split('/') || [a.adCampaign, a.adCreative];
     return { slot: a.throngSlot || a.adSlot, placement: a.throngPlacement, campaign: campaign || undefined, creative, group: a.throngGroup };
   };
-  const say = (view, type, more, ad) => api('ad_' + type, { ...view.ad, ...ad }, { url: view.url, ...more });
+  const say = (view, type, more, ad) => api('ad_' + type, { ...view.ad, ...ad }, view.url ? { url: view.url, ...more } : more);
   const begun = e => e.tagName === 'IMG' ? e.complete && e.naturalWidth : e.tagName === 'VIDEO' ? e.readyState > 1
     // A frame from elsewhere shows nothing of itself from the moment its document is there.
     : e.tagName !== 'IFRAME' || !e.contentDocument || e.contentDocument.URL !== 'about:blank' || e.contentDocument.body?.firstChild;
@@ -172,6 +172,7 @@
         view.served = key;
         Object.assign(view.ad, ad);
         say(view, 'served', 0, driven);
+        if (view.entry) look(view);
       }
       // What is looked at: the picture, film or frame where the slot has nothing else, the largest of several.
       const body = alone ? d.body : e, size = one => one.offsetWidth * one.offsetHeight;
@@ -211,11 +212,16 @@
   const click = e => { const view = e.button < 2 && of(e.target); if (view) clicked(view); };
   on('click', click);
   on('auxclick', click);
-  // Of a frame from elsewhere a page sees only that it took the focus; with the pointer over it, that was a click.
+  // Of a frame from elsewhere a page sees only that it took the focus. That was a click if somebody has just done
+  // something (which a browser tells the pages around a frame), and neither a key nor a pointer did it out here.
+  let hand = -1e3;
+  const here = () => { hand = clock(); };
+  on('keydown', here);
+  on('pointerdown', here);
   on('blur', e => {
-    if (e.target === w) after(0, () => {
-      const frame = d.activeElement, view = frame.tagName === 'IFRAME' && frame.matches(':hover') && of(frame);
-      if (view && view.inner == null) clicked(view, 'focus');
+    if (e.target === w && clock() - hand > 1e3) after(200, () => {
+      const frame = d.activeElement, view = frame.tagName === 'IFRAME' && of(frame);
+      if (view && view.inner == null && navigator.userActivation?.isActive !== false) clicked(view, 'focus');
     });
   });
   const ready = e => { const view = e.target.matches?.(MEDIA) && of(e.target); if (view?.entry) look(view); };
