@@ -14,10 +14,10 @@ ORDER BY views DESC
 LIMIT 20""",
     ),
     (
-        "Click-through of each advert",
-        """SELECT ad_campaign, ad_creative, sum(impressions) AS impressions, sum(clicks) AS clicks,
-       round(100 * sum(clicks) / nullif(sum(impressions), 0), 2) AS percent
-FROM adverts
+        "Click-through of each campaign",
+        """SELECT ad_campaign, sum(net_impressions) AS impressions, sum(net_clicks) AS clicks,
+       round(100 * sum(net_clicks) / nullif(sum(net_impressions), 0), 2) AS percent
+FROM delivery
 GROUP BY ALL
 ORDER BY impressions DESC""",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -118,23 +118,17 @@ class Numbers:
         return {"panel": panel, "rows": named, "of": rows[0]["of"] if rows else 0}
 
     def adverts(self, most: int = 9) -> list[dict[str, Any]]:
-        """Impressions, those viewable, clicks, and their rates in percent."""
-        keys = "ad_slot, ad_campaign, ad_creative"
-        sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in ("impressions", "viewable", "clicks"))
-        rows = self.ask(
-            "adverts",
-            f"{keys}, {sums}",
-            group=f"GROUP BY {keys}"
-            f" ORDER BY ad_campaign = '{OTHER}', impressions DESC, {keys} LIMIT {most:d}",
+        """The campaigns: impressions, viewable ones of those measured, and clicks, net of invalid traffic."""
+        sums = ", ".join(
+            f"sum(net_{name})::BIGINT AS {name}" for name in ("impressions", "measured", "viewable", "clicks")
         )
-        return [
-            row
-            | {
-                "rate": _percent(row["viewable"], row["impressions"]),
-                "ctr": _percent(row["clicks"], row["impressions"]),
-            }
-            for row in rows
-        ]
+        rows = self.ask(
+            "delivery",
+            f"ad_campaign, {sums}",
+            group="GROUP BY ad_campaign HAVING impressions > 0"
+            f" ORDER BY ad_campaign = '{OTHER}', impressions DESC, ad_campaign LIMIT {most:d}",
+        )
+        return [row | rates(row) for row in rows]
 
     def funnel(self) -> list[dict[str, Any]]:
         """Each step's people over the weeks of the period; shares of the first step and of the one before."""
@@ -220,6 +214,14 @@ def sites(reading: Reading) -> list[dict[str, Any]]:
         "SELECT site, min(day) AS oldest, max(day) AS newest FROM balance WHERE site <> ''"
         " GROUP BY site ORDER BY sum(received) DESC, site"
     )
+
+
+def rates(row: Mapping[str, int]) -> dict[str, float | None]:
+    """Viewable of those measured, and clicks of impressions, in percent; None where nothing is behind one."""
+    return {
+        "rate": _percent(row["viewable"], row["measured"]),
+        "ctr": _percent(row["clicks"], row["impressions"]),
+    }
 
 
 def _percent(part: int, whole: int) -> float | None:

@@ -21,6 +21,11 @@ COLUMNS = {
     "ad_slot": "slot",
     "ad_campaign": "campaign",
     "ad_creative": "creative",
+    "ad_placement": "placement",
+    "net_impressions": "net impressions",
+    "net_measured": "net measured",
+    "net_viewable": "net viewable",
+    "net_clicks": "net clicks",
     "duration_ms": "time",
     "cohort_week": "first week",
     "week_offset": "weeks later",
@@ -28,6 +33,10 @@ COLUMNS = {
 }
 #: Values that stand for something else than themselves.
 _VALUES = {"": "none", OTHER: "Other", "ZZ": "Unknown", "XX": "Unknown", "T1": "Tor"}
+_CONTINENTS = {
+    "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania",
+    "SA": "South America",
+}  # fmt: skip
 
 
 def short(number: float) -> str:
@@ -74,6 +83,8 @@ def value(name: str, given: object) -> str:
     text = str(given)
     if name == "country" and text in countries():
         return countries()[text]
+    if name == "continent" and text in _CONTINENTS:
+        return _CONTINENTS[text]
     if name in ("referrer_group", "device", "kind") and text:
         return _VALUES.get(text, text.capitalize())
     if name == "hour":

@@ -24,6 +24,8 @@ _MADE = {
     "steps": ("time", "name", "person"),
     "firsts": ("person",),
     "adverts": ("person", *(name for name in NULLED if name in ROW), "time"),
+    "advert_views": ("person", "ad_view", *(name for name in NULLED if name in ROW), "time"),
+    "contacts": ("person", "ad_campaign"),
 }
 #: The key of a row that says when, and the unit that facts' days are counted in for it.
 _PERIODS = {"day": "day", "week": "week", "cohort_week": "week"}
@@ -75,10 +77,16 @@ def standing(report: Report, marks: Iterable[Mark]) -> pa.Table:
 def stands(report: Report) -> str:
     """SQL: whether a row of the report is of a time that is in the table `standing`."""
     if "period" in report.keys:
-        return (
+        spans = (
             "(site, period, begins) IN (SELECT site, unit, date_trunc(unit, day)::DATE"
-            " FROM standing, (VALUES ('week'), ('month')) AS units(unit))"
+            " FROM standing, (VALUES ('day'), ('week'), ('month')) AS units(unit))"
         )
+        # A flight's people are known for as long as their facts are: it stands from then on.
+        last = (
+            "SELECT map_from_entries(list((site, day)))"
+            " FROM (SELECT site, max(day) AS day FROM standing GROUP BY site)"
+        )
+        return f"({spans} OR (period = 'flight' AND coalesce(begins <= ({last})[site], false)))"
     key = next((key for key in report.keys if key in _PERIODS), None)
     if key is None:
         return "false"

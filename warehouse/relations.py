@@ -8,10 +8,12 @@ Offered to reports by day (`Days`):
              (0: who sent it, 1: the other), `category`, `band` (`consent_filter/market.py`)
   adverts    for advert measurement only: the ad_* rows of `events`, and `invalid`, the reason why it is no
              valid traffic, null where it is (`warehouse/invalid/judging.py`)
+  advert_views   one row a view of an advert (`advert_views.py`), for advert measurement only
 Offered to reports over all days (`History`), of published days only, for measurement only:
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
   steps      (site, day, person): name and time of each custom event that a group did on that day
+And for advert measurement only: `contacts`, what each saw of a campaign on a day (`advert_views.py`).
 A row of nobody (`retention.py`: person, none) is in none of them: nothing could say how many they are.
 For advert measurement, by day: catalogue_advertisers, …_campaigns, …_creatives, …_placements, …_flights and
 …_goals: what the operator lists (`catalogue.py`), which is about nobody.
@@ -34,6 +36,7 @@ from numpy.typing import NDArray
 from consent_filter import market
 from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
+from warehouse import advert_views
 from warehouse.catalogue import NOTHING, Catalogue
 from warehouse.invalid.judging import judge, shared
 from warehouse.report import Report
@@ -146,7 +149,7 @@ class Days:
         self._everyone, self._judged, self._shared = everyone or facts, judged, False
         self._catalogue: Catalogue | None = catalogue
         self._days, self._rows, self._many = days, rows, many
-        self._bit, self._profiled, self._adverts = 0, False, False
+        self._bit, self._profiled, self._adverts, self._viewed = 0, False, False, False
         self._reports: Sequence[Report] = ()
         self._soon: Future[pa.Table] | None = None
 
@@ -173,7 +176,7 @@ class Days:
             "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM sides"
             f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
         )
-        self._bit, self._reports, self._adverts = 0, reports, False
+        self._bit, self._reports, self._adverts, self._viewed = 0, reports, False, False
         if self._catalogue is not None and any(one.bit == _ADVERTS for one in reports):
             for name, table in self._catalogue.tables().items():
                 hold(self._con, name, table)
@@ -204,9 +207,13 @@ class Days:
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
             self._soon = None
-        if report.mentions("adverts") and not self._adverts:
+        views = report.mentions("advert_views")
+        if (views or report.mentions("adverts")) and not self._adverts:
             self._judge(report.bit)
             self._adverts = True
+        if views and not self._viewed:
+            advert_views.offer_views(self._con)
+            self._viewed = True
 
     def _judge(self, bit: int) -> None:
         """Make `adverts` with the columns that any report reads of it."""
@@ -214,8 +221,11 @@ class Days:
             shared(self._con, self._everyone, named(self._days), bit, self._rows)
             self._shared = True
         reading = [one for one in self._reports if one.mentions("adverts")]
+        viewed = any(one.mentions("advert_views") for one in self._reports)
         columns = [
-            name for name in (*COLUMNS.split(", "), "local") if any(one.mentions(name) for one in reading)
+            name
+            for name in (*COLUMNS.split(", "), "local")
+            if (viewed and name in advert_views.READS) or any(one.mentions(name) for one in reading)
         ]
         judge(self._con, self._everyone, self._days, ["person", *columns], self._judged)
 
@@ -253,6 +263,7 @@ class History:
                 f"CREATE OR REPLACE TEMP TABLE {name} (site VARCHAR, day DATE, name VARCHAR, people BIGINT)"
             )
         self._at: Bucket | None = None
+        advert_views.begin(connection)
         for bucket in buckets:
             self._load(bucket)
             connection.execute(
@@ -263,6 +274,7 @@ class History:
             connection.execute(
                 "INSERT INTO done SELECT site, day, name, count(DISTINCT person) FROM named GROUP BY ALL"
             )
+            advert_views.note(connection)
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `days`, `firsts`, `steps` and `received` of a bucket."""
@@ -284,6 +296,7 @@ class History:
             "CREATE OR REPLACE TEMP VIEW steps AS SELECT * FROM named SEMI JOIN (SELECT site, day, name"
             f" FROM done GROUP BY ALL HAVING sum(people) >= {k}) USING (site, day, name)"
         )
+        advert_views.limit(self._con, self._least)
         once = "true" if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
 
@@ -306,6 +319,10 @@ class History:
             "CREATE OR REPLACE TEMP VIEW named AS SELECT site, day, person, name, time FROM"
             f" {kept} AND type = 'event' AND name IS NOT NULL"
         )
+        advert_views.meet(
+            self._con,
+            f"{self._facts} {counted(self._con)} WHERE {OWN} AND person IS NOT NULL AND {bucket.where}",
+        )
 
     def show(self, report: Report) -> None:
-        """Nothing to do: all of them read measured rows (`Report` refuses another purpose)."""
+        """Nothing to do: `contacts` are of advert measurement, all others of measurement."""

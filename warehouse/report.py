@@ -82,8 +82,9 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 raise Misconfigured(f"{where}: within or fold", key, "one of the keys")
         if self.fold and sorted(self.within + self.fold) != sorted(self.keys):
             raise Misconfigured(f"{where}: fold", self.fold, "all keys that are not in `within`, or none")
-        if self.grain == "all" and self.purpose != "measurement":
-            raise Misconfigured(f"{where}: purpose", self.purpose, "measurement, where grain is all")
+        over_all = "ad_measurement" if self.mentions("contacts") else "measurement"
+        if self.grain == "all" and self.purpose != over_all:
+            raise Misconfigured(f"{where}: purpose", self.purpose, f"{over_all}, where grain is all")
         if self.mentions("adverts") and (self.purpose != "ad_measurement" or self.grain != "day"):
             raise Misconfigured(
                 f"{where}: purpose", self.purpose, "ad_measurement by day, where it reads adverts"

@@ -193,7 +193,7 @@ def test_a_market_is_shown_with_its_numbers(data: Path, market: Asking) -> None:
     assert f"<strong>{day['people']:,}</strong>" in text
     assert f"<strong>{day['views']:,}</strong>" in text
     assert "a program made this crowd" in text
-    for expected in ("google.com", "/projects", "Germany", "Mobile", "bid placed", "home-top", "robot"):
+    for expected in ("google.com", "/projects", "Germany", "Mobile", "bid placed", "autumn", "robot"):
         assert expected in text, expected
 
 

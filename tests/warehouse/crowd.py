@@ -216,9 +216,9 @@ class Crowd:
         }
         whole = [one for one in wanted if one.grain == "all"]
         if whole:
-            history = History(
-                con, facts_of, "balance_of", found["traffic_day"], buckets, min_group=settings.min_group
-            )
+            none = pa.table({"site": pa.array([], pa.string()), "day": pa.array([], pa.date32())})
+            published = found.get("traffic_day", none)
+            history = History(con, facts_of, "balance_of", published, buckets, min_group=settings.min_group)
             found |= {
                 one.name: made.table for one, made in build(con, history, whole, settings, buckets, keys)
             }

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from hashlib import md5
 from typing import Any
 
+from tests.warehouse import adverts
 from warehouse import report as reports
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
@@ -116,7 +117,8 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
         for visit in _visits(facts):
             rest, sums = _VISITS[name](visit)
             _add(cells, (visit["site"], visit["day"], *rest), visit["person"], sums)
-    for fact in facts:
+    bad = adverts.invalid(facts) if name == "viewing" else set()
+    for place, fact in enumerate(facts):
         kind, at = fact["type"], (fact["site"], fact["day"])
         add = lambda sums, *rest: _add(cells, (*at, *rest), fact["person"], sums)  # noqa: B023, E731
         if name == "traffic_day":
@@ -140,9 +142,14 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             said = fact.get("gender" if name == "genders" else "cell")
             if said:
                 add([1], said)
-        elif name == "adverts" and kind.startswith("ad_"):
-            sums = [int(kind == one) for one in ("ad_impression", "ad_viewable", "ad_click")]
-            add(sums, *(fact.get(key) or "(none)" for key in ("ad_slot", "ad_campaign", "ad_creative")))
+        elif name == "viewing" and kind == "ad_engagement" and place not in bad:
+            for measure, band in adverts.ends(fact):
+                add([1], fact.get("ad_campaign") or "(none)", measure, band)
+    if name in adverts.KEYS:
+        for view in adverts.views(facts):
+            if sums := adverts.sums(name, view):
+                at = tuple(view[key] for key in ("site", "day", *adverts.KEYS[name]))
+                _add(cells, at, view["person"], sums)
     return cells
 
 
@@ -194,6 +201,10 @@ def overall(
     who have done the same on a day, for it to be a step.
     """
     cells = Cells()
+    if report.name in ("reach", "pressure"):
+        for keys, person, n in adverts.contacts(report.name, facts, report.bit, least):
+            _add(cells, keys, person, [n])
+        return cells
     kept = [f for f in facts if f["purposes"] & report.bit and (f["site"], f["day"]) in published]
     days: dict[tuple[str, date, int], list[int]] = {}
     known: set[tuple[str, date, int]] = set()

@@ -28,8 +28,14 @@ countries DE | US | GB | IN | FR | AT | PL | BR | ZZ | (other)
 devices desktop | mobile | tablet | other
 browsers Chrome Windows | Safari iOS | Chrome Android | Safari macOS | Firefox Linux
 browsers Edge Windows | (other) (other)
-adverts home-top autumn blue-4 | list-3 autumn blue-2 | home-top freelancers portrait
-adverts project-side freelancers text
+adverts autumn blue-4 home-top EU DE desktop | autumn blue-4 home-top EU DE mobile
+adverts autumn blue-2 list-3 EU FR mobile | freelancers portrait home-top NA US mobile
+adverts freelancers text project-side EU (other) (other)
+delivery autumn | freelancers | help | (none)
+viewing autumn seconds 0-1 | autumn seconds 1-2 | autumn seconds 2-5 | autumn seconds 5-10
+viewing autumn seconds 10-30 | autumn seconds 30-60 | autumn seconds 60+ | autumn share 0
+viewing autumn share 50-74 | autumn share 100
+interest /project DE mobile | /projects DE desktop | /blog US mobile | (other) (other) (other)
 custom_events event sign_up | click outbound | event post_project | event bid_placed
 custom_events click download | event hired
 new_returning new | returning | unknown
@@ -111,6 +117,25 @@ def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[d
             for a in weeks
             for n in range((weeks[-1] - a).days // 7 + 1)
         ]
+    if one.name == "pressure":
+        return [
+            _row(one, at | {"week": week, "band": band}, int(900 * scale * 0.5**place) + 12)
+            for week in weeks
+            for place, band in enumerate(["1-2", "3-5", "6-10", "11-20", "21-40", "41-80", "81+"])
+        ]
+    if one.name == "reach":
+        begun = [("day", day) for day in spans] + [("week", week) for week in weeks] + [("flight", spans[-1])]
+        return [
+            _row(
+                one,
+                at
+                | {"period": period, "begins": begins, "ad_campaign": "autumn", "kind": kind, "band": band},
+                int(500 * scale * 0.5**place) + 12,
+            )
+            for period, begins in begun
+            for kind in ("known", "told", "told_known")
+            for place, band in enumerate(["1", "2", "3", "4-6", "7+"])
+        ]
     if one.name == "growth":
         spells = [("week", week, 6) for week in weeks]
         spells += [("month", month, 26) for month in sorted({day.replace(day=1) for day in spans})]
@@ -140,6 +165,8 @@ def _row(one: Report, keys: dict[str, Any], people: int) -> dict[str, Any]:
     times = {
         "visits": 1.2, "views": 3.7, "events": 5, "bounces": 0.41, "duration_ms": 148_000, "scrolled": 61,
         "impressions": 6, "viewable": 3.9, "clicks": 0.11, "received": 7, "stored": 5, "refused": 2, "n": 0.4,
+        "requests": 7.4, "served": 6.5, "measured": 5.6, "net_impressions": 5.7, "net_measured": 5.3,
+        "net_viewable": 3.7, "net_clicks": 0.09, "ended": 3.1,
     }  # fmt: skip
     many = {name: int(people * factor) + 1 for name, factor in times.items()}
     many["received"] = many["stored"] + many["refused"]

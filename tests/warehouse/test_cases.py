@@ -40,6 +40,10 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             row |= of_case | {
                 "site": f"{case} {row.get('site', 'market')}",
                 "person": row["person"] + place * PEOPLE,
+                # A view is of its person: two who send the same are a copy, which is no valid traffic.
+                "ad_view": (row["person"] + place * PEOPLE) * 100 + int(row["ad_view"])
+                if "ad_view" in row
+                else None,
                 "event_id": int(row["event_id"]) + place * PEOPLE if "event_id" in row else None,
             }
         how = {"min_group": 1, "dominance": 100, "perturb": False} | said

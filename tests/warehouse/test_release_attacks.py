@@ -107,6 +107,8 @@ def market(seed: int) -> list[Row]:
                         "ad_slot": some("top", "list", OTHER),
                     }
                     rows.append(who | advert | {"time": at})
+                    end = {"type": "ad_engagement", "duration_ms": number * 300, "ad_share": number % 101}
+                    rows.append(who | advert | end | {"time": at + 1000})
                 if chance.random() < 0.4:
                     why = {"reason": some("consent", "robot", "signal"), "detail": some("list", OTHER, "gpc")}
                     rows.append(who | why | {"time": at, "protocol": some("beacon", "pixel")})
@@ -179,6 +181,7 @@ TOTALS = {
     ),
     "sessions": ("entry_pages", "exit_pages", "sources", "campaigns"),
     "balance": ("refused",),
+    "delivery": ("adverts",),
 }
 
 

@@ -30,6 +30,9 @@ _ABSURD = {
     # Both are moved by one draw and rounded: a hundred times half a scroll.
     ("scrolled", "scrolls"): "scrolled > 100 * scrolls + 100",
     ("hour",): "hour NOT BETWEEN 0 AND 23",
+    # A viewable view is a measured one, and net a part of gross.
+    ("measured", "viewable"): "viewable > measured",
+    ("impressions", "net_impressions"): "net_impressions > impressions",
     ("step",): "step < 1",
     ("week_offset",): "week_offset < 0",
 }

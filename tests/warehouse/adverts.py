@@ -1,0 +1,149 @@
+"""Adverts counted by hand: views, how they ended, and who met what how often (the oracle of `plain.py`)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+Fact = Mapping[str, Any]
+
+#: Report of views → its keys besides site and day.
+KEYS = {
+    "adverts": ("ad_campaign", "ad_creative", "ad_placement", "continent", "country", "device"),
+    "delivery": ("ad_campaign",),
+    "interest": ("category", "country", "device"),
+}
+_KINDS = ("ad_request", "ad_served", "ad_impression", "ad_viewable", "ad_engagement", "ad_click")
+_NONE = {"continent": "(unknown)", "country": "ZZ", "device": "other"}
+_SECONDS = {"0-1": 1, "1-2": 2, "2-5": 5, "5-10": 10, "10-30": 30, "30-60": 60}
+_WEEK = {"1-2": 2, "3-5": 5, "6-10": 10, "11-20": 20, "21-40": 40, "41-80": 80}
+
+
+def invalid(facts: Sequence[Fact]) -> set[int]:
+    """Places of the events that rules 1 of invalid traffic speak against, of those that facts of these tests
+    can break; `tests/warehouse/invalid` has cases of every rule."""
+    found = set[int]()
+    began: dict[Any, int] = {}
+    seen = set[Any]()
+    clicked: dict[Any, int] = {}
+    order = sorted(range(len(facts)), key=lambda place: facts[place]["time"])
+    for place in order:
+        fact = facts[place]
+        if fact["type"] == "ad_impression" and fact.get("ad_view") is not None:
+            began.setdefault((fact["site"], fact["person"], fact["ad_view"]), fact["time"])
+    for place in order:
+        fact = facts[place]
+        kind, view, at = fact["type"], fact.get("ad_view"), fact["time"]
+        mine = fact["site"], fact["person"], view
+        after = at - began[mine] if view is not None and mine in began else None
+        wrong = []
+        if view is not None:
+            wrong.append((*mine, kind) in seen)
+            seen.add((*mine, kind))
+            wrong.append(kind in ("ad_viewable", "ad_click") and after is None)
+        if after is not None:
+            wrong.append(kind != "ad_served" and kind != "ad_request" and after > 86_400_000)
+            wrong.append(kind == "ad_viewable" and after < 800)
+            wrong.append(kind == "ad_engagement" and (fact.get("duration_ms") or 0) > after + 2000)
+            wrong.append(kind == "ad_click" and after < 100)
+        if kind == "ad_click":
+            same = (*mine[:2], *(fact.get(key) for key in ("ad_campaign", "ad_creative", "ad_slot")))
+            wrong.append(at - clicked.get(same, -(10**15)) < 30_000)
+            clicked[same] = at
+        wrong.append(kind == "ad_viewable" and fact.get("ad_share") is not None and fact["ad_share"] < 30)
+        if any(wrong):
+            found.add(place)
+    return found
+
+
+def views(facts: Sequence[Fact]) -> Iterator[dict[str, Any]]:
+    """Each view of an advert with the words of all its events, and how many events of each kind it has."""
+    by, bad = defaultdict(list), invalid(facts)
+    for place, fact in enumerate(facts):
+        if fact["type"] in _KINDS:
+            words = {key: fact.get(key) for key in ("ad_campaign", "ad_creative", "path", *_NONE)}
+            words["ad_placement"] = fact.get("ad_placement") or fact.get("ad_slot")
+            view = fact.get("ad_view")
+            named = view if view is not None else tuple(words.items())
+            by[fact["site"], fact["day"], fact["person"], named].append(
+                (fact["type"], words, place not in bad)
+            )
+    for (site, day, person, _), events in by.items():
+        found: dict[str, Any] = {"site": site, "day": day, "person": person}
+        for word in events[0][1]:
+            said = [words[word] for _, words, _ in events if words[word] is not None]
+            found[word] = max(said) if said else _NONE.get(word, "(none)" if word != "path" else None)
+        path = found.pop("path")
+        found["category"] = "(none)" if path is None else "/" + [*path.split("/"), "", ""][1]
+        found |= {kind: sum(one == kind for one, _, _ in events) for kind in _KINDS}
+        found |= {f"net {kind}": sum(one == kind and valid for one, _, valid in events) for kind in _KINDS}
+        yield found
+
+
+def sums(name: str, view: Mapping[str, Any]) -> list[int]:
+    """What a view adds to a report."""
+    if name == "interest":
+        net = [view[f"net {kind}"] for kind in ("ad_impression", "ad_viewable", "ad_click")]
+        return net if any(net) else []
+    return [view["ad_request"], view["ad_served"], *_four(view, ""), *_four(view, "net ")]
+
+
+def _four(view: Mapping[str, Any], net: str) -> list[int]:
+    begun, viewable, ended, clicked = (view[f"{net}{kind}"] for kind in _KINDS[2:])
+    return [begun, max(viewable, ended), viewable, clicked]
+
+
+def ends(fact: Fact) -> Iterator[tuple[str, str]]:
+    """The bands of a view that ended."""
+    if (long := fact.get("duration_ms")) is not None:
+        yield "seconds", next((band for band, end in _SECONDS.items() if long < 1000 * end), "60+")
+    if (share := fact.get("ad_share")) is not None:
+        bands = {"0": 1, "1-29": 30, "30-49": 50, "50-74": 75, "75-99": 100, "100": 101}
+        yield "share", next(band for band, end in bands.items() if share < end)
+
+
+def often(n: int) -> str:
+    """The band of a frequency, as a device tells it (S11)."""
+    return str(n) if n < 4 else "4-6" if n < 7 else "7+"
+
+
+def contacts(name: str, facts: Sequence[Fact], bit: int, least: int) -> Iterator[tuple[Any, Any, int]]:
+    """(keys, person, impressions) of reach or of pressure, of the campaigns and days that may be told."""
+    mine = [
+        fact for fact in facts
+        if fact["purposes"] & bit and fact["type"] == "ad_impression" and fact.get("ad_campaign") is not None
+    ]  # fmt: skip
+    people: dict[tuple[str, date], dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    for fact in mine:
+        people[fact["site"], fact["day"]][fact["ad_campaign"]].add(fact["person"])
+    told = set()
+    for at, campaigns in people.items():
+        large = sorted((len(who), name) for name, who in campaigns.items() if len(who) >= least)
+        hide = large[:1] if len(large) < len(campaigns) else []
+        told |= {(*at, name) for _, name in large if (_, name) not in hide and name != "(other)"}
+    kept = [fact for fact in mine if (fact["site"], fact["day"], fact["ad_campaign"]) in told]
+    first: dict[tuple[str, str], date] = {}
+    for site, day, campaign in sorted(told, reverse=True):
+        first[site, campaign] = day
+    counted: dict[Any, int] = defaultdict(int)
+    said: dict[Any, int] = defaultdict(int)
+    for fact in kept:
+        site, day, campaign, who = fact["site"], fact["day"], fact["ad_campaign"], fact["person"]
+        monday, known = day - timedelta(days=day.weekday()), fact["treatment"] == "identified"
+        if name == "pressure":
+            counted[site, monday, who] += known
+            continue
+        for period, begins in (("day", day), ("week", monday), ("flight", first[site, campaign])):
+            counted[site, period, begins, campaign, who] += known
+            if fact.get("ad_frequency"):
+                kind = "told_known" if known else "told"
+                said[(site, period, begins, campaign, kind, fact["ad_frequency"]), who] += 1
+    for (*at, who), n in counted.items():
+        if n and name == "pressure":
+            yield (*at, next((band for band, most in _WEEK.items() if n <= most), "81+")), who, n
+        elif n:
+            yield (*at, "known", often(n)), who, n
+    for (keys, who), n in said.items():
+        yield keys, who, n

@@ -1,0 +1,99 @@
+"""Views of adverts, and what people saw of a campaign on a day: what reports on adverts are made of (M35).
+
+`advert_views`  one row a view (requested → served → rendered → viewable → clicked): the words of all of its
+                events, since a request does not know its campaign yet, and how many events of each kind it
+                had, all of them and those that no rule speaks against (`net_…`). Events that name no view
+                are one row for each set of words
+`contacts`      (site, day, person, campaign): impressions, whether the person is known beyond the day, and
+                what the device said of how often it had seen the campaign (S11); `flight` is the first day.
+                Only of campaigns and days of which a report by day may tell: see `limit`
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from consent_filter.purpose import Purpose
+from warehouse.report import OTHER
+
+#: Kinds of events in the order of a view's life, and the numbers that they are counted in.
+KINDS = {
+    "requests": "ad_request", "served": "ad_served", "impressions": "ad_impression",
+    "viewable": "ad_viewable", "ended": "ad_engagement", "clicks": "ad_click",
+}  # fmt: skip
+#: What is counted net of invalid traffic as well (MRC: gross and net are both told).
+NET = ("impressions", "viewable", "ended", "clicks")
+_WORDS = ("ad_campaign", "ad_creative", "ad_placement", "path", "continent", "country", "device")
+#: What is read of `adverts`.
+READS = ("site", "day", "person", "type", "ad_view", "ad_slot", *_WORDS)
+_WORD = {"ad_placement": "coalesce(ad_placement, ad_slot)"}
+_CONTACT = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0 AND type = 'ad_impression'"
+
+
+def offer_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `advert_views` of the relation `adverts`.
+
+    `measured` are views of which is known whether they were viewable: that ended, or were (IAB/MRC: the rate
+    is viewable / measured). A view that was viewable twice over counts twice in both, so that the part stays
+    no larger than the whole; `net_` has neither.
+    """
+    words = {word: _WORD.get(word, word) for word in _WORDS}
+    nameless = f"hash({', '.join(words.values())})"
+    counts = [f"count(*) FILTER (type = '{kind}') AS {name}" for name, kind in KINDS.items()]
+    counts += [f"count(*) FILTER (type = '{KINDS[name]}' AND invalid IS NULL) AS net_{name}" for name in NET]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE advert_views AS SELECT * EXCLUDE (view, ended, net_ended),"
+        f" {_measured('')} AS measured, {_measured('net_')} AS net_measured"
+        f" FROM (SELECT site, day, person, coalesce(ad_view, {nameless}) AS view,"
+        f" {', '.join(f'max({made}) AS {word}' for word, made in words.items())}, {', '.join(counts)}"
+        f" FROM adverts WHERE type IN ({', '.join(repr(kind) for kind in KINDS.values())})"
+        " GROUP BY site, day, person, view)"
+    )
+
+
+def _measured(net: str) -> str:
+    return f"greatest({net}viewable, {net}ended)"
+
+
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `campaign_days`, to which every bucket adds (`meet`) before any is counted."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE campaign_days"
+        " (site VARCHAR, day DATE, ad_campaign VARCHAR, people BIGINT)"
+    )
+
+
+def meet(connection: duckdb.DuckDBPyConnection, kept: str) -> None:
+    """Make `met` of a bucket: `contacts` of all campaigns. `kept`: the rows of those who may be counted."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE met AS SELECT site, day, person, ad_campaign, ad_frequency,"
+        " treatment = 'identified' AS known, count(*) AS impressions"
+        f" FROM {kept} AND {_CONTACT} AND ad_campaign IS NOT NULL GROUP BY ALL"
+    )
+
+
+def limit(connection: duckdb.DuckDBPyConnection, least: int) -> None:
+    """Make `contacts` of a bucket.
+
+    A week less its published days would be the day that was hidden: so a campaign counts on days on which it
+    reached a group; and where others did not, not if it is the smallest of the rest, which is hidden with
+    them (`release.py`).
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW contacts AS SELECT met.*, flight FROM met JOIN (SELECT site, day,"
+        " ad_campaign, min(day) OVER (PARTITION BY site, ad_campaign) AS flight FROM"
+        " (SELECT site, day, ad_campaign, people, min(people) OVER w AS fewest, row_number() OVER"
+        f" (PARTITION BY site, day, people >= {least:d} ORDER BY people, ad_campaign) AS place"
+        " FROM (SELECT site, day, ad_campaign, sum(people) AS people FROM campaign_days GROUP BY ALL)"
+        f" WINDOW w AS (PARTITION BY site, day)) WHERE people >= {least:d}"
+        f" AND (fewest >= {least:d} OR place > 1) AND ad_campaign <> '{OTHER}')"
+        " USING (site, day, ad_campaign)"
+    )
+
+
+def note(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the bucket's people to `campaign_days`."""
+    connection.execute(
+        "INSERT INTO campaign_days"
+        " SELECT site, day, ad_campaign, count(DISTINCT person) FROM met GROUP BY ALL"
+    )
