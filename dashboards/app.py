@@ -19,6 +19,7 @@ from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.access import Access
 from dashboards.adverts import Adverts
+from dashboards.adverts_page import AdvertsPage, Campaigns
 from dashboards.console import Console
 from dashboards.exports import Exports
 from dashboards.pages import Pages
@@ -37,10 +38,12 @@ def create(
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
     adverts: Path | None = None,
+    campaigns: Campaigns = tuple,
 ) -> Starlette:
     """The ASGI application over one data folder's published tables; with the console where it is on.
-    `adverts`: the catalogue of adverts, unless it is DATA/adverts.toml."""
+    `adverts`: the catalogue of adverts, unless it is DATA/adverts.toml. `campaigns`: what it lists now."""
     pages = Pages(data, warehouse, generated, console=settings.console)
+    advert_page = AdvertsPage(pages, campaigns)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     @asynccontextmanager
@@ -90,6 +93,7 @@ def create(
                 html(lambda request: pages.report(request.path_params["name"], request.query_params)),
             ),
             Route("/csv/{name:str}.csv", csv),
+            Route("/adverts", html(lambda request: advert_page.page(request.query_params))),
             Route("/sql", sql),
             Route("/about", html(lambda request: pages.about())),
             Route("/quality", html(lambda request: pages.quality())),

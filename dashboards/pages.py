@@ -79,7 +79,7 @@ class Pages:
             sites = numbers.sites(reading)
             if not sites:
                 return self.nothing()
-            site, span = _chosen(sites, query)
+            site, span = chosen(sites, query)
             ask, since = Numbers(reading, site["site"], span), site["oldest"]
             name = query.get("show", "people")
             if name not in METRICS:
@@ -92,10 +92,11 @@ class Pages:
                 "site": site["site"],
                 "sites": sites,
                 "period": span,
-                "presets": _presets(site["newest"]),
+                "presets": presets(site["newest"]),
                 "at": lambda **change: _at(site["site"], span, query, change),
                 "csv": lambda report: f"/csv/{report}.csv?{here}",
                 "more": lambda report: f"/report/{report}?{here}",
+                "here_query": here,
                 "live": "live" in query,
                 "headline": ask.headline(since),
                 "show": name,
@@ -167,7 +168,7 @@ class Pages:
         sites = numbers.sites(reading)
         if not found or not sites:
             raise Refused(404, "no_such_report", "there is no report of that name; the SQL page lists them")
-        return found[0], *_chosen(sites, query)
+        return found[0], *chosen(sites, query)
 
     def sql(self, query: Mapping[str, str]) -> tuple[str, int] | bytes:
         """The analyst's page, with the answer where a statement was sent; or the answer alone, as CSV."""
@@ -242,7 +243,7 @@ class Pages:
         self.reader.close()
 
 
-def _chosen(sites: list[dict[str, Any]], query: Mapping[str, str]) -> tuple[dict[str, Any], period.Period]:
+def chosen(sites: list[dict[str, Any]], query: Mapping[str, str]) -> tuple[dict[str, Any], period.Period]:
     """The site and the period of an address. Raises Refused."""
     wanted = query.get("site")
     site = sites[0] if wanted is None else next((one for one in sites if one["site"] == wanted), None)
@@ -274,7 +275,7 @@ def _answered(answer: pa.Table | None) -> dict[str, Any]:
     }
 
 
-def _presets(newest: date) -> list[tuple[str, str]]:
+def presets(newest: date) -> list[tuple[str, str]]:
     today = newest >= datetime.now(UTC).date()
     return [
         ("day", "Today" if today else f"{newest:%-d %b}"),

@@ -30,6 +30,7 @@ SILENT = (
 PAGES_READ = {
     "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
+    "pacing",  # published groups beside goals
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
@@ -40,6 +41,7 @@ GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
+        "/adverts": "published groups",
         "/sql": "published groups", "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/packs/{word:str}": "what a pack is",

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.needs("chromium")
 PAGES = [
     "/",
     "/?period=day",
+    "/adverts",
+    "/adverts?campaign=autumn",
     "/report/pages",
     "/report/refused",
     "/sql?q=FROM+pages",

@@ -1,0 +1,176 @@
+"""The numbers of the page on adverts: questions to published tables, net beside gross, known beside told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from dashboards.numbers import Numbers, rates
+from dashboards.period import Period
+from warehouse.report import OTHER
+
+#: Bands in their order (`warehouse/reports/viewing.sql`, `reach.sql`, `pressure.sql`).
+SECONDS = ("0-1", "1-2", "2-5", "5-10", "10-30", "30-60", "60+")
+SHARES = ("0", "1-29", "30-49", "50-74", "75-99", "100")
+OFTEN = ("1", "2", "3", "4-6", "7+")
+WEEKLY = ("1-2", "3-5", "6-10", "11-20", "21-40", "41-80", "81+")
+#: What a view goes through: the number, and what it is a part of.
+STEPS = (
+    ("requests", "asked for", ""),
+    ("served", "served", "requests"),
+    ("impressions", "rendered", "served"),
+    ("viewable", "viewable", "measured"),
+    ("clicks", "clicked", "impressions"),
+)
+_COUNTED = ("impressions", "measured", "viewable", "clicks")
+
+
+class Told(Struct, frozen=True):
+    """A distribution: bands with people and impressions; `missing`: why there is none."""
+
+    rows: list[dict[str, Any]]
+    people: int = 0
+    impressions: int = 0
+    missing: str = ""
+
+    @property
+    def average(self) -> float | None:
+        return self.impressions / self.people if self.people else None
+
+
+class AdvertNumbers:
+    """Questions about the adverts of one site, period and campaign ("" for all)."""
+
+    def __init__(self, ask: Numbers, campaign: str = "") -> None:
+        self._ask, self._campaign = ask, campaign
+        said = campaign.replace("'", "''")
+        self._of = f"AND ad_campaign = '{said}'" if campaign else ""
+
+    def campaigns(self) -> list[str]:
+        """The campaigns of the period, by name."""
+        rows = self._ask.ask("delivery", "DISTINCT ad_campaign", group="ORDER BY ad_campaign")
+        return [row["ad_campaign"] for row in rows if row["ad_campaign"] not in (OTHER, "(none)")]
+
+    def funnel(self) -> list[dict[str, Any]]:
+        """What became of views, of all events: each step with what it is a share of."""
+        found = self._sums([*(name for name, _, _ in STEPS), "measured"])
+        if found is None:
+            return []
+        top = max(found[name] for name, _, _ in STEPS) or 1
+        return [
+            {
+                "name": name, "says": says, "n": found[name], "share": 100 * found[name] / top,
+                "of": whole, "whole": found.get(whole),
+                "kept": 100 * found[name] / found[whole] if whole and found[whole] else None,
+            }
+            for name, says, whole in STEPS
+        ]  # fmt: skip
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Gross, filtered and net of each number that a buyer pays by."""
+        found = self._sums([*_COUNTED, *(f"net_{name}" for name in _COUNTED)])
+        if found is None:
+            return []
+        return [
+            {
+                "name": name, "gross": found[name], "net": found[f"net_{name}"],
+                "filtered": found[name] - found[f"net_{name}"],
+                "share": 100 * (1 - found[f"net_{name}"] / found[name]) if found[name] else None,
+            }
+            for name in _COUNTED
+        ]  # fmt: skip
+
+    def parts(self, most: int = 30) -> list[dict[str, Any]]:
+        """Creatives and placements with their rates, net; the largest first."""
+        sums = ", ".join(f"sum(net_{name})::BIGINT AS {name}" for name in _COUNTED)
+        keys = "ad_campaign, ad_creative, ad_placement"
+        rows = self._ask.ask(
+            "adverts", f"{keys}, {sums}",
+            group=f"{self._of} GROUP BY {keys} HAVING impressions > 0"
+            f" ORDER BY ad_creative = '{OTHER}', impressions DESC, {keys} LIMIT {most:d}",
+        )  # fmt: skip
+        return [row | rates(row) for row in rows]
+
+    def places(self, most: int = 12) -> list[dict[str, Any]]:
+        """Countries, or continents where those are too small (M33), with their rates, net."""
+        sums = ", ".join(f"sum(net_{name})::BIGINT AS {name}" for name in _COUNTED)
+        rows = self._ask.ask(
+            "adverts", f"continent, country, {sums}",
+            group=f"{self._of} GROUP BY continent, country HAVING impressions > 0"
+            f" ORDER BY continent = '{OTHER}', impressions DESC, country LIMIT {most:d}",
+        )  # fmt: skip
+        return [row | rates(row) for row in rows]
+
+    def ends(self, measure: str) -> Told:
+        """How long, or how much of it, adverts were in view when the view ended."""
+        bands = SECONDS if measure == "seconds" else SHARES
+        rows = self._ask.ask(
+            "viewing", "band, sum(ended)::BIGINT AS impressions, sum(people)::BIGINT AS people",
+            group=f"{self._of} AND measure = '{measure}' GROUP BY band",
+        )  # fmt: skip
+        return _told(rows, bands, "no group of people ended a view in these days")
+
+    def reach(self, period: str, kind: str) -> Told:
+        """Of one campaign: people, or devices' own words, by how often; of the newest such span."""
+        if not self._campaign:
+            return Told([], missing="choose one campaign: people of two campaigns can not be added up")
+        begins = self.begun(period)
+        rows = self._ask.ask(
+            "reach", "band, people, impressions", Period(begins, begins, "one") if begins else None,
+            group=f"{self._of} AND period = '{period}' AND kind = '{kind}'", key="begins",
+        ) if begins else []  # fmt: skip
+        return _told(rows, OFTEN, "no group of people whom this can be said of")
+
+    def begun(self, period: str) -> date | None:
+        """The first day of the newest span of that kind that begins no later than the period ends."""
+        rows = self._ask.ask(
+            "reach", "max(begins) AS begins", Period(date.min, self._ask.period.last, "until"),
+            group=f"{self._of} AND period = '{period}'", key="begins",
+        )  # fmt: skip
+        return rows[0]["begins"] if rows else None
+
+    def bias(self) -> float | None:
+        """How far devices' own word is from the people it is of, in percent of the reach, over the flight:
+        below zero where storage was refused or full, above where it was emptied. None where nothing tells."""
+        known, told = self.reach("flight", "known"), self.reach("flight", "told_known")
+        first = next((row["impressions"] for row in told.rows if row["band"] == "1"), None)
+        return 100 * (first / known.people - 1) if first is not None and known.people else None
+
+    def pressure(self, ceiling: int) -> dict[str, Any]:
+        """Impressions of all campaigns by person, of the newest week; the share above the ceiling."""
+        weeks = self._ask.ask(
+            "pressure", "max(week) AS week", Period(date.min, self._ask.period.last, "until"), key="week"
+        )
+        week = weeks[0]["week"] if weeks else None
+        rows = self._ask.ask(
+            "pressure", "band, people, impressions", Period(week, week, "week"), key="week"
+        ) if week else []  # fmt: skip
+        told = _told(rows, WEEKLY, "no group of people with an identifier saw an advert in a week")
+        over = sum(row["people"] for row in told.rows if lower(row["band"]) > ceiling)
+        share = 100 * over / told.people if told.people else None
+        return {"week": week, "told": told, "share": share, "ceiling": ceiling}
+
+    def _sums(self, names: Sequence[str]) -> dict[str, int] | None:
+        sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in names)
+        rows = self._ask.ask("delivery", sums, group=self._of)
+        return rows[0] if rows and rows[0][names[0]] is not None else None
+
+
+def lower(band: str) -> int:
+    """Where a band begins; 0 for what was folded, whose place nobody knows."""
+    first = band.rstrip("+").split("-")[0]
+    return int(first) if first.isdigit() else 0
+
+
+def _told(rows: Sequence[dict[str, Any]], bands: Sequence[str], missing: str) -> Told:
+    """Bands in their order, those that are not there as gaps; what was folded comes last."""
+    at = {row["band"]: row for row in rows}
+    if not at:
+        return Told([], missing=missing)
+    found = [at.get(band) or {"band": band, "people": None, "impressions": None} for band in bands]
+    found += [row for row in rows if row["band"] == OTHER]
+    full = [row for row in found if row["people"] is not None]
+    return Told(found, sum(row["people"] for row in full), sum(row["impressions"] for row in full))

@@ -1,0 +1,93 @@
+"""The page on adverts: delivery and pacing, what became of views, time in view, reach and pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from consent_filter.errors import Refused
+from dashboards import charts, numbers
+from dashboards.advert_numbers import AdvertNumbers, Told
+from dashboards.numbers import Numbers
+from dashboards.pages import Pages, chosen, presets
+from warehouse.pacing import Listed, pace
+from warehouse.reader import Reading
+
+#: What the catalogue lists now.
+Campaigns = Callable[[], Sequence[Listed]]
+
+
+class AdvertsPage:
+    """`/adverts`. `campaigns`: what the catalogue lists now. `ceiling`: impressions that one person should
+    have in a week at most (M74)."""
+
+    def __init__(self, pages: Pages, campaigns: Campaigns = tuple, ceiling: int = 20) -> None:
+        self._pages, self._campaigns, self._ceiling = pages, campaigns, ceiling
+
+    def page(self, query: Mapping[str, str]) -> str:
+        """The page of a site, a period, and one campaign or all. Raises Refused."""
+        with self._pages.reader.reading() as reading:
+            sites = numbers.sites(reading)
+            if not sites:
+                return self._pages.nothing()
+            site, span = chosen(sites, query)
+            ask = Numbers(reading, site["site"], span)
+            names, campaign = AdvertNumbers(ask).campaigns(), query.get("campaign", "")
+            if campaign and campaign not in names:
+                raise Refused(404, "no_such_campaign", "nothing is published of that campaign in these days")
+            of, here = AdvertNumbers(ask, campaign), urlencode({"site": site["site"], **span.query})
+            ends = {measure: of.ends(measure) for measure in ("seconds", "share")}
+            said = {
+                "site": site["site"], "sites": sites, "period": span, "presets": presets(site["newest"]),
+                "campaign": campaign, "campaigns": names,
+                "at": lambda **change: _at(site["site"], campaign, span.query, change),
+                "csv": lambda report: f"/csv/{report}.csv?{here}",
+                "more": lambda report: f"/report/{report}?{here}",
+                "funnel": of.funnel(), "traffic": of.traffic(), "parts": of.parts(), "places": of.places(),
+                "pacing": self._pacing(reading, site, campaign), "newest": site["newest"],
+                "seconds": ends["seconds"], "shares": ends["share"],
+                "chart": _chart(ends["seconds"], "Views by seconds in view"),
+                "reach": _reach(of) if campaign else [], "bias": of.bias() if campaign else None,
+                "pressure": of.pressure(self._ceiling),
+            }  # fmt: skip
+            return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site['site']}", **said)
+
+    def _pacing(self, reading: Reading, site: Mapping[str, Any], campaign: str) -> list[Any]:
+        """Of all sites: a goal is one wherever it is met."""
+        if "delivery" not in reading.tables:
+            return []
+        rows = reading.rows(
+            "SELECT ad_campaign, day, sum(net_impressions)::BIGINT AS net_impressions,"
+            " sum(net_clicks)::BIGINT AS net_clicks FROM delivery GROUP BY ALL"
+        )
+        found = pace(self._campaigns(), rows, site["newest"])
+        return [one for one in found if not campaign or one.listed.campaign == campaign]
+
+
+def _reach(of: AdvertNumbers) -> list[dict[str, Any]]:
+    """The newest week and the flight: the people who are known, and the word of the others' devices."""
+    found = []
+    for period, says in (("week", "Week from"), ("flight", "Whole flight, from")):
+        known, told = of.reach(period, "known"), of.reach(period, "told")
+        found.append(
+            {
+                "says": says, "begins": of.begun(period), "known": known, "told": told,
+                "chart": _chart(known, "People by impressions", "people"),
+                "first": next((row["impressions"] for row in told.rows if row["band"] == "1"), None),
+            }
+        )  # fmt: skip
+    return found
+
+
+def _chart(told: Told, title: str, number: str = "impressions") -> Any:
+    rows = [row for row in told.rows if row["band"] != "(other)"]
+    return charts.columns([row["band"] for row in rows], [row[number] for row in rows], title) if rows else ""
+
+
+def _at(site: str, campaign: str, query: Mapping[str, str], change: Mapping[str, str]) -> str:
+    """The address of this page with something else chosen."""
+    parts = {"site": site, "campaign": campaign, **query, **change}
+    if "period" in change:
+        parts = {name: value for name, value in parts.items() if name not in ("first", "last")}
+    return "/adverts?" + urlencode({name: value for name, value in parts.items() if value})

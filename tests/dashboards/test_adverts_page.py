@@ -1,0 +1,114 @@
+"""The page on adverts: its numbers are those of released tables, and one that is missing says why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from dashboards.advert_numbers import OFTEN, AdvertNumbers, lower
+from dashboards.numbers import Numbers
+from dashboards.period import Period
+from tests.dashboards.asking import Asking, asking
+from tests.warehouse.tables import LAST, fill
+from warehouse.pacing import Listed
+from warehouse.reader import Reader
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import folder, publish
+
+WHOLE = Period(date(2026, 1, 1), LAST, "custom")
+CAMPAIGNS = [Listed("autumn", "ada", "Autumn & co", date(2026, 11, 1), date(2026, 11, 30), 100_000, None)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    one = tmp_path_factory.mktemp("adverts")
+    fill(one, days=15)
+    store = Store.open(one)
+    publish(one, Warehouse(), store)
+    store.close()
+    return one
+
+
+@pytest.fixture(scope="module")
+def pages(data: Path) -> Iterator[Asking]:
+    with asking(data, campaigns=lambda: CAMPAIGNS) as one:
+        yield one
+
+
+@pytest.fixture
+def of(data: Path) -> Iterator[AdvertNumbers]:
+    reader = Reader(data, Warehouse())
+    with reader.reading() as reading:
+        yield AdvertNumbers(Numbers(reading, "market", WHOLE), "autumn")
+    reader.close()
+
+
+def rows(data: Path, name: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = pq.read_table(folder(data) / "current" / f"{name}.parquet").to_pylist()
+    return found
+
+
+@pytest.mark.requirement("M35")
+def test_each_step_is_a_share_of_what_it_is_part_of(data: Path, of: AdvertNumbers) -> None:
+    mine = [row for row in rows(data, "delivery") if row["ad_campaign"] == "autumn"]
+    whole = {name: sum(int(str(row[name])) for row in mine) for name in ("measured", "viewable", "requests")}
+    steps = {step["name"]: step for step in of.funnel()}
+    assert list(steps) == ["requests", "served", "impressions", "viewable", "clicks"]
+    assert steps["requests"]["n"] == whole["requests"]
+    assert steps["viewable"]["kept"] == 100 * whole["viewable"] / whole["measured"]
+
+
+def test_gross_is_filtered_and_net(of: AdvertNumbers) -> None:
+    found = of.traffic()
+    assert [row["name"] for row in found] == ["impressions", "measured", "viewable", "clicks"]
+    assert all(row["gross"] == row["filtered"] + row["net"] and row["filtered"] >= 0 for row in found)
+
+
+@pytest.mark.requirement("M36", "S11")
+def test_people_and_devices_words_stand_apart(data: Path, of: AdvertNumbers) -> None:
+    known = [row for row in rows(data, "reach") if (row["period"], row["kind"]) == ("flight", "known")]
+    told = of.reach("flight", "told")
+    assert of.reach("flight", "known").people == sum(int(str(row["people"])) for row in known)
+    assert [row["band"] for row in told.rows] == list(OFTEN)
+    assert told.people != told.impressions
+
+
+@pytest.mark.requirement("M74")
+def test_pressure_is_the_share_above_the_ceiling(data: Path, of: AdvertNumbers) -> None:
+    found = of.pressure(20)
+    mine = {
+        row["band"]: int(str(row["people"])) for row in rows(data, "pressure") if row["week"] == found["week"]
+    }
+    over = mine["21-40"] + mine["41-80"] + mine["81+"]
+    assert found["share"] == 100 * over / sum(mine.values())
+    assert [lower(band) for band in ("1-2", "81+", "(other)")] == [1, 81, 0]
+
+
+def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
+    text = pages.get("/adverts").text
+    assert "Autumn &amp; co" in text
+    assert "22 of 30" in text
+    assert re.search(r"freelancers\s*<strong class=\"bad\">unlisted", text)
+    assert "can not be added up" in text
+    assert "people with an identifier, each once" in pages.get("/adverts?campaign=autumn").text
+
+
+def test_where_nothing_is_published_it_is_said_why(pages: Asking) -> None:
+    answer = pages.get("/adverts?first=2020-01-01&last=2020-01-02")
+    assert answer.status_code == 200
+    for said in (
+        "met an advert in these days",
+        "ended a view",
+        "saw an advert in a week",
+        "No creative was seen",
+    ):
+        assert said in answer.text
+    wrong = pages.get("/adverts?campaign=%27 OR 1=1")
+    assert wrong.status_code == 404
+    assert "Nothing is published of that campaign" in wrong.text
