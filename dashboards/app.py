@@ -23,6 +23,7 @@ from dashboards.adverts_page import AdvertsPage, Campaigns
 from dashboards.console import Console
 from dashboards.exports import Exports
 from dashboards.pages import Pages
+from dashboards.segments import Segments
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
 
@@ -101,6 +102,7 @@ def create(
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *Adverts(data, adverts or data / "adverts.toml").routes(),
             *(console.routes() if console else ()),

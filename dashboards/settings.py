@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
+from consent_filter.errors import Misconfigured
 from consent_filter.transport import settle
 
 
@@ -11,13 +14,17 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[dashboards]`. hosts: names, besides loopback, under which the pages may be asked for. console: the
     officer's console for requests about one's own data, at /console, is there. certificate, key: PEM files,
     in the data folder or by a whole path; with them the pages are served over TLS. hsts_days: for how long a
-    browser that has come encrypted, by another name than localhost, is told to come in no other way."""
+    browser that has come encrypted, by another name than localhost, is told to come in no other way.
+    segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask for /segments."""
 
     hosts: tuple[str, ...] = ()
+    segments: str = ""
     console: bool = False
     certificate: str = ""
     key: str = ""
     hsts_days: int = 365
 
     def __post_init__(self) -> None:
+        if self.segments and not re.fullmatch(r"[0-9a-f]{64}", self.segments):
+            raise Misconfigured("dashboards.segments", "…", "64 hexadecimal digits: sha256sum of the key")
         settle("dashboards", self.certificate, self.key, self.hsts_days)

@@ -41,7 +41,7 @@ GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
-        "/adverts": "published groups",
+        "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/packs/{word:str}": "what a pack is",
