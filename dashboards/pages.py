@@ -21,7 +21,7 @@ from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
-from warehouse.checks import drafts, facts, runs, tables, weekdays
+from warehouse.checks import drafts, facts, pressure, runs, tables, weekdays
 from warehouse.meaning import meaning
 from warehouse.perturbation import bound
 from warehouse.query import cut
@@ -33,11 +33,12 @@ from warehouse.snapshot import folder, held, manifest
 
 _HERE = Path(__file__).parent
 #: The suites of `warehouse/checks`, and what each looks at.
-SUITES = (tables.SUITE, facts.SUITE, weekdays.SUITE, drafts.SUITE)
+SUITES = (tables.SUITE, facts.SUITE, weekdays.SUITE, pressure.SUITE, drafts.SUITE)
 ABOUT = {
     tables.SUITE.name: "every table, before each publication",
     facts.SUITE.name: "every file of facts, once",
     weekdays.SUITE.name: "yesterday beside the same weekdays before, once an hour",
+    pressure.SUITE.name: "impressions of one person in the last week, once an hour",
     drafts.SUITE.name: "the tables of a draft, before it may be approved",
 }
 #: Rows that a page shows of an answer.

@@ -12,8 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from warehouse import snapshot
+from warehouse.advert_settings import Adverts
 from warehouse.attack import publication
-from warehouse.checks import facts, runs, tables, weekdays
+from warehouse.checks import facts, pressure, runs, tables, weekdays
 from warehouse.checks.expectations import Outcome, validate
 from warehouse.lake import Lake
 from warehouse.released import Store
@@ -37,8 +38,9 @@ class Published(Struct):
     attacked: float = 0.0
 
 
-def run(data: Path, settings: Warehouse) -> Published:
-    """Validate, attack (S19) and publish. The caller holds pipeline.lock."""
+def run(data: Path, settings: Warehouse, adverts: Adverts = Adverts()) -> Published:  # noqa: B008
+    """Validate, attack (S19) and publish. The caller holds pipeline.lock. `adverts`: what contact pressure is
+    compared with."""
     before = snapshot.manifest(data)
     standing = before["generation"] if before else None
     if not (data / "released" / "work.duckdb").exists():
@@ -48,10 +50,10 @@ def run(data: Path, settings: Warehouse) -> Published:
         now = time.time()
         if before and before["made_of"] == snapshot.made_of(store, settings):
             _hold(data, None)
-            return Published(standing, warnings=_usual(data, store, now))
+            return Published(standing, warnings=_usual(data, store, now, adverts))
         outcomes = check(data, store, settings, now)
         failures = [said for one in outcomes if not one.ok for said in one.failures]
-        warnings = _usual(data, store, now)
+        warnings = _usual(data, store, now, adverts)
         docs = next((one.docs for one in outcomes if not one.ok), outcomes[0].docs)
         begun = time.monotonic()
         failures = failures or publication.before_publication(data, settings, store)
@@ -90,15 +92,20 @@ def check(data: Path, store: Store, settings: Warehouse, now: float) -> list[Out
     return found
 
 
-def _usual(data: Path, store: Store, now: float) -> list[str]:
-    """What is unusual about yesterday, once an hour: also where nothing comes any more (freshness)."""
+def _usual(data: Path, store: Store, now: float, adverts: Adverts) -> list[str]:
+    """What is unusual about yesterday, once an hour: also where nothing comes any more (freshness). And of
+    the last week, whether people were shown too much."""
     docs = snapshot.folder(data) / "validation"
     if now - runs.last(docs, weekdays.SUITE.name) < DOCUMENT_EVERY:
         return []
     day = (datetime.fromtimestamp(now, UTC) - _WEST).date() - timedelta(days=1)
-    found = validate(weekdays.SUITE, weekdays.control(store, day), docs)
-    runs.note(docs, found, now)
-    return found.failures
+    found = [
+        validate(weekdays.SUITE, weekdays.control(store, day), docs),
+        validate(pressure.SUITE, pressure.control(store, adverts, day), docs, where=pressure.where(adverts)),
+    ]
+    for one in found:
+        runs.note(docs, one, now)
+    return [failure for one in found for failure in one.failures]
 
 
 def _hold(data: Path, why: dict[str, Any] | None) -> None:

@@ -59,7 +59,7 @@ def publish(data: Path) -> dict[str, Any]:
 
     settings = load(data)
     placing.held(data, settings, "publication")
-    return _plain(job.run(data, settings.warehouse))
+    return _plain(job.run(data, settings.warehouse, settings.adverts))
 
 
 def releases(data: Path) -> dict[str, Any]:
