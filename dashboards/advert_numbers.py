@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from dashboards.numbers import Numbers, rates
 from dashboards.period import Period
+from warehouse import frequency
 from warehouse.report import OTHER
 
 #: Bands in their order (`warehouse/reports/viewing.sql`, `reach.sql`, `pressure.sql`).
@@ -133,11 +134,13 @@ class AdvertNumbers:
         return rows[0]["begins"] if rows else None
 
     def bias(self) -> float | None:
-        """How far devices' own word is from the people it is of, in percent of the reach, over the flight:
-        below zero where storage was refused or full, above where it was emptied. None where nothing tells."""
-        known, told = self.reach("flight", "known"), self.reach("flight", "told_known")
-        first = next((row["impressions"] for row in told.rows if row["band"] == "1"), None)
-        return 100 * (first / known.people - 1) if first is not None and known.people else None
+        """How far devices' own word is from the people it is of, in percent of the flight's reach (S11)."""
+        told = self.reach("flight", "told_known")
+        return frequency.bias(_said(told), self.reach("flight", "known").people)
+
+    def devices(self) -> frequency.Devices | None:
+        """How many devices of people who are not known the flight reached, by their own word; how often."""
+        return frequency.devices(_said(self.reach("flight", "told")))
 
     def pressure(self, ceiling: int) -> dict[str, Any]:
         """Impressions of all campaigns by person, of the newest week; the share above the ceiling."""
@@ -157,6 +160,10 @@ class AdvertNumbers:
         sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in names)
         rows = self._ask.ask("delivery", sums, group=self._of)
         return rows[0] if rows and rows[0][names[0]] is not None else None
+
+
+def _said(told: Told) -> dict[str, int]:
+    return {row["band"]: row["impressions"] for row in told.rows if row["impressions"] is not None}
 
 
 def lower(band: str) -> int:

@@ -18,13 +18,14 @@ from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.access import Access
-from dashboards.adverts import Adverts
-from dashboards.adverts_page import AdvertsPage, Campaigns
+from dashboards.adverts_page import AdvertsPage, catalogued
+from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
 from dashboards.exports import Exports
 from dashboards.pages import Pages
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from warehouse.advert_settings import Adverts
 from warehouse.settings import Warehouse
 
 _STATIC = Path(__file__).parent / "static"
@@ -38,13 +39,12 @@ def create(
     generated: bool = False,
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
-    adverts: Path | None = None,
-    campaigns: Campaigns = tuple,
+    adverts: Adverts | None = None,
 ) -> Starlette:
-    """The ASGI application over one data folder's published tables; with the console where it is on.
-    `adverts`: the catalogue of adverts, unless it is DATA/adverts.toml. `campaigns`: what it lists now."""
+    """The ASGI application over one data folder's published tables; with the console where it is on."""
     pages = Pages(data, warehouse, generated, console=settings.console)
-    advert_page = AdvertsPage(pages, campaigns)
+    shown = adverts or Adverts()
+    campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown.ceiling)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     @asynccontextmanager
@@ -94,7 +94,7 @@ def create(
                 html(lambda request: pages.report(request.path_params["name"], request.query_params)),
             ),
             Route("/csv/{name:str}.csv", csv),
-            Route("/adverts", html(lambda request: advert_page.page(request.query_params))),
+            Route("/adverts", html(lambda request: campaigns.page(request.query_params))),
             Route("/sql", sql),
             Route("/about", html(lambda request: pages.about())),
             Route("/quality", html(lambda request: pages.quality())),
@@ -104,7 +104,7 @@ def create(
             Mount("/static", StaticFiles(directory=_STATIC)),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
-            *Adverts(data, adverts or data / "adverts.toml").routes(),
+            *CatalogueApi(data, data / shown.catalogue).routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},

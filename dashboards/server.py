@@ -12,6 +12,7 @@ from consent_filter.site import Site
 from consent_filter.transport import Certificate
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from warehouse.advert_settings import Adverts
 from warehouse.settings import Warehouse
 
 
@@ -24,7 +25,7 @@ def serve(
     generated: bool = False,
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
-    adverts: Path | None = None,
+    adverts: Adverts | None = None,
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
     app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts)

@@ -30,7 +30,7 @@ SILENT = (
 PAGES_READ = {
     "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
-    "pacing",  # published groups beside goals
+    "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip

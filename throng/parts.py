@@ -53,7 +53,7 @@ def dashboards(arguments: Namespace) -> int:
         generated=settings.demo.generated,
         rights=settings.rights,
         sites=Sites(settings.site),
-        adverts=arguments.data / settings.adverts.catalogue,
+        adverts=settings.adverts,
     )
     return 0
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 
-from dashboards.adverts_page import Campaigns
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.settings import Warehouse
@@ -20,9 +19,9 @@ HTML = {"accept": "text/html"}
 class Asking:
     """The dashboards of one data folder."""
 
-    def __init__(self, data: Path, generated: bool, warehouse: Warehouse, campaigns: Campaigns) -> None:
+    def __init__(self, data: Path, generated: bool, warehouse: Warehouse) -> None:
         settings = Dashboards(hosts=("stats.example",))
-        self._app = create(data, settings, warehouse, generated=generated, campaigns=campaigns)
+        self._app = create(data, settings, warehouse, generated=generated)
         self._runner = asyncio.Runner()
 
     def get(
@@ -48,11 +47,9 @@ class Asking:
 
 
 @contextmanager
-def asking(
-    data: Path, *, generated: bool = False, warehouse: Warehouse | None = None, campaigns: Campaigns = tuple
-) -> Iterator[Asking]:
+def asking(data: Path, *, generated: bool = False, warehouse: Warehouse | None = None) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse(), campaigns)
+    one = Asking(data, generated, warehouse or Warehouse())
     try:
         yield one
     finally:

@@ -15,20 +15,31 @@ from dashboards.numbers import Numbers
 from dashboards.period import Period
 from tests.dashboards.asking import Asking, asking
 from tests.warehouse.tables import LAST, fill
-from warehouse.pacing import Listed
 from warehouse.reader import Reader
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, publish
 
 WHOLE = Period(date(2026, 1, 1), LAST, "custom")
-CAMPAIGNS = [Listed("autumn", "ada", "Autumn & co", date(2026, 11, 1), date(2026, 11, 30), 100_000, None)]
+LISTED = """
+[[advertiser]]
+id = "ada"
+
+[[campaign]]
+id = "autumn"
+advertiser = "ada"
+name = "Autumn & co"
+starts = 2026-11-01
+ends = 2026-11-30
+impressions = 100000
+"""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("adverts")
     fill(one, days=15)
+    (one / "adverts.toml").write_text(LISTED)
     store = Store.open(one)
     publish(one, Warehouse(), store)
     store.close()
@@ -37,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(data: Path) -> Iterator[Asking]:
-    with asking(data, campaigns=lambda: CAMPAIGNS) as one:
+    with asking(data) as one:
         yield one
 
 
@@ -97,6 +108,16 @@ def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
     assert re.search(r"freelancers\s*<strong class=\"bad\">unlisted", text)
     assert "can not be added up" in text
     assert "people with an identifier, each once" in pages.get("/adverts?campaign=autumn").text
+
+
+def test_a_slip_in_the_catalogue_is_said_and_the_last_good_list_stays(data: Path, pages: Asking) -> None:
+    pages.get("/adverts")
+    (data / "adverts.toml").write_text(LISTED.replace("impressions = 100000", "impressions = -1"))
+    text = pages.get("/adverts").text
+    (data / "adverts.toml").write_text(LISTED)
+    assert "Autumn &amp; co" in text
+    assert "The catalogue can not be read" in text
+    assert "The catalogue can not be read" not in pages.get("/adverts").text
 
 
 def test_where_nothing_is_published_it_is_said_why(pages: Asking) -> None:

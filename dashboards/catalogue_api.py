@@ -30,7 +30,7 @@ _LARGEST = 4 << 20
 _BEARER = "bearer "
 
 
-class Adverts:
+class CatalogueApi:
     """The addresses below /api/adverts. `file`: the catalogue in use."""
 
     def __init__(self, data: Path, file: Path) -> None:
