@@ -106,7 +106,9 @@ def market(seed: int) -> list[Row]:
                         "ad_creative": some("blue", "red", OTHER),
                         "ad_slot": some("top", "list", OTHER),
                     }
-                    rows.append(who | advert | {"time": at})
+                    # Some meet it again and again: without chance, or every other row would be another.
+                    again = range(1 + (number % 4 == 0) * (number % 9))
+                    rows += [who | advert | {"time": at + 5000 * nth} for nth in again]
                     end = {"type": "ad_engagement", "duration_ms": number * 300, "ad_share": number % 101}
                     rows.append(who | advert | end | {"time": at + 1000})
                 if chance.random() < 0.4:
