@@ -26,6 +26,8 @@ COLUMNS = {
     "net_measured": "net measured",
     "net_viewable": "net viewable",
     "net_clicks": "net clicks",
+    "ad_goal": "goal",
+    "ad_group": "group",
     "duration_ms": "time",
     "cohort_week": "first week",
     "week_offset": "weeks later",

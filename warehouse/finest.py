@@ -16,7 +16,8 @@ from warehouse.invalid.judging import ROW
 from warehouse.purges import Mark
 from warehouse.report import Report
 
-#: What is made from facts before reports read it, and of which columns (`relations.py`, `sessions.py`).
+#: What is made from facts before reports read it, and of which columns (`relations.py`, `sessions.py`,
+#: `paths.py`).
 _MADE = {
     "visits": ("time",),
     "entry": ("path",),
@@ -26,6 +27,10 @@ _MADE = {
     "adverts": ("person", *(name for name in NULLED if name in ROW), "time"),
     "advert_views": ("person", "ad_view", *(name for name in NULLED if name in ROW), "time"),
     "contacts": ("person", "ad_campaign"),
+    "orders": ("time", "person", "value", "ad_goal", "ad_campaign", "ad_order"),
+    "touches": ("time", "person", "ad_goal", "ad_campaign", "ad_view"),
+    "ways": ("time", "person", "ad_goal", "ad_campaign", "ad_order", "ad_view"),
+    "labels": ("time", "person", "ad_campaign", "ad_group", "ad_goal", "ad_order"),
 }
 #: The key of a row that says when, and the unit that facts' days are counted in for it.
 _PERIODS = {"day": "day", "week": "week", "cohort_week": "week"}

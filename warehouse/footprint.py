@@ -1,7 +1,7 @@
 """What some persons add to each report: its own SQL, run as the report runs it, and only their rows kept.
 
-By day a report's SQL needs nobody's rows but theirs. Over all days it does (what too few did on a day is no
-step), so that there everyone's are read, of their sites.
+By day a report's SQL needs nobody's rows but theirs, and whoever else told of the same orders. Over all days
+it does (what too few did on a day is no step), so that there everyone's are read, of their sites.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def footprints(
     on = sorted({day for _, day, _ in found})
     _reach(connection, logins)
     met = offer(connection, f"(SELECT * FROM {EVENTS} SEMI JOIN reach USING (person))", logins, on)
-    days = Days(
-        connection, f"(SELECT * FROM {met} SEMI JOIN seen_as USING (person))", RECEIVED, on, many=many,
-        everyone=EVENTS, judged=judged(connection),
-    )  # fmt: skip
+    hold(connection, "gone_before", pa.table({"person": pa.array(others, pa.uint64())}))
+    theirs = f"(SELECT * FROM {met} SEMI JOIN seen_as USING (person))"
+    everyone = f"(SELECT * FROM {EVENTS} ANTI JOIN gone_before USING (person))"
+    days = Days(connection, theirs, RECEIVED, on, many=many, everyone=everyone, judged=judged(connection))
     by_day = sorted((one for one in _counted() if one.grain == "day"), key=lambda one: one.bit)
     days.move(Bucket(), by_day)
     for report in by_day:

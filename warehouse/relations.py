@@ -9,6 +9,7 @@ Offered to reports by day (`Days`):
   adverts    for advert measurement only: the ad_* rows of `events`, and `invalid`, the reason why it is no
              valid traffic, null where it is (`warehouse/invalid/judging.py`)
   advert_views   one row a view of an advert (`advert_views.py`), for advert measurement only
+  orders, touches, ways, labels: see `paths.py`
 Offered to reports over all days (`History`), of published days only, for measurement only:
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 from consent_filter import market
 from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
-from warehouse import advert_views
+from warehouse import advert_views, paths
 from warehouse.catalogue import NOTHING, Catalogue
 from warehouse.invalid.judging import judge, shared
 from warehouse.report import Report
@@ -129,8 +130,8 @@ def counted(connection: duckdb.DuckDBPyConnection) -> str:
 
 class Days:
     """Facts of some days, for reports by day. `rows`: about how many there are. `everyone`: facts of all
-    persons, where `facts` are some's. `judged`: which rules of invalid traffic days are judged by, where it
-    is not those in force."""
+    persons, where `facts` are some's: orders are looked up there, and what others sent again. `judged`: which
+    rules of invalid traffic days are judged by, where it is not those in force."""
 
     def __init__(
         self,
@@ -149,7 +150,9 @@ class Days:
         self._everyone, self._judged, self._shared = everyone or facts, judged, False
         self._catalogue: Catalogue | None = catalogue
         self._days, self._rows, self._many = days, rows, many
+        self._bucket = Bucket()
         self._bit, self._profiled, self._adverts, self._viewed = 0, False, False, False
+        self._led = False
         self._reports: Sequence[Report] = ()
         self._soon: Future[pa.Table] | None = None
 
@@ -181,6 +184,7 @@ class Days:
             for name, table in self._catalogue.tables().items():
                 hold(self._con, name, table)
             self._catalogue = None  # the same for every bucket
+        self._bucket = bucket
 
     def show(self, report: Report) -> None:
         """Make `events` of the report's purpose, and what the report reads that is made of them."""
@@ -195,7 +199,7 @@ class Days:
                 f" WHERE name IN ({_DEALS}) AND type IN ('event', '{TYPE}')"
                 f" AND purposes & {report.bit:d} <> 0"
             )
-            self._bit, self._profiled, self._soon = report.bit, False, None
+            self._bit, self._profiled, self._led, self._soon = report.bit, False, False, None
             if any(one.bit == report.bit and one.mentions("visits") for one in self._reports):
                 self._begin_visits()
         if report.mentions("profiles") and not self._profiled:
@@ -204,6 +208,10 @@ class Days:
                 " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
             )
             self._profiled = True
+        if not self._led and any(report.mentions(name) for name in paths.RELATIONS):
+            where = self._bucket.where
+            paths.offer(self._con, self._facts, self._everyone, self._days, where, report.bit)
+            self._led = True
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
             self._soon = None

@@ -171,6 +171,7 @@ def test_at_each_age_the_files_tell_what_the_schedule_says_and_reports_stay(
     first, balance, before, differ = tables(data), found(data).balance, 1.0, set[str]()
     assert {name for name, rows in first.items() if not rows} == {
         "adverts", "refused", "genders", "places", "tasks", "marketplace", "liquidity",
+        "conversions", "attribution", "conversion_paths", "holdout",
     }  # fmt: skip
     for days, says in SCHEDULE.items():
         age(data, days)

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from hashlib import md5
 from typing import Any
 
-from tests.warehouse import adverts
+from tests.warehouse import adverts, plain_paths
 from warehouse import report as reports
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
@@ -96,6 +96,13 @@ _VISITS: dict[str, Callable[[Fact], tuple[Keys, list[int]]]] = {
     ),
     "traffic_day": lambda v: ((), [0, 1, 0]),
 }
+#: Reports of orders, and what led to them
+_LED: dict[str, Callable[[Sequence[Fact]], Iterable[Any]]] = {
+    "conversions": plain_paths.conversions,
+    "attribution": lambda facts: plain_paths.attribution(facts, {}),
+    "conversion_paths": lambda facts: plain_paths.ways(facts, {}),
+    "holdout": plain_paths.holdout,
+}
 
 
 def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Cells:
@@ -113,6 +120,11 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
     facts = [fact for fact in facts if fact["purposes"] & report.bit]
     if report.two:  # nobody here is on another side, so that nothing is shown: `test_market.py` counts them
         return cells
+    if name in _LED:
+        for keys, person, sums in _LED[name](facts):
+            _add(cells, keys, person, sums)
+        if name == "holdout":  # who is in a row is in it once
+            return {keys: {one: [1] for one in people} for keys, people in cells.items()}
     if name in _VISITS:
         for visit in _visits(facts):
             rest, sums = _VISITS[name](visit)

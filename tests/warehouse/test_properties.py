@@ -49,6 +49,7 @@ DEEDS: list[dict[str, Any]] = [
     {"type": "ad_impression", "ad_view": 7, "ad_campaign": "spring", "ad_frequency": "2"},
     {"type": "ad_viewable", "ad_view": 7, "ad_campaign": "spring", "ad_placement": "home"},
     {"type": "ad_engagement", "ad_view": 7, "ad_campaign": "spring", "duration_ms": 9_999, "ad_share": 50},
+    {"type": "ad_conversion", "ad_goal": "buy", "ad_campaign": OTHER, "value": 20, "ad_group": "exposed"},
     {"purposes": int(Purpose.RESEARCH | Purpose.AD_MEASUREMENT)},
     {"purposes": int(Purpose.MEASUREMENT | Purpose.AD_MEASUREMENT), "type": "ad_impression"},
     {"reason": "consent", "detail": "opt_in"},
