@@ -24,7 +24,7 @@ from consent_filter.ledger import linked
 from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
-from warehouse import batches, catalogue, departures, effects, links
+from warehouse import batches, catalogue, departures, echoes, effects, links
 from warehouse import report as reports
 from warehouse.batches import Moment, Settled
 from warehouse.build import build
@@ -185,7 +185,10 @@ def run(
         listed, wrong = _listed(store, adverts or data / _CATALOGUE)
         other, renamed = store.get("rule") != rule, (store.get("catalogue") or "") != listed
         anew = force or other or renamed
-        touched = _touched(lake, store, logins) | batches.owed(store)
+        touched = _touched(lake, store, logins)
+        echo = echoes.find(store, lake.connection, rows if anew else touched, rows)
+        orders = echo.refunded - touched - echo.later
+        touched |= batches.owed(store) | echo.refunded | echo.later
         again = batches.due(store, now)
         owed = bool(touched or again) or anew or store.get("waiting") == "True"
         rests = live and owed and not anew and not _rested(store, settings)
@@ -206,7 +209,8 @@ def run(
         took = _map(works, whole, where)
         with store.change():
             marks, why = list(coarse(lake.connection)), "rules" if other or renamed else "new_events"
-            changed = _take(store, room, works, whole, settings, anew, marks, why)
+            changed = _take(store, room, works, whole, settings, anew, marks, why, orders)
+            echoes.keep(store, echo)
             made_by = msgspec.json.encode(settings).decode()
             store.put(commit=number, rule=rule, waiting=rests, made_by=made_by, catalogue=listed)
             store.join(logins)
@@ -269,10 +273,12 @@ def _take(
     anew: bool,
     marks: list[Mark],
     reason: str,
+    orders: set[date],
 ) -> list[str]:
     """Move what was made into the store; returns the names of the reports that are different now.
 
     `marks`: where facts have become coarse. What they don't say any more stays as it was published.
+    `orders`: days of which nothing came but refunds.
     """
     changed = []
     settled = batches.decided(room, settings)
@@ -294,7 +300,7 @@ def _take(
         said = [pq.read_table(room / f"{work.label}.{what}") for what in ("effects", "audited")]
         effects.keep(store.connection, [one.name for one in reports.load().values() if
                      (one.grain == "day") == bool(work.days)], days, *said)  # fmt: skip
-    batches.tell(store, reason)
+    batches.tell(store, reason, orders)
     store.drop(reports.load())
     return changed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -262,14 +262,18 @@ def settle(store: Store, settled: Settled, found: pa.Table, least: int, made_all
     return {node for _, _, _, node in dark}
 
 
-def tell(store: Store, reason: str) -> None:
-    """Number the other days of sites that changed in this run, and owe nothing any more."""
+def tell(store: Store, reason: str, orders: Collection[date] = ()) -> None:
+    """Number the other days of sites that changed in this run, and owe nothing any more. `orders`: days of
+    which nothing came but refunds."""
     run = store.connection.execute
     stay = "SELECT (site, day) FROM pending"  # those who have come back are not shown yet
     back = set(run(f"SELECT DISTINCT site, day FROM owed WHERE returned AND (site, day) NOT IN ({stay})")
                .fetchall()) - store.told  # fmt: skip
     store.say("returned", dict.fromkeys(sorted(back), (None, False)))
-    store.say(reason, dict.fromkeys(sorted(store.changed - store.told - back), (None, False)))
+    others = sorted(store.changed - store.told - back)
+    given = [at for at in others if at[1] in orders] if reason == "new_events" else []
+    store.say("refunds", dict.fromkeys(given, (None, False)))
+    store.say(reason, dict.fromkeys((at for at in others if at not in given), (None, False)))
     run(f"DELETE FROM owed WHERE NOT returned OR (site, day) NOT IN ({stay})")
 
 

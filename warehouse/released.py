@@ -38,6 +38,7 @@ _OWN = (
 REASONS = {
     "first": "the day's first numbers",
     "new_events": "events came since",
+    "refunds": "something that was ordered on that day was given back",
     "restated": "people have left: their consent was withdrawn, or they were erased, restricted or held",
     "returned": "people who had left were counted again, all of them",
     "rules": "reports, how they are released, or the list of adverts changed",

@@ -59,6 +59,7 @@ class Seen(NamedTuple):
 def market(seed: int) -> list[Row]:
     """Sites of some dozens of people each on a few days of two weeks, with few in most corners."""
     chance, rows, number = random.Random(seed), list[Row](), 0
+    bought = random.Random(f"{seed}/bought")
 
     def some(*words: Any, most: float = 0.9) -> Any:
         return words[min(int(chance.expovariate(most)), len(words) - 1)]
@@ -111,10 +112,23 @@ def market(seed: int) -> list[Row]:
                     rows += [who | advert | {"time": at + 5000 * nth} for nth in again]
                     end = {"type": "ad_engagement", "duration_ms": number * 300, "ad_share": number % 101}
                     rows.append(who | advert | end | {"time": at + 1000})
+                    rows += _bought(bought, who | {"ad_campaign": advert["ad_campaign"]}, at)
                 if chance.random() < 0.4:
                     why = {"reason": some("consent", "robot", "signal"), "detail": some("list", OTHER, "gpc")}
                     rows.append(who | why | {"time": at, "protocol": some("beacon", "pixel")})
     return rows + _corner(chance) + _shared(random.Random(seed))
+
+
+def _bought(chance: random.Random, who: Row, at: int) -> list[Row]:
+    """What somebody who saw an advert did of it: most nothing."""
+    label = {"ad_group": chance.choice(["exposed", "exposed", "holdout"])}
+    did: list[Row] = [who | label | {"type": "ad_request", "time": at}]
+    if chance.random() < 0.6:
+        did.append(who | {"type": chance.choice(["ad_viewable", "ad_click"]), "time": at + 1000})
+    if chance.random() < 0.4:
+        order = {"ad_goal": chance.choice(["buy", "buy", "sign_up"]), "value": chance.choice([5, 20])}
+        did.append({**who, **order, "type": "ad_conversion", "ad_campaign": None, "time": at + 60_000})
+    return did
 
 
 def _shared(chance: random.Random) -> list[Row]:
