@@ -1,7 +1,7 @@
 """Days that must be made anew for what was told of other days: refunds, and adverts that came late (M52).
 
-A refund counts on the day of its order; and what somebody saw on a day may lead to an order of any of the next
-thirty. How many rows there were of each day is kept, so that only days of which more came are followed.
+A refund counts on the day of its order; and what somebody saw on a day may lead to an order of any of the
+next thirty. How many rows there were of each day is kept, so that only days of which more came are followed.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ def coarsest(report: Report) -> dict[str, str]:
         if report.mentions(relation):
             reads.update(names)
     found = dict.fromkeys(reads, "")
+    if report.mentions("received"):
+        reads.add("time")
     if "time" not in reads and report.mentions("local"):
         found["time"] = "hour"
     if "person" not in reads:

@@ -97,7 +97,12 @@ def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
         full["value"] = float(full["value"])
     at = milliseconds(full["time"])
     days, offsets = local(full.get("zone", zone), np.array([at], np.int64))
-    full |= {"time": at, "received": at, "day": int(days[0]), "offset_min": int(offsets[0])}
+    full |= {
+        "time": at,
+        "received": full.get("received", at),
+        "day": int(days[0]),
+        "offset_min": int(offsets[0]),
+    }
     return full | {"person": person(int(full["person"]))}
 
 

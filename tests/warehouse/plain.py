@@ -102,6 +102,7 @@ _LED: dict[str, Callable[[Sequence[Fact]], Iterable[Any]]] = {
     "attribution": lambda facts: plain_paths.attribution(facts, {}),
     "conversion_paths": lambda facts: plain_paths.ways(facts, {}),
     "holdout": plain_paths.holdout,
+    "advert_hours": plain_paths.hours,
 }
 
 

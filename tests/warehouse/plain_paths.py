@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -175,3 +175,29 @@ def holdout(facts: Sequence[Fact]) -> Iterator[Row]:
                 first <= on < day for on in before
             ):
                 yield (site, day, name, part, "ordered"), person, [1]
+
+
+def hours(facts: Sequence[Fact]) -> Iterator[Row]:
+    """Impressions and clicks by the hour, and what each counts as."""
+    fired: dict[Any, list[int]] = defaultdict(list)
+    name = lambda f: (f["site"], f["day"], f["person"], f.get("ad_campaign"), f.get("ad_view"))  # noqa: E731
+    for fact in facts:
+        fired[*name(fact), fact["type"]].append(fact["time"])
+    again: dict[Any, int] = defaultdict(int)
+    for fact in sorted(facts, key=lambda fact: fact["time"]):
+        if fact["type"] not in ("ad_impression", "ad_click"):
+            continue
+        one, known = (*name(fact), fact["type"]), fact.get("ad_view") is not None
+        again[one] += 1
+        if known and again[one] > 1:
+            said = "duplicate"
+        elif fact["received"] - fact["time"] > 24 * HOUR:
+            said = "late"
+        elif known and fact["type"] == "ad_impression" and not fired[*name(fact), "ad_viewable"]:
+            said = "not viewable"
+        else:
+            said = "counted"
+        at = datetime.fromtimestamp(fact["time"] / 1000, UTC)
+        deed = "impression" if fact["type"] == "ad_impression" else "click"
+        keys = (fact["site"], fact["day"], campaign(fact), deed, said, f"{at:%Y-%m-%dT%H}")
+        yield keys, fact["person"], [1]

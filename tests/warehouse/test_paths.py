@@ -20,7 +20,7 @@ from warehouse import report as reports
 from warehouse.relations import hold
 from warehouse.settings import Warehouse
 
-NAMES = ("attribution", "conversion_paths", "conversions", "holdout")
+NAMES = ("advert_hours", "attribution", "conversion_paths", "conversions", "holdout")
 HOW = Warehouse(min_group=1, dominance=100, perturb=False)
 GOALS = pa.table({"goal": ["sign_up"], "window_click_days": [2], "window_view_days": [0]})
 WINDOWS = {"sign_up": (2, 0)}
@@ -35,6 +35,8 @@ DEEDS: list[dict[str, Any]] = [
     {"type": "ad_viewable", "ad_campaign": "summer"},
     {"type": "ad_viewable", "ad_campaign": "winter"},
     {"type": "ad_viewable"},
+    {"type": "ad_impression", "ad_campaign": "spring", "ad_view": 7},
+    {"type": "ad_impression", "ad_campaign": "autumn", "ad_view": 9, "received": BEGIN + 40 * 86_400_000},
     {"type": "ad_request", "ad_campaign": "autumn", "ad_group": "holdout"},
     {"type": "ad_conversion", "ad_goal": "buy", "ad_order": 1, "value": 99.5},
     {"type": "ad_conversion", "ad_goal": "buy", "ad_order": 2, "value": 7, "ad_campaign": "spring"},
@@ -87,6 +89,7 @@ def by_hand(of: Sequence[dict[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
         fact["day"] = date(1970, 1, 1) + timedelta(days=fact["day"])
     found = {}
     for name, made in {
+        "advert_hours": plain_paths.hours(facts),
         "attribution": plain_paths.attribution(facts, WINDOWS),
         "conversion_paths": plain_paths.ways(facts, WINDOWS),
         "conversions": plain_paths.conversions(facts),
