@@ -1,4 +1,5 @@
-"""Who may see what, and why: whoever reaches this machine by a name it knows, to read (but the console).
+"""Who may see what, and why: whoever reaches this machine by a name it knows, to read (but the console); and
+whoever comes by a name for outsiders, an advertiser or a recipient, what a signed link opens (M53).
 
 The pages hold released tables only, and the server binds loopback: there are no accounts here yet. What is
 left is the browser of someone on this machine, made by a stranger's page to ask for us.
@@ -16,6 +17,8 @@ from consent_filter.transport import hsts
 
 #: What machines change, with a token.
 _API = "/api/adverts"
+#: What there is for whoever comes from outside: what a signed link opens, and our own style.
+OUTSIDE = ("/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
 _HEAD = [
@@ -38,11 +41,18 @@ class Access:
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: Iterable[str] = (), *, console: bool = False, hsts_days: int = 0
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str] = (),
+        *,
+        outside: Iterable[str] = (),
+        console: bool = False,
+        hsts_days: int = 0,
     ) -> None:
         self._app, self._console = app, console
         self._line = hsts(hsts_days)
-        self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)}
+        self._outside = {host.lower().encode() for host in outside}
+        self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)} | self._outside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,6 +83,8 @@ class Access:
                 421,
                 "this server does not answer to that name; names besides localhost: [dashboards] hosts",
             )
+        if found[1].lower() in self._outside and not scope["path"].startswith(OUTSIDE):
+            return 404, "there is no such page"
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] == _API and b"authorization" in head:
                 return None  # a token is looked at there; no browser sends one by itself

@@ -18,6 +18,7 @@ from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.access import Access
+from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
@@ -93,6 +94,7 @@ def create(
                 "/report/{name:str}",
                 html(lambda request: pages.report(request.path_params["name"], request.query_params)),
             ),
+            Route("/attribution", html(lambda request: pages.attribution(request.query_params))),
             Route("/csv/{name:str}.csv", csv),
             Route("/adverts", html(lambda request: campaigns.page(request.query_params))),
             Route("/sql", sql),
@@ -105,11 +107,18 @@ def create(
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
+            *Advertisers(data, pages).routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},
         middleware=[
-            Middleware(Access, hosts=settings.hosts, console=settings.console, hsts_days=settings.hsts_days)
+            Middleware(
+                Access,
+                hosts=settings.hosts,
+                outside=settings.outside,
+                console=settings.console,
+                hsts_days=settings.hsts_days,
+            )
         ],
         lifespan=life,
     )

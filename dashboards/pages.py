@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
-from dashboards import charts, numbers, period, words
+from dashboards import attribution, charts, numbers, period, words
 from dashboards.examples import EXAMPLES
 from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
@@ -156,6 +156,22 @@ class Pages:
             "csv": f"/csv/{name}.csv?{here}",
         }
         return self.page("report.html", "overview", title=about["title"], **said)
+
+    def attribution(self, query: Mapping[str, str]) -> str:
+        """Orders, what they are credited to by a chosen rule, and what campaigns added."""
+        with self.reader.reading() as reading:
+            sites = numbers.sites(reading)
+            if not sites:
+                return self.nothing()
+            site, span = chosen(sites, query)
+            found = attribution.read(reading, site["site"], span.first, span.last, query)
+        kept = {"site": site["site"], **span.query}
+        here = urlencode(kept)
+        said = {
+            "site": site["site"], "period": span, "back": f"/?{here}", "kept": kept,
+            "csv": lambda report: f"/csv/{report}.csv?{here}",
+        }  # fmt: skip
+        return self.page("attribution.html", "overview", title="Orders and what led to them", **said, **found)
 
     def csv(self, name: str, query: Mapping[str, str]) -> bytes:
         """One report's own rows of a site in a period, for a spreadsheet."""

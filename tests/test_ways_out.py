@@ -31,7 +31,9 @@ PAGES_READ = {
     "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
     "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
-    "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "pack", "period",
+    "shapley", "incrementality", "paths",  # reckoned from published groups, and words of these
+    "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "own_rows", "pack",
+    "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
 #: Where a file is handed to a browser as it lies on the disk: our own style and images.
@@ -40,11 +42,14 @@ HANDED = {"dashboards/app.py", "throng/demo/site.py"}
 GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
+        "/attribution": "published groups",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/packs/{word:str}": "what a pack is",
+        "/advertiser/{word:str}": "an advertiser's own published groups",
+        "/advertiser/{word:str}/{name:str}.csv": "an advertiser's own published groups",
         "/packs/{word:str}/pack.zip": "a pack, to whom it was delivered",
         "/api/adverts": "the operator's list of campaigns, to who has a token",
         "/api/adverts/editions": "who changed it when, likewise",

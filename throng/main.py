@@ -12,6 +12,7 @@ from pathlib import Path
 from consent_filter.errors import Broken, Misconfigured, Refused
 from throng import (
     __version__,
+    advertisers_options,
     adverts_options,
     keeping_options,
     keys_options,
@@ -206,6 +207,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", choices=("table", "json"), default="table")
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
+    advertisers_options.add(command)
     release_options.add(command("release", "what leaves the house: drafts, and the budget they spend"))
     one = command("backup", "a whole copy while everything runs; deletes those that are too old")
     one.add_argument("to", type=Path, nargs="?", metavar="TO", help="a folder; else [backup] places")
@@ -322,6 +324,7 @@ _WHERE = {
     "keys": "throng.keys",
     "adverts": "throng.adverts",
     "part": "throng.parts",
+    "advertisers": "throng.advertisers",
 }
 
 

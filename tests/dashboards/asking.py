@@ -20,7 +20,7 @@ class Asking:
     """The dashboards of one data folder."""
 
     def __init__(self, data: Path, generated: bool, warehouse: Warehouse) -> None:
-        settings = Dashboards(hosts=("stats.example",))
+        settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
         self._app = create(data, settings, warehouse, generated=generated)
         self._runner = asyncio.Runner()
 

@@ -36,6 +36,12 @@ viewing autumn seconds 0-1 | autumn seconds 1-2 | autumn seconds 2-5 | autumn se
 viewing autumn seconds 10-30 | autumn seconds 30-60 | autumn seconds 60+ | autumn share 0
 viewing autumn share 50-74 | autumn share 100
 interest /project DE mobile | /projects DE desktop | /blog US mobile | (other) (other) (other)
+conversions buy autumn | buy freelancers | buy (none) | sign_up autumn
+attribution buy autumn | buy freelancers | buy (unattributed) | sign_up autumn
+conversion_paths autumn (none) | freelancers (none) | autumn buy | (unattributed) buy
+holdout autumn exposed entered | autumn holdout entered | autumn exposed ordered | autumn holdout ordered
+holdout freelancers exposed entered
+advert_hours autumn impression counted 2026-11-22T10 | freelancers impression counted 2026-11-22T10
 custom_events event sign_up | click outbound | event post_project | event bid_placed
 custom_events click download | event hired
 new_returning new | returning | unknown

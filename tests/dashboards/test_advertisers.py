@@ -1,0 +1,134 @@
+"""An advertiser sees its own rows and no way to another's; the page of orders, by every rule (M52, M53)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from consent_filter import signing
+from consent_filter.signing import Signer
+from dashboards.attribution import MODELS
+from tests.dashboards.asking import Asking, asking
+from tests.test_ways_out import GIVES
+from tests.warehouse.tables import fill
+from throng.advertisers import given
+from throng.reconciling import read, write
+from warehouse import link, own_rows
+from warehouse import report as reports
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import publish
+
+OUTSIDE = "https://numbers.example"
+LISTED = """
+[[advertiser]]
+id = "acme"
+[[campaign]]
+id = "autumn"
+advertiser = "acme"
+[[campaign]]
+id = "freelancers"
+advertiser = "rival"
+[[campaign]]
+id = "(other)"
+advertiser = "acme"
+[[campaign]]
+id = "house"
+"""
+#: Reports that are told by campaign, of people who allowed it.
+OURS = {name for name, one in reports.load().items() if "ad_campaign" in one.keys and one.people}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    one = tmp_path_factory.mktemp("adverts")
+    fill(one, days=20, sites=("market",), last=datetime.now(UTC).date())
+    store = Store.open(one)
+    publish(one, Warehouse(), store)
+    store.close()
+    (one / own_rows.CATALOGUE).write_text(LISTED)
+    Signer(one / signing.FILE).key()
+    return one
+
+
+@pytest.fixture(scope="module")
+def market(data: Path) -> Iterator[Asking]:
+    with asking(data) as one:
+        yield one
+
+
+@pytest.fixture
+def word(data: Path) -> str:
+    return given(data, "acme", 1, OUTSIDE)[0].rsplit("/", 1)[1]
+
+
+@pytest.mark.requirement("M53")
+def test_an_advertiser_sees_its_own_rows_and_no_other(market: Asking, word: str) -> None:
+    """Late, of fifty people and more; what was folded is nobody's, also where a campaign is called so."""
+    page = market.get(f"/advertiser/{word}", base=OUTSIDE)
+    assert page.status_code == 200
+    assert "autumn" in page.text
+    assert "freelancers" not in page.text
+    for name in OURS:
+        answer = market.get(f"/advertiser/{word}/{name}.csv", base=OUTSIDE)
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert rows, name
+        assert {row["ad_campaign"] for row in rows} == {"autumn"}, name
+        assert all(int(row["people"]) >= own_rows.LEAST for row in rows), name
+        last = datetime.now(UTC).date() - timedelta(days=own_rows.DELAY)
+        assert max(date.fromisoformat(row["day"]) for row in rows) == last, name
+
+
+@pytest.mark.requirement("M53", "M89")
+def test_no_way_leads_to_another_advertisers_rows(market: Asking, data: Path, word: str) -> None:
+    """By the name for outsiders: no page but what the link opens, no other report, and no other word."""
+    for route in GIVES["dashboards"]:
+        path = route.replace("{word:str}", word).replace("{name:str}", "conversions")
+        path = path.replace("{id:str}", "1")
+        for query in ("", "?site=market&q=FROM+adverts&ad_campaign=freelancers&advertiser=rival"):
+            answer = market.get(path + query, base=OUTSIDE)
+            assert "freelancers" not in answer.text, path
+            if not path.startswith(("/advertiser/", "/packs/", "/static", "/favicon", "/health")):
+                assert answer.status_code == 404, path
+    for name in (*(reports.load().keys() - OURS), "conversions; DROP TABLE x", "restatements", "reports"):
+        assert market.get(f"/advertiser/{word}/{name}.csv", base=OUTSIDE).status_code == 404, name
+    key, later = Signer(data / signing.FILE).key(), round(time.time() * 1000) + 60_000
+    for bad, status in (
+        (word.replace("acme", "rival"), 404),
+        (link.make(key, "acme", later), 404),  # a word for a pack opens no page of an advertiser
+        (link.make(key, "acme", 1000, link.ADVERTISER), 410),
+        (link.make(key, "nobody", later, link.ADVERTISER), 404),
+        (link.make(key, "", later, link.ADVERTISER), 404),
+    ):
+        assert market.get(f"/advertiser/{bad}", base=OUTSIDE).status_code == status, bad
+
+
+@pytest.mark.requirement("S18", "M89")
+def test_the_totals_that_are_exchanged_are_released_rows_and_hold_no_id(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "totals.csv"
+    write(data, ["autumn"], file)
+    found = list(read(file))
+    assert {one.campaign for one in found} == {"autumn"}
+    assert file.read_text().splitlines()[0] == "campaign,deed,hour,counted_as,n"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_page_of_orders_shows_every_rule(market: Asking, model: str) -> None:
+    page = market.get(f"/attribution?site=market&period=28&model={model}&goal=buy")
+    assert page.status_code == 200
+    assert f'<option value="{model}" selected>' in page.text
+    assert "No campaign" in page.text
+    assert "autumn" in page.text
+    assert "of 100 people" in page.text
+
+
+def test_the_page_of_orders_knows_its_rules(market: Asking) -> None:
+    assert market.get("/attribution?model=mine").status_code == 400
+    assert market.get("/attribution?goal=%27%29+OR+1%3D1").status_code == 200

@@ -1,0 +1,41 @@
+"""`throng advertisers`: links for advertisers, and totals of two parties compared by reason."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from consent_filter import signing
+from consent_filter.errors import Misconfigured
+from consent_filter.signing import Signer
+from throng import reconciling
+from warehouse import link, own_rows
+
+_DAY = 86_400_000
+
+
+def main(arguments: Namespace) -> int:
+    if arguments.action == "reconcile":
+        return reconciling.reconcile(arguments.ours, arguments.theirs)
+    data = Path(arguments.data)
+    mine = own_rows.campaigns(own_rows.owners(data / own_rows.CATALOGUE), arguments.advertiser)
+    if arguments.action == "totals":
+        return reconciling.write(data, mine, arguments.file)
+    address, expires = given(data, arguments.advertiser, arguments.days, arguments.at)
+    print(f"{arguments.advertiser}: {', '.join(mine)}")
+    print(f"{address}\ngood until {datetime.fromtimestamp(expires / 1000, UTC):%Y-%m-%d %H:%M} UTC")
+    return 0
+
+
+def given(data: Path, advertiser: str, days: int, at: str) -> tuple[str, int]:
+    """The address of an advertiser's pages, and when it ends (UTC milliseconds). Raises Misconfigured."""
+    if not 1 <= days <= 400:
+        raise Misconfigured("--days", days, "1 to 400")
+    if urlsplit(at).scheme not in ("http", "https"):
+        raise Misconfigured("--at", at, "https://… of the dashboards, by a name of [dashboards] outside")
+    expires = round(time.time() * 1000) + days * _DAY
+    word = link.make(Signer(data / signing.FILE).key(), advertiser, expires, link.ADVERTISER)
+    return f"{at.rstrip('/')}/advertiser/{word}", expires

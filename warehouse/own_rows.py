@@ -1,0 +1,74 @@
+"""An advertiser's own rows of what is published, and nobody else's: late, and about fifty people each (M53).
+
+Only released tables are read, and of them only those by campaign. A row is somebody's where the catalogue
+says whose campaign it is; what was folded, and what no campaign bears, is nobody's. No total is given, so
+that there is nothing to subtract from; nor any row that another advertiser is part of.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from consent_filter.errors import Broken, Misconfigured, Refused
+from warehouse import egress
+from warehouse.reader import Reading
+from warehouse.report import OTHER
+
+#: The fewest people of a row that leaves the house.
+LEAST = egress.FEWEST
+#: Days that a row is held back: by then what comes late has come, and nobody can watch somebody order.
+DELAY = 2
+CATALOGUE = "adverts.toml"
+#: Words that stand for no campaign, whatever a catalogue says.
+_NOBODYS = (OTHER, "(none)", "(unattributed)")
+
+
+def owners(path: Path) -> dict[str, str]:
+    """Campaign → advertiser, as the catalogue in that file says; none where there is no file. Raises
+    Misconfigured."""
+    try:
+        listed = tomllib.loads(path.read_text()).get("campaign", [])
+        found = {str(one["id"]): str(one.get("advertiser", "")) for one in listed}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Misconfigured(path.name, "campaign", f"[[campaign]] tables with an id; {error}") from None
+    return {campaign: whose for campaign, whose in found.items() if whose and campaign not in _NOBODYS}
+
+
+def campaigns(listed: Mapping[str, str], advertiser: str) -> list[str]:
+    """Whose they are. Raises Refused where nothing is listed for that advertiser."""
+    mine = sorted(campaign for campaign, whose in listed.items() if whose == advertiser)
+    if not mine or not advertiser:
+        raise Refused(404, "no_such_advertiser", "the catalogue lists no campaign of that advertiser")
+    return mine
+
+
+def tables(reading: Reading) -> dict[str, dict[str, Any]]:
+    """What is published by campaign, by name: its description."""
+    found = reading.rows("SELECT * FROM reports ORDER BY title")
+    by = {one["name"]: one for one in found if "ad_campaign" in one["keys"] and one["has_people"]}
+    return {name: one for name, one in by.items() if one["purpose"] == "ad_measurement"}
+
+
+def rows(reading: Reading, name: str, mine: list[str], today: date) -> pa.Table:
+    """The rows of a report that are of these campaigns, of days that are over for DELAY days, as they may
+    leave the house (`egress.py`). Raises Refused."""
+    known = tables(reading)
+    if name not in known:
+        raise Refused(404, "no_such_report", "there is no report of that name about one's own campaigns")
+    about = known[name]
+    if egress.CLOSED.intersection(about["keys"]):
+        raise Broken(f"the report {name} has a key that tells who somebody is")
+    columns = ", ".join([*about["keys"], *about["counts"], *about["sums"]])
+    return reading.table(
+        f"SELECT {columns} FROM {name} WHERE ad_campaign IN (SELECT unnest(?)) AND day <= ?"
+        f" AND {' AND '.join(f'{count} >= {LEAST:d}' for count in about['counts'])} ORDER BY ALL",
+        [mine, today - timedelta(days=DELAY)],
+    )
