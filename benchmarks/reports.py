@@ -21,6 +21,7 @@ from consent_filter.counts import Counts
 from consent_filter.events import Events
 from pipelines import reports
 from warehouse import facts, report
+from warehouse.advert_views import offer_views
 from warehouse.lake import Lake
 from warehouse.recent import Recent
 from warehouse.relations import _PROFILE
@@ -85,6 +86,18 @@ def plain(data: Path, threads: int) -> None:
             con.execute(
                 f"CREATE OR REPLACE TABLE profiles AS SELECT {_PROFILE}, count(*) AS events,"
                 " count(*) FILTER (type = 'page_view') AS views FROM events GROUP BY ALL"
+            )
+            con.execute(
+                "CREATE OR REPLACE VIEW adverts AS SELECT *, NULL::VARCHAR AS invalid FROM events"
+                " WHERE starts_with(type, 'ad_')"
+            )
+            if any(other.bit == bit and other.mentions("advert_views") for other in report.load().values()):
+                offer_views(con)
+            con.execute(
+                "CREATE OR REPLACE VIEW contacts AS SELECT site, day, person, ad_campaign, ad_frequency,"
+                " treatment = 'identified' AS known, count(*) AS impressions, min(min(day)) OVER"
+                " (PARTITION BY site, ad_campaign) AS flight FROM adverts WHERE type = 'ad_impression'"
+                " AND ad_campaign IS NOT NULL GROUP BY ALL"
             )
             if any(other.bit == bit and other.mentions("visits") for other in report.load().values()):
                 con.execute(f"CREATE OR REPLACE TABLE visits AS {_VISITS}")
