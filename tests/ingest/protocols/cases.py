@@ -130,7 +130,7 @@ def events(raw: Raw) -> list[dict[str, Any]]:
             if isinstance(value, tuple):
                 value = {k: v for k, v in value._asdict().items() if v not in (None, 0, -1)}  # type: ignore[attr-defined]
             if isinstance(value, bytes):
-                value = value.decode()
+                value = value.decode(errors="backslashreplace")
             if value not in (None, "", {}):
                 one[name] = value
         found.append(one)
