@@ -10,6 +10,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from msgspec import Struct
+from msgspec.structs import replace
 
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import to_bytes, to_text
@@ -18,8 +19,8 @@ from consent_filter.signing import to_bytes, to_text
 BEGINS, NAME = "c1.", "th_click"
 #: Seconds from the click until its id says nothing any more.
 LASTS = 86_400
-#: Characters of the longest.
-LONGEST = 1024
+#: Characters of the longest: what an event may say as an advert's id by default (`ingest.max_text`).
+LONGEST = 256
 _HEAD = b"click id 1"
 
 
@@ -50,9 +51,15 @@ class Clicks:
         return cls(keys.derived("ledger", b"click ids, authenticity") + keys.derived("ledger", b"click ids"))
 
     def make(self, click: Click, now: float) -> str:
-        """The id of a click at that moment (seconds since 1970)."""
-        said = msgspec.msgpack.encode(_Sealed(int(now) + LASTS, click))
-        return BEGINS + to_text(self._seal.encrypt(said, [_HEAD]))
+        """The id of a click at that moment (seconds since 1970). Where names are so long that it would be too
+        long to be sent back, those go that the view, or the campaign, says anyway."""
+        for name in ("", "slot", "placement", "creative", "view", "campaign"):
+            click = replace(click, **{name: None}) if name else click
+            said = msgspec.msgpack.encode(_Sealed(int(now) + LASTS, click))
+            made = BEGINS + to_text(self._seal.encrypt(said, [_HEAD]))
+            if len(made) <= LONGEST:
+                break
+        return made
 
     def read(self, id: str, now: float) -> Click | None:
         """What was clicked; None where the id is over, was altered, or was not made here."""

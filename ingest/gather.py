@@ -59,7 +59,9 @@ class Gather:
     def add(self, request: Request, tell: Tell) -> None:
         """Take a request into the next batch."""
         if len(self._requests) >= self._most:
-            tell(UNWRITABLE)
+            led = self._path.led(request)
+            self._metrics.clicks_lost += led is not None
+            tell(led or UNWRITABLE)
             return
         self._requests.append(request)
         self._tells.append(tell)

@@ -86,6 +86,13 @@ class Path:
                 answers[place] = answer
         return Record(parts[0] if len(parts) == 1 else join(parts), counts), cast("list[Answer]", answers)
 
+    def led(self, request: Request) -> Answer | None:
+        """Where a click leads, without counting it: for when nothing more can be taken."""
+        if request.protocol != redirect.NAME:
+            return None
+        (answer,) = redirect.parse([request], self.parsing).answers
+        return answer if answer.leads else None
+
     def nothing(self) -> Record:
         """A record of no events, for counts alone."""
         return Record(NOTHING, Counts())

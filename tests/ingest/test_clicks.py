@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from consent_filter import advert_links
 from consent_filter.advert_links import Seals
@@ -128,6 +129,22 @@ def make_id(age: int, path: Path) -> str:
     return path.parsing.clicks.make(Click("v-1"), time.time() + age)
 
 
+def test_an_id_can_always_be_sent_back() -> None:
+    clicks, long = Clicks(b"k" * 64), "ü" * 200
+    for click in (Click("v", "c", "r", "p", "s"), Click("v" * 64, "c" * 64, "r" * 64, "p" * 64, "s" * 64),
+                  Click(long, long, long, long, long)):  # fmt: skip
+        made = clicks.make(click, 1e9)
+        found = clicks.read(made, 1e9)
+        assert len(made) <= 256
+        assert found
+        assert all(
+            part is None or part == whole for part, whole in zip(astuple(found), astuple(click), strict=True)
+        )
+    assert clicks.read(clicks.make(Click("v" * 64, "c" * 64, "r" * 64), 1e9), 1e9) == Click(
+        "v" * 64, "c" * 64
+    )
+
+
 def test_clicks_among_other_events_keep_their_answers() -> None:
     path = make()
     beacon = landed(path, "v-9")
@@ -165,10 +182,15 @@ def test_whoever_clicks_goes_on_though_nothing_can_be_stored() -> None:
         await asyncio.sleep(0)
         await gather.drain()
 
+        few = Gather(path, _Full(), ledger, metrics, gap=9, most=0, broken=lambda: None)
+        few.add(click(path), lambda answer: told.update(more=answer))
+        few.add(landed(path, "v"), lambda answer: told.update(event_more=answer))
+
     asyncio.run(send())
+    assert (told["more"].status, told["event_more"].status) == (302, 503)
     assert (told["click"].status, told["event"].status, told["wrong"].status) == (302, 503, 503)
-    assert metrics.clicks_lost == 1
-    assert "throng_clicks_lost_total 1" in metrics.text()
+    assert metrics.clicks_lost == 2
+    assert "throng_clicks_lost_total 2" in metrics.text()
 
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=4)

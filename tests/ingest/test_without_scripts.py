@@ -9,7 +9,7 @@ from ingest.log.record import encode
 from ingest.path import Path
 from ingest.protocols import notice
 from ingest.request import Request
-from tests.ingest.test_clicks import BROWSER, NOW, YES, make
+from tests.ingest.test_clicks import BROWSER, NOW, YES, click, make
 
 
 def ask(path: Path, protocol: str, query: str) -> tuple[int, set[str]]:
@@ -53,3 +53,36 @@ def test_a_price_and_what_names_an_auction_are_in_no_record() -> None:
     written = encode(record)
     for secret in (b"zq7auction4711", b"1.234567", b"EUR", b"192.0.2.2", signature.encode()):
         assert secret not in written
+
+
+@pytest.mark.requirement("M34")
+def test_whatever_an_event_comes_by_its_device_and_place_are_the_same() -> None:
+    """Else a rate would divide what one way knows by what another knows."""
+    path = make("US")
+    said = "site=market&campaign=spring&creative=mpu&view=v-1"
+    asked = [
+        Request(protocol, "GET", f"{said}&{more}".encode(), b"", "192.0.2.2", BROWSER, NOW)
+        for protocol, more in (
+            ("impression", ""), ("viewable", ""), ("pixel", "type=ad_engagement"), ("click", ""),
+            ("conversion", ""), ("vast", "event=midpoint"), ("vast", "event=viewable"),
+        )
+    ]  # fmt: skip
+    beacon = b'{"site":"market","type":"ad_video","url":"/",'
+    beacon += b'"ad":{"id":"v-1","campaign":"spring","creative":"mpu"}}'
+    asked += [click(path, "&view=v-1"), Request("beacon", "POST", b"", beacon, "192.0.2.2", BROWSER, NOW)]
+    record, _ = path.run(asked)
+    rows = record.events.batch().to_pylist()
+    assert len(rows) == len(asked)
+    alike = (
+        "browser",
+        "os",
+        "device",
+        "continent",
+        "country",
+        "person",
+        "ad_campaign",
+        "ad_creative",
+        "ad_view",
+    )
+    assert len({tuple(row[name] for name in alike) for row in rows}) == 1
+    assert None not in [rows[0][name] for name in alike]
