@@ -20,7 +20,7 @@ from consent_filter.errors import Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
 from throng import advert_tags
 from throng.settings import Settings, load
-from warehouse import catalogue, catalogue_file, catalogue_import
+from warehouse import catalogue, catalogue_file, catalogue_import, elsewhere
 from warehouse.catalogue import Catalogue
 from warehouse.catalogue_rows import KINDS, Campaign
 
@@ -41,6 +41,8 @@ def main(arguments: Namespace) -> int:
             return _check(file, settings, arguments)
         case "import":
             return _import(file, arguments)
+        case "elsewhere":
+            _elsewhere(settings, arguments)
         case "history":
             _table([one._asdict() for one in catalogue_file.history(file)], arguments.format)
         case "tags":
@@ -142,11 +144,42 @@ def _unlisted(data: Path, found: Catalogue, settings: Settings) -> Iterator[dict
                 yield {"kind": kind, "id": row["id"], "impressions": row["n"]}
 
 
-def _import(file: Path, said: Namespace) -> int:
+def _elsewhere(settings: Settings, said: Namespace) -> None:
+    """Takes totals in, then shows all of them beside the visits that were published."""
+    from warehouse import query  # brings DuckDB
+
+    if said.file:
+        new, changed = elsewhere.add(said.data, elsewhere.parse(_text(said.file)))
+        print(f"{new} new, {changed} changed", file=sys.stderr)
+    first, last = _day("--since", said.since, date.min), _day("--until", said.until, date.max)
+    totals = [one for one in elsewhere.read(said.data) if first <= one.day <= last]
+    # Of the days that totals are of: a visit on another day was not paid for by them.
+    days = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted({one.day for one in totals}))
+    sql = "SELECT utm_campaign AS c, sum(visits)::BIGINT AS n FROM campaigns"
+    sql += f" WHERE day IN ({days}) GROUP BY ALL"
     try:
-        text = sys.stdin.read() if said.file == "-" else Path(said.file).read_text(encoding="utf-8-sig")
+        rows = json.loads(query.run(said.data, sql, "json", settings.warehouse)) if totals else []
+    except Refused:
+        rows = []
+    _table(elsewhere.beside(totals, [(row["c"], row["n"]) for row in rows]), said.format)
+
+
+def _day(key: str, said: str, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(said) if said else otherwise
+    except ValueError:
+        raise Misconfigured(key, said, "a day, such as 2026-03-01") from None
+
+
+def _text(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise Misconfigured("FILE", said.file, "a CSV file in UTF-8") from None
+        raise Misconfigured("FILE", file, "a CSV file in UTF-8") from None
+
+
+def _import(file: Path, said: Namespace) -> int:
+    text = _text(said.file)
     before = catalogue_file.edition(file).number
     found, counts = catalogue_import.merge(catalogue.read(file), catalogue_import.rows(text, said.kind))
     told = ", ".join(f"{n} {what}" for what, n in counts.items())

@@ -20,6 +20,7 @@ what is measured names, days and goals. Nothing in it decides what is measured. 
   throng adverts history                        who changed it, when, what
   throng adverts tags spring --at https://collect.shop.example --to https://acme.example/offer
                                                 addresses to paste, signed: pixel, click, VAST, notices
+  throng adverts elsewhere totals.csv           what others say of campaigns, in sums; beside visits here
   throng adverts token ssp-north --for servers  a token for a server that sends for visitors
 """
 IMPORT = """\
@@ -29,6 +30,14 @@ takes its place (a flight: the same campaign, placement and first day). A file o
 
   id,advertiser,name,starts,ends,impressions
   spring,acme,Spring sale,2026-03-01,2026-03-31,500000
+"""
+ELSEWHERE = """\
+A CSV file with the columns day, source, campaign, impressions, clicks, cost: one line for each day, source
+and campaign. A file with any other column, or with two such lines, is refused whole: sums are taken in, and
+nothing of anybody. Campaigns are called as utm_campaign of the visits that come from there.
+
+  day,source,campaign,impressions,clicks,cost
+  2026-03-01,google,spring,120000,840,312.50
 """
 
 
@@ -70,6 +79,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--signal", choices=("tcf", "gpp", "none"), default="tcf",
         help="the consent string that players fill in; one that they do not is a refusal",
     )  # fmt: skip
+    other = sub(
+        "elsewhere", "campaigns that others show: their totals, beside the visits here (M77)", ELSEWHERE
+    )
+    other.add_argument("file", nargs="?", metavar="FILE", help="totals to take in; - is standard input")
+    other.add_argument("--since", default="", metavar="DAY", help="from that day on")
+    other.add_argument("--until", default="", metavar="DAY", help="up to that day")
     token = sub("token", "a token for a server: to send for visitors, or to change the list")
     token.add_argument("name", metavar="NAME", help="whose it is")
     token.add_argument("--for", dest="use", choices=("servers", "catalogue"), required=True)

@@ -19,7 +19,7 @@ from ingest.settings import Ingest, Sites
 from tests.warehouse.test_catalogue import LISTED
 from throng import adverts_options
 from throng.main import main
-from warehouse import catalogue, catalogue_file
+from warehouse import catalogue, catalogue_file, elsewhere
 from warehouse.catalogue_rows import KINDS
 
 CAMPAIGNS = """\
@@ -172,3 +172,49 @@ def test_a_token_is_for_one_use_and_ends() -> None:
         made.replace(".", ".."),
     ):
         assert whose(seals, wrong, "servers", 1) is None
+
+
+@pytest.mark.requirement("M77")
+def test_of_campaigns_elsewhere_sums_are_taken_in_and_nothing_else(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "totals.csv"
+    good = "day,source,campaign,impressions,clicks,cost\n2026-03-01,google,spring,1200,8,3.5\n"
+    file.write_text(good + "2026-03-02,google,spring,800,4,2\n")
+    assert run(data, "elsewhere", str(file), "--format", "json") == 0
+    said = capsys.readouterr()
+    assert "2 new, 0 changed" in said.err
+    assert json.loads(said.out)["cost"] == 5.5
+    file.write_text(good.replace("3.5", "4.0"))
+    assert run(data, "elsewhere", str(file), "--until", "2026-03-01", "--format", "json") == 0
+    said = capsys.readouterr()
+    assert ("0 new, 1 changed" in said.err, json.loads(said.out)["cost"]) == (True, 4.0)
+    before = (data / "elsewhere.csv").read_bytes()
+    for wrong in (
+        good.replace("clicks", "gclid"),
+        good.replace("cost", "user_id"),
+        good + good.partition("\n")[2],
+        good.replace("google", "ann@mail.example"),
+        good.replace("spring", "0151-2345678"),
+        good.replace("1200", "-1"),
+        good.replace("3.5", "nan"),
+        good.replace("2026-03-01", "yesterday"),
+        good.replace("3.5", "3.5,zq7"),
+        "day,source\n",
+    ):
+        file.write_text(wrong)
+        assert run(data, "elsewhere", str(file)) == 2
+        told = capsys.readouterr().err
+        assert not [value for value in ("ann@", "0151", "zq7") if value in told]
+    assert (data / "elsewhere.csv").read_bytes() == before
+
+
+def test_what_others_say_stands_beside_the_visits_here() -> None:
+    totals = elsewhere.parse(
+        "day;source;campaign;clicks;cost\n2026-03-01;a;spring;5;10\n2026-03-01;b;spring;5;10\n2026-03-01;b;x;1;1\n"
+    )
+    rows = elsewhere.beside(totals, [("spring", 40), ("(none)", 9)])
+    assert [(one["campaign"], one["clicks"], one["visits_here"], one["cost_a_visit"]) for one in rows] == [
+        ("spring", 10, 40, 0.5),
+        ("x", 1, None, None),
+    ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import date
 
 from throng import up
-from throng.demo.site import settings
+from throng.demo import listed
+from throng.demo.site import SITE, settings
 from throng.settings import FILE
 
 
@@ -14,6 +16,7 @@ def main(arguments: Namespace) -> int:
     data.mkdir(parents=True, exist_ok=True)
     if not (data / FILE).exists():
         (data / FILE).write_text(settings())
+        listed.write(data / "adverts.toml", SITE, date.today())
 
     def more(port: int) -> list[up.Part]:
         where = ["--data", str(data), "--port", str(port)]
