@@ -13,7 +13,7 @@ import sys
 
 ALL = (
     "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "retention", "reports",
-    "adverts", "logins", "erasure", "sizes", "visitors", "trends", "gate", "attack",
+    "adverts", "logins", "erasure", "sizes", "slots", "visitors", "trends", "gate", "attack",
 )  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
 SMALL = {

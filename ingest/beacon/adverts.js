@@ -7,8 +7,8 @@
    ad_request (the slot is there) → ad_served (it has a creative) → ad_impression (that has begun to render) →
    ad_viewable (IAB/MRC: half of it, 30 % where it is large, for a second without a break; of a video two seconds of
    play) → ad_engagement when the view is over; ad_click, ad_video. Seen is what the browser vouches for
-   (IntersectionObserver v2: nothing covers, fades or bends it), or what looking at a hundred points of it finds. What
-   can be told by neither is "not measured": no share. */
+   (IntersectionObserver v2: nothing covers, fades or bends it), or what looking at points of it finds. What can be
+   told by neither is "not measured": no share. */
 ((d, w) => { try {
   const s = d.currentScript, own = s.dataset, framed = w !== w.top, MEDIA = 'iframe,video,img';
   // In an advert's frame the script's own tag names the advert. A page measures the slots.
@@ -27,11 +27,10 @@
     for (let frame = w; frame !== w.top;) (frame = frame.parent).postMessage({ throng: 'ad', ...message }, '*');
   };
   const flush = () => {
-    const body = JSON.stringify(waiting), to = new URL(s.src).origin + '/e';
+    const body = JSON.stringify(waiting);
     sending = 0;
+    if (waiting[0] && !linked) navigator.sendBeacon(new URL(s.src).origin + '/e', body);
     waiting = [];
-    if (linked || body === '[]') return;
-    if (!navigator.sendBeacon?.(to, body)) fetch(to, { method: 'POST', body, keepalive: true });
   };
   if (alone) {
     const url = (d.referrer || location.href).split(/[?#]/)[0], start = clock();
@@ -51,8 +50,9 @@
     // A frame from elsewhere shows nothing of itself from the moment its document is there.
     : e.tagName !== 'IFRAME' || !e.contentDocument || e.contentDocument.URL !== 'about:blank' || e.contentDocument.body?.firstChild;
 
-  // How much of it a hundred points find, 0 to 1, and 1,600 where it is close; -1 where something speaks against it that
-  // points do not find. `thorough`: also what lets the pointer through may cover it.
+  // How much of it 25 points of what is in view find, 0 to 1, and 576 where it is close. `thorough`, before it counts:
+  // 576, what lets the pointer through may cover it too, and it is -1 where the browser does not vouch and no point
+  // finds why. A filter is always -1.
   const probe = (e, view, need, thorough) => {
     const box = e.getBoundingClientRect(), x = Math.max(0, box.x), y = Math.max(0, box.y);
     const width = Math.min(w.innerWidth, box.right) - x, height = Math.min(w.innerHeight, box.bottom) - y;
@@ -68,15 +68,15 @@
       sheet.replaceSync('*{pointer-events:auto!important}');
       d.adoptedStyleSheets = [...d.adoptedStyleSheets, sheet];
     })();
-    for (const n of [10, 40]) {
+    for (const n of thorough ? [24] : [5, 24]) {
       let i = n * n;
       hits = 0;
       while (i--) hits += e.contains(d.elementFromPoint(x + width * (i % n + 0.5) / n, y + height * ((i / n | 0) + 0.5) / n)) / n / n;
       found = hits * width * height / box.width / box.height * view.small;
-      if (Math.abs(found - need) > 0.06) break;
+      if (hits > 0.999 || Math.abs(found - need) > 0.15) break;
     }
     if (sheet) d.adoptedStyleSheets = d.adoptedStyleSheets.filter(one => one !== sheet);
-    return hits > 0.999 && opacity > 0.99 && view.small > 0.99 && view.entry.isVisible === false && !view.trusted ? -1 : found;
+    return thorough && hits > 0.999 && opacity > 0.99 && view.small > 0.99 && view.entry.isVisible === false ? -1 : found;
   };
 
   // What holds of a view at this moment: 1 in view, 2 perhaps (nobody can tell), 0 not.
@@ -91,7 +91,7 @@
         frequency: view.ad.campaign && api.count?.(all => {
           const times = ++(all[view.ad.campaign + '/'] ||= [0, Date.now() / 864e5 | 0])[0];
           return times > 6 ? '7+' : times > 3 ? '4-6' : '' + times;
-        })
+        }) || undefined
       });
       say(view, 'impression', 0, driven);
     }
@@ -101,8 +101,12 @@
     let share = !view.shown || view.over || d.hidden || area < 100 ? 0 : o.intersectionRatio * view.small, vouched = o.isVisible && 1;
     const maybe = share >= need && (!video || view.plays);
     if (maybe && !vouched) {
-      const found = framed && !linked ? -1 : probe(e, view, need);
-      share = found < 0 && linked ? share : Math.min(share, found);
+      // Looking costs: five times a second while it matters, and then every second.
+      if (!(clock() - view.looked < (view.viewed ? 950 : 190))) {
+        view.found = view.blind || framed && !linked ? -1 : probe(e, view, need);
+        view.looked = clock();
+      }
+      share = view.found < 0 && linked ? share : Math.min(share, view.found);
     }
     // Where nothing is wrong with the frame in this page, and the tag within has its doubts, that is between the two.
     if (view.inner < share) share = view.inner;
@@ -122,14 +126,17 @@
     if (state && left <= 0 && !view.viewed) {
       const sure = vouched || framed ? share : Math.min(o.intersectionRatio * view.small, probe(e, view, need, 1));
       if (sure >= need) {
-        view.viewed = view.trusted = 1;
+        view.viewed = 1;
+        view.blind = 0;
         if (sure > view.most) view.most = sure;
         say(view, 'viewable', 0, { share: sure * 100 | 0 });
-      } else if (sure < 0) view.blind = 1;
-      else view.state = 0;
+      } else {
+        view.blind = sure < 0;
+        view.state = view.blind && 2;
+      }
     }
     // What the browser vouches for it tells by itself; the rest is looked at again and again.
-    if (!vouched || !view.viewed) view.timer = after(!state || view.viewed || left <= 0 ? 500 : vouched ? left : 100, () => look(view));
+    if (!vouched || !view.viewed) view.timer = after(!state || view.viewed || left <= 0 ? 1e3 : vouched ? left : 200, () => look(view));
   };
   const settle = (view, at = clock()) => {
     if (view.state === 1 || view.state && view.viewed) view.time += at - view.at;

@@ -44,7 +44,7 @@
     while ((choices[0] || queue[0]) && (leaving || !busy)) {
       const choice = choices.shift(), batch = choice ? [] : queue.splice(0, 40), body = choice || JSON.stringify(batch);
       // Leaving, the browser is asked to see to it; a page that is only hidden can still try again.
-      if (leaving && !choice && n.sendBeacon && n.sendBeacon(host + '/e', body)) continue;
+      if (leaving && !choice && n.sendBeacon?.(host + '/e', body)) continue;
       busy = 1;
       fetch(host + (choice ? '/consent' : '/e'), {
         method: choice ? 'PUT' : 'POST', body,
@@ -103,7 +103,9 @@
   });
   on('popstate', moved);
   on('pageshow', e => { if (e.persisted) { busy = page = 0; view(l.origin); } });
-  on('scroll', scrolled);
+  // Five times a second is enough: a listener costs in every frame, and reading may cost a layout.
+  const scrolls = () => addEventListener('scroll', () => after(200, () => { scrolls(); scrolled(); }), { once: 1 });
+  scrolls();
   // What the adverts' script has to say goes along.
   on('visibilitychange', () => { api.left?.(); leave(); flush(); });
   on('pagehide', () => { api.left?.(1); leave(1); flush(1); });
@@ -126,21 +128,20 @@
 
   // ---- what the page may call
   const held = stub.q || [];
-  const api = window.throng = safe((...all) => {
-    if (!page) return held.push(all);
+  const api = window.throng = safe((name, said, more) => {
+    if (!page) return held.push([name, said, more]);
     // Copied at once: a circle or a later change is then this event's trouble alone.
-    const [name, said, more] = all, props = said && JSON.parse(JSON.stringify(said));
+    const props = said && JSON.parse(JSON.stringify(said));
     return /^ad_/.test(name) ? send(name, { ad: props, ...more }) : send('event', { name, props });
   });
   api.data = data;
   // For v.js: changes the counters of campaigns, where the visitor's own choice lets adverts be measured. Read anew:
   // nothing here may bring back what another tab has just taken back.
   api.count = safe(change => {
-    if (!localStorage.throng) return;
-    read();
-    if (!kept.c?.ad_measurement || gpc) return;
-    const found = change(kept.f ||= {});
-    save();
+    if (localStorage.throng) read();
+    else return;
+    const found = kept.c?.ad_measurement && !gpc && change(kept.f ||= {});
+    if (found) save();
     return found;
   });
   api.cmp = stub.cmp;
@@ -157,13 +158,10 @@
 
   // A page that is rendered ahead is nobody's visit until somebody comes.
   const start = () => {
-    for (const one in kept.f) if (Date.now() / 864e5 - kept.f[one][1] > 90) {
-      delete kept.f[one];
-      save();
-    }
+    for (const one in kept.f) if (Date.now() / 864e5 - kept.f[one][1] > 90) delete kept.f[one], save();
     view(d.referrer);
     // A click's number that a redirect put there: told once, and part of no address that is sent.
-    const click = /[?&]th_click=([^&]+)/.exec(l.search);
+    const click = l.search.match(/[?&]th_click=([^&]+)/);
     if (click) send('ad_landing', { ad: { id: safe(decodeURIComponent)(click[1]) } });
     held.forEach(all => api(...all));
     // Adverts are measured by a script of their own, which only pages that have some load.
@@ -178,7 +176,7 @@
       d.head.append(script);
     };
     const changes = new MutationObserver(() => { due ||= after(200, adverts); });
-    changes.observe(d, { childList: 1, subtree: 1 });
+    changes.observe(d, { childList: true, subtree: true });
     adverts();
 
     // ---- Web Vitals, where asked for: what they were when the page was first left
