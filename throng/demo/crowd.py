@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from throng.demo.market import ADVERTS, FREELANCERS, PROJECTS, SKILLS
+from throng.demo.market import FREELANCERS, PROJECTS, SKILLS
 from throng.demo.members import Member, Members
+from throng.demo.shown import told
 from throng.demo.site import SITE
 
 #: (country's first two bytes of an address, share). Addresses are made up inside networks of that country.
@@ -80,6 +81,8 @@ class Person(Struct):
     choice: dict[str, bool] | None
     device: str | None
     headers: dict[str, str]
+    #: How often their browser was shown which campaign.
+    counted: dict[str, int] = {}
 
 
 def person(dice: random.Random) -> Person:
@@ -119,18 +122,13 @@ def visit(dice: random.Random, who: Person, ends: int, origin: str) -> list[dict
     def look(path: str, referrer: str | None = None) -> None:
         nonlocal at
         send("page_view", path, **({"referrer": referrer} if referrer else {}))
-        for advert in ADVERTS:
-            if advert.slot == "foot" or (path.partition("?")[0] == "/") == (advert.slot == "top"):
-                tags = {"slot": advert.slot, "campaign": advert.campaign, "creative": advert.creative}
-                send("ad_impression", path, ad=tags)
-                if dice.random() < (0.45 if advert.slot == "foot" else 0.72):
-                    at += 1200
-                    send("ad_viewable", path, ad=tags)
-                    if dice.random() < 0.02:
-                        send("ad_click", path, ad=tags)
-        stay = int(dice.lognormvariate(9.6, 0.9))
-        at += min(stay, 600_000)
-        send("engagement", path, duration=min(stay, 600_000), scroll=dice.randrange(20, 101))
+        stay, opened = min(int(dice.lognormvariate(9.6, 0.9)), 600_000), at
+        allowed = who.choice is not None and who.choice.get("ad_measurement")
+        for one in told(dice, path, stay, who.counted if allowed else None):
+            at = opened + one.after
+            send(one.type, path, ad=one.ad, **({} if one.duration is None else {"duration": one.duration}))
+        at = opened + stay
+        send("engagement", path, duration=stay, scroll=dice.randrange(20, 101))
 
     referrer, tags, _ = dice.choices(_CAME, [w for *_, w in _CAME])[0]
     path = dice.choices(["/", "/projects", f"/project/{_favourite(dice).number}"], [5, 2, 4])[0]
