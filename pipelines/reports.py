@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,8 @@ from warehouse.batches import Moment, Settled
 from warehouse.build import build
 from warehouse.finest import standing
 from warehouse.footprint import EVENTS, RECEIVED
-from warehouse.invalid.judged import judged
+from warehouse.invalid.judged import judged as verdicts
+from warehouse.invalid.judged import since
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
 from warehouse.recordkeys import RecordKeys
@@ -97,7 +99,7 @@ def make(work: Work) -> str:
             relations = Days(
                 con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells,
                 catalogue=catalogue.read(room / _CATALOGUE),
-                judged=judged(con),
+                judged=verdicts(con),
             )  # fmt: skip
             guard = batches.guard(room)
         else:
@@ -209,7 +211,9 @@ def run(
         took = _map(works, whole, where)
         with store.change():
             marks, why = list(coarse(lake.connection)), "rules" if other or renamed else "new_events"
-            changed = _take(store, room, works, whole, settings, anew, marks, why, orders)
+            anew_judged = since(lake.connection, int(store.get("commit") or 0))
+            why_days = {"refunds": orders, "verdicts": set(anew_judged)}
+            changed = _take(store, room, works, whole, settings, anew, marks, why, why_days)
             echoes.keep(store, echo)
             made_by = msgspec.json.encode(settings).decode()
             store.put(commit=number, rule=rule, waiting=rests, made_by=made_by, catalogue=listed)
@@ -273,12 +277,12 @@ def _take(
     anew: bool,
     marks: list[Mark],
     reason: str,
-    orders: set[date],
+    besides: Mapping[str, Collection[date]],
 ) -> list[str]:
     """Move what was made into the store; returns the names of the reports that are different now.
 
     `marks`: where facts have become coarse. What they don't say any more stays as it was published.
-    `orders`: days of which nothing came but refunds.
+    `besides`: see `batches.tell`.
     """
     changed = []
     settled = batches.decided(room, settings)
@@ -300,7 +304,7 @@ def _take(
         said = [pq.read_table(room / f"{work.label}.{what}") for what in ("effects", "audited")]
         effects.keep(store.connection, [one.name for one in reports.load().values() if
                      (one.grain == "day") == bool(work.days)], days, *said)  # fmt: skip
-    batches.tell(store, reason, orders)
+    batches.tell(store, reason, besides)
     store.drop(reports.load())
     return changed
 

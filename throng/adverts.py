@@ -18,7 +18,7 @@ from consent_filter import advert_links
 from consent_filter.advert_links import Seals
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
-from throng import advert_tags
+from throng import advert_tags, invalid, invalid_options
 from throng.settings import Settings, load
 from warehouse import catalogue, catalogue_file, catalogue_import, elsewhere
 from warehouse.catalogue import Catalogue
@@ -29,6 +29,8 @@ _DAY, _LONGEST = 86_400, 3650
 
 
 def main(arguments: Namespace) -> int:
+    if arguments.action in invalid_options.ACTIONS:
+        return invalid.main(arguments)
     settings = load(arguments.data)
     file = arguments.data / settings.adverts.catalogue
     match arguments.action:

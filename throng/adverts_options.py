@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from throng import invalid_options
+
 #: As `warehouse/catalogue_rows.py` has them; a test compares.
 KINDS = ("advertiser", "campaign", "creative", "placement", "flight", "goal")
 MANUAL = """\
@@ -44,7 +46,7 @@ nothing of anybody. Campaigns are called as utm_campaign of the visits that come
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name, a sentence and what stands at its end."""
     one = command("adverts", "the list of campaigns, and the addresses that measure them")
-    one.description = MANUAL
+    one.description = MANUAL + invalid_options.MANUAL
     below = one.add_subparsers(dest="action", metavar="WHAT", required=True)
 
     def sub(name: str, says: str, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -56,6 +58,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         said.add_argument("--format", choices=("table", "json"), default="table")
         return said
 
+    invalid_options.add(sub)
     sub("list", "campaigns, with their days and goals")
     sub("history", "every edition of the list: who, when, what")
     show = sub("show", "all that is listed of one campaign")

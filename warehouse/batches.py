@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -262,18 +262,19 @@ def settle(store: Store, settled: Settled, found: pa.Table, least: int, made_all
     return {node for _, _, _, node in dark}
 
 
-def tell(store: Store, reason: str, orders: Collection[date] = ()) -> None:
-    """Number the other days of sites that changed in this run, and owe nothing any more. `orders`: days of
-    which nothing came but refunds."""
+def tell(store: Store, reason: str, besides: Mapping[str, Collection[date]] | None = None) -> None:
+    """Number the other days of sites that changed in this run, and owe nothing any more. `besides`: a reason
+    of their own → days: of which nothing came but refunds, whose adverts are judged by other rules."""
     run = store.connection.execute
     stay = "SELECT (site, day) FROM pending"  # those who have come back are not shown yet
     back = set(run(f"SELECT DISTINCT site, day FROM owed WHERE returned AND (site, day) NOT IN ({stay})")
                .fetchall()) - store.told  # fmt: skip
     store.say("returned", dict.fromkeys(sorted(back), (None, False)))
-    others = sorted(store.changed - store.told - back)
-    given = [at for at in others if at[1] in orders] if reason == "new_events" else []
-    store.say("refunds", dict.fromkeys(given, (None, False)))
-    store.say(reason, dict.fromkeys((at for at in others if at not in given), (None, False)))
+    rest = sorted(store.changed - store.told - back)
+    for other, days in (besides or {}).items() if reason == "new_events" else ():
+        store.say(other, {at: (None, False) for at in rest if at[1] in days})
+        rest = [at for at in rest if at[1] not in days]
+    store.say(reason, dict.fromkeys(rest, (None, False)))
     run(f"DELETE FROM owed WHERE NOT returned OR (site, day) NOT IN ({stay})")
 
 

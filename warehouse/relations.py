@@ -6,8 +6,8 @@ Offered to reports by day (`Days`):
   visits     see `sessions.py`
   deals      what a marketplace's events say of each of their two people: site, day, name, person, `side`
              (0: who sent it, 1: the other), `category`, `band` (`consent_filter/market.py`)
-  adverts    for advert measurement only: the ad_* rows of `events`, and `invalid`, the reason why it is no
-             valid traffic, null where it is (`warehouse/invalid/judging.py`)
+  adverts    for advert measurement only: the ad_* rows of `events`, `invalid`, the reason why one is no valid
+             traffic, and `ground` of the reason; both null where it is valid (`warehouse/invalid/judging.py`)
   advert_views   one row a view of an advert (`advert_views.py`), for advert measurement only
   orders, touches, ways, labels: see `paths.py`
 Offered to reports over all days (`History`), of published days only, for measurement only:
@@ -189,10 +189,7 @@ class Days:
     def show(self, report: Report) -> None:
         """Make `events` of the report's purpose, and what the report reads that is made of them."""
         if report.bit != self._bit:
-            self._con.execute(
-                "CREATE OR REPLACE TEMP VIEW events AS"
-                f" SELECT * FROM facts WHERE purposes & {report.bit:d} <> 0"
-            )
+            self._offer(report.bit)
             self._con.execute(
                 "CREATE OR REPLACE TEMP VIEW deals AS SELECT site, day, name, person, value AS band,"
                 f" CASE WHEN {OWN} THEN 0 ELSE 1 END AS side, {_CATEGORY} AS category FROM sides"
@@ -217,25 +214,35 @@ class Days:
             self._soon = None
         views = report.mentions("advert_views")
         if (views or report.mentions("adverts")) and not self._adverts:
-            self._judge(report.bit)
+            self.judge(report.bit, ["person", *self._mentioned()])
             self._adverts = True
         if views and not self._viewed:
             advert_views.offer_views(self._con)
             self._viewed = True
 
-    def _judge(self, bit: int) -> None:
-        """Make `adverts` with the columns that any report reads of it."""
+    def judge(self, bit: int, columns: Sequence[str]) -> None:
+        """Make `adverts` with those columns, of `events` of that purpose."""
+        if self._bit != bit:
+            self._offer(bit)
         if not self._shared:
             shared(self._con, self._everyone, named(self._days), bit, self._rows)
             self._shared = True
+        judge(self._con, self._everyone, self._days, columns, self._judged)
+
+    def _mentioned(self) -> list[str]:
+        """The columns that any report reads of `adverts`."""
         reading = [one for one in self._reports if one.mentions("adverts")]
         viewed = any(one.mentions("advert_views") for one in self._reports)
-        columns = [
+        return [
             name
             for name in (*COLUMNS.split(", "), "local")
             if (viewed and name in advert_views.READS) or any(one.mentions(name) for one in reading)
         ]
-        judge(self._con, self._everyone, self._days, ["person", *columns], self._judged)
+
+    def _offer(self, bit: int) -> None:
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM facts WHERE purposes & {bit:d} <> 0"
+        )
 
     def _begin_visits(self) -> None:
         """Find visits while the database makes the reports that read none: numpy is one core's work."""

@@ -42,6 +42,7 @@ REASONS = {
     "restated": "people have left: their consent was withdrawn, or they were erased, restricted or held",
     "returned": "people who had left were counted again, all of them",
     "rules": "reports, how they are released, or the list of adverts changed",
+    "verdicts": "advert events were judged by another version of the rules of invalid traffic",
 }
 
 #: Stands for a login: nobody's pseudonym can be read from it.

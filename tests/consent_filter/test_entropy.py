@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.visitors import stored
+from benchmarks.visitors import SHOWN, stored
 from consent_filter import columns
 from consent_filter.entropy import MOST_ALONE, MOST_BITS, Told, measure
 from consent_filter.fields import BY_NAME
@@ -28,6 +28,26 @@ def test_what_is_stored_of_a_visitor_without_an_identifier_stays_under_the_cap(c
     assert told.bits < MOST_BITS, told
     assert told.alone < MOST_ALONE, told
     assert told.by["browser_version"] == told.by["region"] == told.by["network"] == 0
+
+
+@pytest.mark.requirement("M30")
+def test_nor_does_what_speaks_against_a_viewer_of_adverts_tell_them_apart() -> None:
+    told = measure(stored(200_000, adverts=True), (*WHO, *SHOWN))
+    assert told.people > 75_000
+    assert told.bits < MOST_BITS, told
+    assert told.alone < MOST_ALONE, told
+    assert min(told.by[name] for name in SHOWN) > 0.01, "let it vary in benchmarks/visitors.py"
+
+
+@pytest.mark.requirement("M30")
+def test_a_finer_rate_or_the_browser_of_an_odd_viewer_would_break_the_cap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("consent_filter.suspicion.SPIKE", 7)
+    assert measure(stored(200_000, adverts=True), (*WHO, *SHOWN)).alone > MOST_ALONE
+    monkeypatch.undo()
+    monkeypatch.setattr(columns, "_VAGUE", columns._VAGUE[:0])
+    assert measure(stored(200_000, adverts=True), (*WHO, *SHOWN)).alone > MOST_ALONE
 
 
 @pytest.mark.requirement("M30")

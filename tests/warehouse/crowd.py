@@ -120,12 +120,13 @@ def counts(rows: Iterable[Row], zone: str = "UTC") -> Counts:
         full = whole(row, zone)
         if full["type"] == TYPE:  # the other side of an event is none
             continue
-        where = full["site"], full["day"], full["protocol"], full["country"] or "ZZ"
-        found[Key(*where, RECEIVED, "", "")] += 1
+        shown = (full["type"], row.get("ad_campaign") or "") if full["type"].startswith("ad_") else ("", "")
+        where = full["site"], full["day"], full["protocol"], full["country"] or "ZZ", *shown
+        found[Key.at(where, RECEIVED)] += 1
         if "reason" in row:
-            found[Key(*where, REFUSED, row["reason"], row.get("detail", ""))] += 1
+            found[Key.at(where, REFUSED, row["reason"], row.get("detail", ""))] += 1
         else:
-            found[Key(*where, STORED, "", "")] += 1
+            found[Key.at(where, STORED)] += 1
     return found
 
 

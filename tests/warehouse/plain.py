@@ -6,10 +6,11 @@ the headers of the reports.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, timedelta
 from hashlib import md5
+from itertools import pairwise
 from typing import Any
 
 from tests.warehouse import adverts, plain_paths
@@ -114,6 +115,10 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             stored = "reason" not in fact
             if name == "balance":
                 _add(cells, (fact["site"], fact["day"]), number, [1, int(stored), int(not stored)])
+            elif name == "advert_balance":
+                if fact["type"].startswith("ad_"):
+                    keys = fact["type"], fact.get("ad_campaign") or "(none)", fact.get("reason", "stored")
+                    _add(cells, (fact["site"], fact["day"], *keys), number, [1])
             elif not stored:
                 words = ("site", "day", "protocol", "country", "reason", "detail")
                 _add(cells, tuple(fact[word] or "ZZ" for word in words), number, [1])
@@ -130,6 +135,11 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
         for visit in _visits(facts):
             rest, sums = _VISITS[name](visit)
             _add(cells, (visit["site"], visit["day"], *rest), visit["person"], sums)
+    if name == "invalid_traffic":
+        for fact, why in _judged(facts):
+            known = int(fact["treatment"] == "identified")
+            keys = fact["type"], fact.get("ad_campaign") or "(none)", *why
+            _add(cells, (fact["site"], fact["day"], *keys), fact["person"], [1, known, 1 - known])
     bad = adverts.invalid(facts) if name == "viewing" else set()
     for place, fact in enumerate(facts):
         kind, at = fact["type"], (fact["site"], fact["day"])
@@ -164,6 +174,39 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
                 at = tuple(view[key] for key in ("site", "day", *adverts.KEYS[name]))
                 _add(cells, at, view["person"], sums)
     return cells
+
+
+def _moment(fact: Fact) -> tuple[int, str]:
+    return fact["time"], fact["treatment"]
+
+
+def _judged(facts: Sequence[Fact]) -> Iterator[tuple[Fact, tuple[str, str]]]:
+    """Adverts' events of no view, each with ground and reason: only clicks can be wrong (rules-1.toml)."""
+    last: dict[Any, int] = {}
+    by: dict[Any, list[int]] = defaultdict(list)
+    clicks = sorted((fact for fact in facts if fact["type"] == "ad_click"), key=_moment)
+    for fact in clicks:
+        by[fact["site"], fact["person"], fact["day"]].append(fact["time"])
+    beats = {
+        who: Counter((after - before + 50) // 100 for before, after in pairwise(times))
+        for who, times in by.items()
+    }
+    before: dict[Any, int] = {}
+    for fact in clicks:
+        who = fact["site"], fact["person"], fact["day"]
+        advert = (*who[:2], *(fact.get(f"ad_{key}") for key in ("campaign", "creative", "slot")))
+        gap = fact["time"] - last.get(advert, -(1 << 60))
+        beat = (fact["time"] - before[who] + 50) // 100 if who in before else None
+        last[advert] = before[who] = fact["time"]
+        if gap < 30_000:
+            yield fact, ("general", "duplicate_click")
+        elif beat is not None and beats[who][beat] >= 5:
+            yield fact, ("sophisticated", "click_steady")
+        else:
+            yield fact, ("none", "valid")
+    for fact in facts:
+        if fact["type"].startswith("ad_") and fact["type"] != "ad_click":
+            yield fact, ("none", "valid")
 
 
 def _visits(facts: Sequence[Fact]) -> list[dict[str, Any]]:

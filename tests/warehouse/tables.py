@@ -42,6 +42,10 @@ conversion_paths autumn (none) | freelancers (none) | autumn buy | (unattributed
 holdout autumn exposed entered | autumn holdout entered | autumn exposed ordered | autumn holdout ordered
 holdout freelancers exposed entered
 advert_hours autumn impression counted 2026-11-22T10 | freelancers impression counted 2026-11-22T10
+advert_balance ad_impression autumn stored | ad_impression autumn consent | ad_impression autumn robot
+advert_balance ad_click autumn stored | (other) (other) (other)
+invalid_traffic ad_impression autumn none valid | ad_impression autumn general data_centre
+invalid_traffic ad_click autumn none valid | ad_impression freelancers none valid
 custom_events event sign_up | click outbound | event post_project | event bid_placed
 custom_events click download | event hired
 new_returning new | returning | unknown

@@ -262,6 +262,10 @@ def test_of_groups_of_one_nothing_is_hidden(said: Said) -> None:
         assert total("delivery", number) == total("adverts", number) == allowed.count(kind)
     assert total("interest", "impressions") == total("delivery", "net_impressions")
     assert total("delivery", "net_clicks") <= total("delivery", "clicks")
+    shown = [row for row in rows if row.get("type", "").startswith("ad_")]
+    stored = [fact for fact in facts if fact["type"].startswith("ad_")]
+    assert total("advert_balance", "n") == len(shown)
+    assert total("invalid_traffic", "events") == len(stored)
     assert total("balance", "received") == len(rows)
     assert total("balance", "stored") == len(facts)
     assert total("refused", "n") == total("balance", "refused") == len(rows) - len(facts)

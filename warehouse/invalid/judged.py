@@ -24,9 +24,19 @@ def judged(connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
     return dict(rows.fetchall())
 
 
-def rejudge(lake: Lake, version: int, days: Sequence[date], reason: str, now: float) -> list[date]:
+def since(connection: duckdb.DuckDBPyConnection, number: int) -> set[date]:
+    """Days of which that was said after the commit of that number."""
+    if not judged(connection):
+        return set()
+    rows = connection.execute("SELECT DISTINCT day FROM lake.judged WHERE number > ?", [number])
+    return {day for (day,) in rows.fetchall()}
+
+
+def rejudge(
+    lake: Lake, version: int, days: Sequence[date], reason: str, now: float, *, dry: bool = False
+) -> list[date]:
     """Judge those days by that version from now on, and make their reports anew. Returns the days that this
-    changes; saying the same again changes nothing. The caller holds pipeline.lock.
+    changes; saying the same again changes nothing, nor does `dry`. The caller holds pipeline.lock.
 
     Raises Refused where there is no such version.
     """
@@ -37,8 +47,8 @@ def rejudge(lake: Lake, version: int, days: Sequence[date], reason: str, now: fl
     found = lake.connection.execute("SELECT DISTINCT site, day FROM lake.commits").fetchall()
     touched = [(site, day) for site, day in found if day in set(changed)]
     changed = sorted({day for _, day in touched})
-    if not changed:
-        return []
+    if not changed or dry:
+        return changed
     number = lake.number() + 1
     moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     with transaction(lake.connection):

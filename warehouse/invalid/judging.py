@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from warehouse.invalid.rules import Rules, in_force
+from warehouse.invalid.rules import Rules, grounds, in_force
 
 #: What a rule's condition may read, besides the columns of the row itself.
 COLUMNS: dict[str, str] = {
@@ -32,7 +32,7 @@ ROW = (
 #: Types that say of a view that it was on the page.
 _LATER = "'ad_viewable', 'ad_engagement', 'ad_video', 'ad_click'"
 #: Rows of which one pass over everybody's holds the views; more pay for a pass, fewer hold more.
-_PASS = 4_000_000
+_PASS, _MOST = 4_000_000, 64
 
 
 def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit: int, rows: int = 0) -> None:
@@ -40,7 +40,7 @@ def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit
 
     `everyone`: facts of all persons. `where`: a condition on the day. `rows`: about how many there are; a
     view is a hash, so passes by its range bound what is held."""
-    passes = max(-(-rows // _PASS), 1)
+    passes = min(max(-(-rows // _PASS), 1), _MOST)
     for number in range(passes):
         first, last = (number << 64) // passes, (number + 1 << 64) // passes - 1
         part = "true" if passes == 1 else f"ad_view BETWEEN {first}::UBIGINT AND {last}::UBIGINT"
@@ -60,7 +60,7 @@ def judge(
     columns: Sequence[str],
     judged: Mapping[date, int] | None = None,
 ) -> None:
-    """Make `adverts` of `events` (those of a bucket) and `ad_shared`: `columns`, and `invalid`.
+    """Make `adverts` of `events` (those of a bucket) and `ad_shared`: `columns`, `invalid` and its `ground`.
 
     `everyone`: facts of all persons. `judged`: the version for days that are not judged by the one in force.
     """
@@ -75,7 +75,8 @@ def judge(
     _clicks(connection)
     shown = ", ".join(f"r.{name}" for name in dict.fromkeys(columns))
     run(
-        f"CREATE OR REPLACE TEMP TABLE adverts AS SELECT {shown}, {_verdict(days, judged)} AS invalid"
+        f"CREATE OR REPLACE TEMP TABLE adverts AS SELECT {shown}, {_verdict(days, judged)} AS invalid,"
+        f" {_ground()} AS ground"
         f" FROM (SELECT r.*, {_derived()} FROM ad_rows r"
         " LEFT JOIN ad_views v USING (site, person, ad_view) LEFT JOIN ad_shared s USING (site, day, ad_view)"
         " LEFT JOIN ad_again a USING (n) LEFT JOIN ad_clicks c USING (n)) r"
@@ -89,6 +90,14 @@ def _derived() -> str:
         "coalesce(a.nth, 1) AS nth, s.sender, date_diff('millisecond', v.began, r.time) AS after_ms,"
         f" r.type IN ({_LATER}) AND r.ad_view IS NOT NULL AND v.began IS NULL AS unshown,"
         " c.gap_ms, coalesce(c.same_gaps, 0) AS same_gaps"
+    )
+
+
+def _ground() -> str:
+    """Of a verdict whether it is by lists and parameters, or by how rows go together: an expression."""
+    general = ", ".join(f"'{reason}'" for reason, ground in sorted(grounds().items()) if ground == "general")
+    return (
+        f"CASE WHEN invalid IN ({general}) THEN 'general' WHEN invalid IS NOT NULL THEN 'sophisticated' END"
     )
 
 
@@ -131,8 +140,8 @@ def _repeats(connection: duckdb.DuckDBPyConnection) -> None:
 
 #: Of two rows of one moment the order must not depend on where they lie.
 _TIES = (
-    "duration_ms, ad_share, ad_flags, ad_rate, value, ad_slot, ad_campaign, ad_creative, ad_size, country,"
-    " browser"
+    "treatment, duration_ms, ad_share, ad_flags, ad_rate, value, ad_slot, ad_campaign, ad_creative, ad_size,"
+    " country, browser"
 )
 
 
