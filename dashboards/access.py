@@ -2,7 +2,8 @@
 whoever comes by a name for outsiders, an advertiser or a recipient, what a signed link opens (M53).
 
 The pages hold released tables only, and the server binds loopback: there are no accounts here yet. What is
-left is the browser of someone on this machine, made by a stranger's page to ask for us.
+left is the browser of someone on this machine, made by a stranger's page to ask for us. What is kept for
+security has a role of its own: nobody reads it without that officer's token (`consent_filter/security.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +32,12 @@ _HEAD = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), browsing-topics=()"),
 ]  # fmt: skip
+
+
+def bearer(request: Request) -> str:
+    """The token by which somebody says to have a role; "" where there is none."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 class Access:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,9 @@ from starlette.staticfiles import StaticFiles
 
 from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
+from consent_filter.security import networks
 from consent_filter.site import Site
-from dashboards.access import Access
+from dashboards.access import Access, bearer
 from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
@@ -72,6 +74,11 @@ def create(
     async def health(request: Request) -> Response:
         return JSONResponse({"alive": True})
 
+    async def security(request: Request) -> Response:
+        """Networks that spiked, for the role `security` alone (M44)."""
+        rows = await run_in_threadpool(networks, data, bearer(request), time.time())
+        return JSONResponse([row._asdict() for row in rows])
+
     async def icon(request: Request) -> Response:
         return FileResponse(_STATIC / "icon.svg", media_type="image/svg+xml")
 
@@ -101,6 +108,7 @@ def create(
             Route("/about", html(lambda request: pages.about())),
             Route("/quality", html(lambda request: pages.quality())),
             Route("/about-numbers", html(lambda request: pages.about_numbers())),
+            Route("/security", security),
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path as File
@@ -21,6 +22,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.replacing import turn
 from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
+from consent_filter.security import Security, note
 from consent_filter.signing import Signer
 from consent_filter.site import Site
 from consent_filter.transport import Certificate
@@ -61,6 +63,7 @@ def serve(
     dashboards: str | None = None,
     rights: Rights | None = None,
     lasting: Keys | None = None,
+    security: Security | None = None,
     region: str = "",
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`. `region`:
@@ -126,12 +129,19 @@ def serve(
     )
     schedule = lasting or Keys()
     turn(keys, ledger, schedule)
-    tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule))
+    days = (security or Security()).keep_days
+
+    def spikes() -> None:
+        note(data, path.rates.take(), days, keys.now())
+
+    tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule), spikes)
     server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
     server.certificate = certificate
     try:
         server.run()
     finally:
+        with suppress(OSError, sqlite3.Error):
+            spikes()
         log.close()
         requesting.close()
         ledger.close()
@@ -203,5 +213,5 @@ class _Server(uvicorn.Server):
         except OSError:
             pass  # the disk says so to the next commit, which answers for it
         for one in self._due:
-            with suppress(OSError, Broken):  # whoever asks next is told
+            with suppress(OSError, Broken, sqlite3.Error):  # whoever asks next is told
                 one()

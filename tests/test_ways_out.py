@@ -47,6 +47,7 @@ GIVES = {
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
+        "/security": "networks that spiked, by a hash of the day, to the security officer",
         "/packs/{word:str}": "what a pack is",
         "/advertiser/{word:str}": "an advertiser's own published groups",
         "/advertiser/{word:str}/{name:str}.csv": "an advertiser's own published groups",

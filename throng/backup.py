@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from consent_filter import keyfile
+from consent_filter import keyfile, security
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.pseudonym import Keyring, lasting
 from ingest.log import frame
@@ -33,7 +33,16 @@ MANIFEST = "manifest.json"
 PREFIX = "throng-"
 _DAY = 86_400
 #: Made anew by whoever runs, or of no use elsewhere.
-_LEFT_OUT = ("pipeline.lock", "up.lock", "status.json", "output.txt", "vetted.json", "writer", "end")
+_LEFT_OUT = (
+    "pipeline.lock",
+    "up.lock",
+    "status.json",
+    "output.txt",
+    "vetted.json",
+    "writer",
+    "end",
+    security.FILE,
+)
 _PASSING = (".new", "-wal", "-shm", "-journal", ".tmp")
 _CHUNK = 1 << 20
 

@@ -18,6 +18,7 @@ from throng import (
     keys_options,
     release_options,
     rights_options,
+    security_options,
 )
 from throng.failure import describe
 
@@ -221,6 +222,7 @@ def parser() -> argparse.ArgumentParser:
     keeping_options.add(command)
     keys_options.add(command)
     adverts_options.add(command)
+    security_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -323,6 +325,7 @@ _WHERE = {
     "account": "throng.account",
     "keys": "throng.keys",
     "adverts": "throng.adverts",
+    "security": "throng.security",
     "part": "throng.parts",
     "advertisers": "throng.advertisers",
 }

@@ -25,6 +25,7 @@ def collector(arguments: Namespace) -> int:
         dashboards=f"{scheme}://127.0.0.1:{arguments.port + 1}/",
         rights=settings.rights,
         lasting=settings.keys,
+        security=settings.security,
         region=settings.folder.region,
     )
 

@@ -12,6 +12,7 @@ from consent_filter.errors import Misconfigured
 from consent_filter.regions import Folder
 from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
+from consent_filter.security import Security
 from consent_filter.site import Site
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
@@ -42,6 +43,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dashboards: Dashboards = Dashboards()
     rights: Rights = Rights()
     keys: Keys = Keys()
+    security: Security = Security()
     release: Release = Release()
     recipient: tuple[Recipient, ...] = ()
     processor: tuple[Processor, ...] = ()
