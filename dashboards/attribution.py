@@ -88,7 +88,7 @@ def _last(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _lifts(reading: Reading, at: list[Any]) -> list[tuple[str, dict[str, Arm], Lift | None]]:
     """Campaign by campaign the two groups of its experiment, and what exposing added, where they are not too
-    small."""
+    small. Where rows of any day are folded nothing is said: days on which few ordered would be missing."""
     counts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     for row in reading.rows(
         "SELECT ad_campaign, ad_group, stage, sum(people)::BIGINT AS people FROM holdout"
@@ -104,6 +104,7 @@ def _lifts(reading: Reading, at: list[Any]) -> list[tuple[str, dict[str, Arm], L
             if name in ("exposed", "holdout") and stages.get("entered")
         }
         if campaign != OTHER and arms:
-            both = lift(arms["exposed"], arms["holdout"]) if len(arms) == 2 else None
+            whole = OTHER not in groups and not any(OTHER in stages for stages in groups.values())
+            both = lift(arms["exposed"], arms["holdout"]) if len(arms) == 2 and whole else None
             found.append((campaign, arms, both))
     return found

@@ -15,6 +15,7 @@ from warehouse import own_rows
 from warehouse.reader import Reader
 from warehouse.reconciliation import COUNTED, Finding, Total
 from warehouse.reconciliation import reconcile as compare
+from warehouse.report import OTHER
 
 REPORT = "advert_hours"
 COLUMNS = ("campaign", "deed", "hour", "counted_as", "n")
@@ -35,13 +36,17 @@ def write(data: Path, campaigns: list[str], file: Path) -> int:
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(COLUMNS)
     names = ("ad_campaign", "deed", "utc_hour", "counted_as", "n")
-    lines.writerows(sorted(zip(*(found[name].to_pylist() for name in names), strict=True)))
+    sums = sorted(zip(*(found[name].to_pylist() for name in names), strict=True))
+    told = [row for row in sums if OTHER not in row]
+    lines.writerows(told)
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as to:
             to.write(out.getvalue())
     except FileExistsError:
         raise Misconfigured("file", str(file), "a name that no file has yet") from None
-    print(f"{found.num_rows} sums of {', '.join(campaigns)}: {file}")
+    folded = sum(row[-1] for row in sums) - sum(row[-1] for row in told)
+    names_of = ", ".join(campaigns)
+    print(f"{len(told)} sums of {names_of}: {file}; {folded:,} events of hours with few people left out")
     return 0
 
 

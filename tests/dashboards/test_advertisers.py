@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from consent_filter import signing
@@ -16,12 +18,13 @@ from consent_filter.signing import Signer
 from dashboards.attribution import MODELS
 from tests.dashboards.asking import Asking, asking
 from tests.test_ways_out import GIVES
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import fill, put, table
 from throng.advertisers import given
-from throng.reconciling import read, write
+from throng.reconciling import read, reconcile, write
 from warehouse import link, own_rows
 from warehouse import report as reports
 from warehouse.released import Store
+from warehouse.report import OTHER
 from warehouse.settings import Warehouse
 from warehouse.snapshot import publish
 
@@ -115,6 +118,7 @@ def test_the_totals_that_are_exchanged_are_released_rows_and_hold_no_id(data: Pa
     write(data, ["autumn"], file)
     found = list(read(file))
     assert {one.campaign for one in found} == {"autumn"}
+    assert reconcile(file, file) == 0, "nothing differs from itself"
     assert file.read_text().splitlines()[0] == "campaign,deed,hour,counted_as,n"
     assert file.stat().st_mode & 0o077 == 0
 
@@ -132,3 +136,21 @@ def test_the_page_of_orders_shows_every_rule(market: Asking, model: str) -> None
 def test_the_page_of_orders_knows_its_rules(market: Asking) -> None:
     assert market.get("/attribution?model=mine").status_code == 400
     assert market.get("/attribution?goal=%27%29+OR+1%3D1").status_code == 200
+
+
+def test_of_days_that_are_hidden_in_part_no_lift_is_told(data: Path, tmp_path: Path) -> None:
+    """Days on which few of those held out ordered would be missing, and exposing would look the better."""
+    rows = table(reports.load()["holdout"], 5, ("market",), date(2026, 11, 20))
+    folded = [
+        row | ({"stage": OTHER} if row["stage"] == "ordered" and row["day"].day == 18 else {})
+        for row in rows.to_pylist()
+    ]
+    for some, says in ((rows.to_pylist(), "of 100 people"), (folded, "too few people a day to say")):
+        shutil.copytree(data, tmp_path / says)
+        store = Store.open(tmp_path / says)
+        put(store, reports.load()["holdout"], pa.Table.from_pylist(some, rows.schema))
+        publish(tmp_path / says, Warehouse(), store)
+        store.close()
+        with asking(tmp_path / says) as one:
+            page = one.get("/attribution?site=market&first=2026-11-16&last=2026-11-20")
+        assert says in page.text

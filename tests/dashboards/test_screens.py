@@ -32,6 +32,7 @@ PAGES = [
     "/adverts?campaign=autumn",
     "/report/pages",
     "/report/refused",
+    "/attribution?model=data_driven",
     "/sql?q=FROM+pages",
     "/sql?q=DROP+x",
     "/about",

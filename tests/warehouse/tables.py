@@ -41,7 +41,8 @@ attribution buy autumn | buy freelancers | buy (unattributed) | sign_up autumn
 conversion_paths autumn (none) | freelancers (none) | autumn buy | (unattributed) buy
 holdout autumn exposed entered | autumn holdout entered | autumn exposed ordered | autumn holdout ordered
 holdout freelancers exposed entered
-advert_hours autumn impression counted 2026-11-22T10 | freelancers impression counted 2026-11-22T10
+advert_hours autumn impression counted 2026-11-22T10 | autumn impression counted (other)
+advert_hours freelancers impression counted 2026-11-22T10
 advert_balance ad_impression autumn stored | ad_impression autumn consent | ad_impression autumn robot
 advert_balance ad_click autumn stored | (other) (other) (other)
 invalid_traffic ad_impression autumn none valid | ad_impression autumn general data_centre

@@ -5,7 +5,7 @@ owner = "advertising"
 purpose = "ad_measurement"
 keys = ["site", "day", "ad_campaign", "ad_group", "stage"]
 sums = ["n"]
-fold = ["ad_campaign", "stage", "ad_group"]
+fold = ["ad_campaign", "ad_group", "stage"]
 
 [caps]
 cells = 20
