@@ -80,7 +80,7 @@ def main(arguments: Namespace) -> int:
     with lock.pipeline(arguments.data):
         vet(arguments.data)
         done = job(arguments.data)
-    print("  ".join(f"{name}: {_said(value)}" for name, value in done.items()))
+    print("  ".join(f"{name}: {_said(value)}" for name, value in done.items() if value != ""))
     for failure in done.get("failures", ()):
         print(f"not published: {failure}", file=sys.stderr)
     if done.get("failures"):

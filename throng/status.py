@@ -98,6 +98,8 @@ def table(found: dict[str, Any]) -> str:
     if tried := found["attack"]:
         noted = ", ".join(f"{name} {n}" for name, n in tried["noted"].items()) or "nothing"
         lines.append(f"attack     {tried['tried']} kinds tried on what was to be published; found: {noted}")
+    if wrong := (last.get("reports") or {}).get("catalogue"):
+        lines.append(f"ADVERTS    the list is wrong, the last one is in use: {wrong}")
     if last.get("failure"):
         lines.append(f"FAILING    {last['failure']}; what is published stays")
     if (asked := found["rights"]) is not None:

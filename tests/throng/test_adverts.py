@@ -218,3 +218,10 @@ def test_what_others_say_stands_beside_the_visits_here() -> None:
         ("spring", 10, 40, 0.5),
         ("x", 1, None, None),
     ]
+
+
+def test_status_says_that_the_list_is_wrong(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"at": time.time(), "seconds": 1, "reports": {"catalogue": "campaign x.advertiser = 'acne'"}}
+    (data / "status.json").write_text(json.dumps(said))
+    main(["status", "--data", str(data)])
+    assert "ADVERTS    the list is wrong, the last one is in use: campaign x" in capsys.readouterr().out
