@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -85,8 +85,9 @@ class AdvertNumbers:
         ]  # fmt: skip
 
     def parts(self, most: int = 30) -> list[dict[str, Any]]:
-        """Creatives and placements with their rates, net; the largest first."""
-        sums = ", ".join(f"sum(net_{name})::BIGINT AS {name}" for name in _COUNTED)
+        """Creatives and placements with their rates, net; the largest first. `measured` and `viewable` are of
+        rows that are large enough to compare the two."""
+        sums = self._rated()
         keys = "ad_campaign, ad_creative, ad_placement"
         rows = self._ask.ask(
             "adverts", f"{keys}, {sums}",
@@ -97,7 +98,7 @@ class AdvertNumbers:
 
     def places(self, most: int = 12) -> list[dict[str, Any]]:
         """Countries, or continents where those are too small (M33), with their rates, net."""
-        sums = ", ".join(f"sum(net_{name})::BIGINT AS {name}" for name in _COUNTED)
+        sums = self._rated()
         rows = self._ask.ask(
             "adverts", f"continent, country, {sums}",
             group=f"{self._of} GROUP BY continent, country HAVING impressions > 0"
@@ -127,11 +128,19 @@ class AdvertNumbers:
 
     def begun(self, period: str) -> date | None:
         """The first day of the newest span of that kind that begins no later than the period ends."""
-        rows = self._ask.ask(
-            "reach", "max(begins) AS begins", Period(date.min, self._ask.period.last, "until"),
-            group=f"{self._of} AND period = '{period}'", key="begins",
-        )  # fmt: skip
-        return rows[0]["begins"] if rows else None
+        return self._newest("reach", "begins", f"{self._of} AND period = '{period}'", period == "week")
+
+    def _newest(self, report: str, key: str, group: str = "", week: bool = True) -> date | None:
+        """The newest first day; of weeks one that is over by the end of the period, where there is one."""
+        last = self._ask.period.last
+        for end in (last - timedelta(days=6), last) if week else (last,):
+            rows = self._ask.ask(
+                report, f"max({key}) AS begins", Period(date.min, end, "until"), group, key
+            )  # fmt: skip
+            if rows and rows[0]["begins"] is not None:
+                begins: date = rows[0]["begins"]
+                return begins
+        return None
 
     def bias(self) -> float | None:
         """How far devices' own word is from the people it is of, in percent of the flight's reach (S11)."""
@@ -144,17 +153,25 @@ class AdvertNumbers:
 
     def pressure(self, ceiling: int) -> dict[str, Any]:
         """Impressions of all campaigns by person, of the newest week; the share above the ceiling."""
-        weeks = self._ask.ask(
-            "pressure", "max(week) AS week", Period(date.min, self._ask.period.last, "until"), key="week"
-        )
-        week = weeks[0]["week"] if weeks else None
+        week = self._newest("pressure", "week")
         rows = self._ask.ask(
             "pressure", "band, people, impressions", Period(week, week, "week"), key="week"
         ) if week else []  # fmt: skip
         told = _told(rows, WEEKLY, "no group of people with an identifier saw an advert in a week")
-        over = sum(row["people"] for row in told.rows if lower(row["band"]) > ceiling)
+        over = sum(row["people"] or 0 for row in told.rows if lower(row["band"]) > ceiling)
         share = 100 * over / told.people if told.people else None
-        return {"week": week, "told": told, "share": share, "ceiling": ceiling}
+        folded = next((row["people"] for row in told.rows if row["band"] == OTHER), 0)
+        return {"week": week, "told": told, "share": share, "folded": folded, "ceiling": ceiling}
+
+    def _rated(self) -> str:
+        """Numbers for rates, as SQL: only of rows of three groups. In a smaller one fewer than ten people may
+        have had a viewable impression, which is then told as 0, beside all that were measured."""
+        large = f"FILTER (people >= {3 * self._ask.reading.made['min_group']:d})"
+        parts = ["sum(net_impressions)::BIGINT AS impressions, sum(net_clicks)::BIGINT AS clicks"]
+        parts += [
+            f"coalesce(sum(net_{name}) {large}, 0)::BIGINT AS {name}" for name in ("measured", "viewable")
+        ]
+        return ", ".join(parts)
 
     def _sums(self, names: Sequence[str]) -> dict[str, int] | None:
         sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in names)

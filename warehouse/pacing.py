@@ -30,10 +30,11 @@ class Listed(NamedTuple):
 
 
 class Goal(Struct, frozen=True):
-    """One goal: `expected` by now if all days of the flight are alike; `index` is 100 where it has come."""
+    """One goal: `expected` by now if all days of the flight are alike; `index` is 100 where it has come.
+    `delivered` is None where it can not be told, as clicks of days on which few people clicked."""
 
     goal: int | None
-    delivered: int
+    delivered: int | None
     expected: int | None = None
     index: float | None = None
 
@@ -87,10 +88,12 @@ def _paced(one: Listed, known: bool, days: Mapping[date, tuple[int, int]], as_of
     span = (last - first).days + 1 if one.starts and one.ends else None
     gone = max(min((as_of - first).days + 1, span), 0) if span else None
     share = gone / span if span and gone is not None else None
-    goals = [
-        _goal(goal, sum(n[place] for n in inside.values()), share)
-        for place, goal in enumerate((one.goal_impressions, one.goal_clicks))
-    ]
+    impressions, clicks = (sum(n[place] for n in inside.values()) for place in (0, 1))
+    goals = (
+        _goal(one.goal_impressions, impressions, share),
+        # A day's clicks are 0 where fewer than ten people clicked (`dominance.py`): that is not none.
+        _goal(one.goal_clicks, clicks or (None if impressions else 0), share),
+    )
     return Paced(
         listed=one,
         known=known,
@@ -104,8 +107,8 @@ def _paced(one: Listed, known: bool, days: Mapping[date, tuple[int, int]], as_of
     )
 
 
-def _goal(goal: int | None, delivered: int, share: float | None) -> Goal:
-    if goal is None or share is None:
+def _goal(goal: int | None, delivered: int | None, share: float | None) -> Goal:
+    if goal is None or share is None or delivered is None:
         return Goal(goal, delivered)
     expected = goal * share
     return Goal(goal, delivered, round(expected), 100 * delivered / expected if expected else None)

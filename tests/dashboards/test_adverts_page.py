@@ -38,9 +38,13 @@ impressions = 100000
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("adverts")
-    fill(one, days=15)
+    fill(one, days=15, sites=("market", "blog"))
     (one / "adverts.toml").write_text(LISTED)
     store = Store.open(one)
+    for table, band in (("pressure", "81+"), ("reach", "7+")):  # as it is where few people are in some bands
+        change = f"{table} SET band = '(other)' WHERE site = 'blog' AND band = '{band}'"
+        store.connection.execute(f"UPDATE {change}")
+        store.connection.execute(f"DELETE FROM {table} WHERE site = 'blog' AND band IN ('2', '21-40')")
     publish(one, Warehouse(), store)
     store.close()
     return one
@@ -62,7 +66,7 @@ def of(data: Path) -> Iterator[AdvertNumbers]:
 
 def rows(data: Path, name: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = pq.read_table(folder(data) / "current" / f"{name}.parquet").to_pylist()
-    return found
+    return [row for row in found if row["site"] == "market"]
 
 
 @pytest.mark.requirement("M35")
@@ -73,6 +77,18 @@ def test_each_step_is_a_share_of_what_it_is_part_of(data: Path, of: AdvertNumber
     assert list(steps) == ["requests", "served", "impressions", "viewable", "clicks"]
     assert steps["requests"]["n"] == whole["requests"]
     assert steps["viewable"]["kept"] == 100 * whole["viewable"] / whole["measured"]
+
+
+def test_rates_are_of_rows_in_which_both_numbers_can_be_told(data: Path, of: AdvertNumbers) -> None:
+    """A row of a dozen people of whom eight saw it in view tells twelve measured and none viewable."""
+    large = [
+        row for row in rows(data, "adverts")
+        if row["ad_campaign"] == "autumn" and int(str(row["people"])) >= 3 * Warehouse().min_group
+    ]  # fmt: skip
+    parts = of.parts()
+    for number in ("measured", "viewable"):
+        assert sum(part[number] for part in parts) == sum(int(str(row[f"net_{number}"])) for row in large)
+    assert all(part["rate"] == 100 * part["viewable"] / part["measured"] for part in parts)
 
 
 def test_gross_is_filtered_and_net(of: AdvertNumbers) -> None:
@@ -118,6 +134,15 @@ def test_a_slip_in_the_catalogue_is_said_and_the_last_good_list_stays(data: Path
     assert "Autumn &amp; co" in text
     assert "The catalogue can not be read" in text
     assert "The catalogue can not be read" not in pages.get("/adverts").text
+
+
+def test_bands_of_too_few_are_gaps_and_what_was_folded_is_said(pages: Asking) -> None:
+    """Found on real facts: a band that is not there is no number to add up."""
+    answer = pages.get("/adverts?site=blog&campaign=autumn")
+    assert answer.status_code == 200
+    assert "it is not told in which band they are" in answer.text
+    assert "several bands, each of too few people" in answer.text
+    assert re.search(r'<th scope="row">21-40</th><td class="n first">–</td>', answer.text)
 
 
 def test_where_nothing_is_published_it_is_said_why(pages: Asking) -> None:

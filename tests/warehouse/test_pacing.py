@@ -49,6 +49,13 @@ def test_after_the_flight_all_of_the_goal_is_expected_and_what_comes_then_counts
     assert (one.impressions.index, one.outside) == (90, 100)
 
 
+def test_clicks_that_can_not_be_told_are_not_none() -> None:
+    """Fewer than ten people a day are told as 0, which would be a pace of 0."""
+    one = paced(row("autumn", 1, 300), row("autumn", 2, 150))["autumn"]
+    assert (one.clicks.delivered, one.clicks.index, one.clicks.goal) == (None, None, 50)
+    assert paced()["autumn"].clicks.delivered == 0
+
+
 def test_sites_are_added_up_since_a_goal_is_one() -> None:
     one = paced(row("autumn", 1, 100), row("autumn", 1, 50))["autumn"]
     assert (one.impressions.delivered, one.told) == (150, 1)
