@@ -103,10 +103,10 @@ class Guard:
         last = len(report.levels) - 1
         file = self._before / f"{report.name}@before.parquet"
         old = pq.read_table(file) if file.exists() else whole.slice(0, 0)
-        with lent(connection, mine=mine, whole=whole, old=old):
+        with lent(connection, who_left=mine, whole=whole, old=old):
             rows = connection.execute(
                 f"SELECT level, m.node, n, CASE WHEN o.{side} IS NULL THEN n ELSE"
-                f" greatest(n, coalesce(w.{side}, 0) - o.{side} - {self.moved:d} + 2 * n) END FROM mine m"
+                f" greatest(n, coalesce(w.{side}, 0) - o.{side} - {self.moved:d} + 2 * n) END FROM who_left m"
                 f" LEFT JOIN (SELECT {last} AS level, {report.node(last)} AS node, {side} FROM old) o"
                 " USING (level, node)"
                 f" LEFT JOIN (SELECT level, {report.node(last)} AS node, {side} FROM whole"
