@@ -49,7 +49,7 @@ _MADE = {
     "duplicates": "how often an order was told again",
     "campaigns": "campaigns that people had touched by then, by name, the latest four",
     "deed": "impression (begun to render) or click",
-    "counted_as": "counted, or why an advertiser may count it otherwise: not viewable, duplicate, late",
+    "counted_as": "counted, or why an advertiser may count it otherwise",
     "utc_hour": "hour in UTC",
     "stage": "entered: came into the group that day; ordered: the first order since, within 30 days",
     "last_touch": "thousandths of orders, all to the last touch",

@@ -11,8 +11,9 @@
            first order since: site, day, person, campaign, `part`, `stage`
 
 A click counts for `window_click_days` of the goal (30), a viewable impression for `window_view_days` (1);
-where there is a click, impressions count for nothing. A view that fires twice is one touch. An order is one
-of the site, its goal and its number, whoever tells it: the first counts.
+where there is a click, impressions count for nothing. A view is one touch a day, and what rules of invalid
+traffic speak against is none. An order is one of the site, its goal and its number, whoever tells it: the
+first counts.
 
 Of days before the order's own the hour is read, and nothing finer: so a day comes out the same as long as its
 own facts are as they were, though those before it have become coarser (S22).
@@ -20,10 +21,12 @@ own facts are as they were, though those before it have become coarser (S22).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import duckdb
+
+from warehouse.invalid.judging import judge, shared
 
 #: How far back a path, a label or the first telling of an order is looked for, in days. No window is longer.
 BACK = 30
@@ -47,6 +50,7 @@ _STANDS = "counts AND NOT returned"
 _GOAL = "coalesce(ad_goal, '(none)')"
 _CAMPAIGN = "coalesce(ad_campaign, '(none)')"
 _VALUE = "round(greatest(coalesce(value, 0), 0))::BIGINT"
+_READ = ("site", "day", "time", "type", "person", "ad_view", "ad_order", "ad_goal", "ad_campaign", "value")
 #: A touch, seen from a moment of a day: to the millisecond on that day, to the hour before it.
 _AT = "CASE WHEN t.day = o.day THEN t.time ELSE date_trunc('hour', t.time) END"
 
@@ -58,9 +62,11 @@ def offer(
     days: Sequence[date],
     bucket: str,
     bit: int,
+    judged: Mapping[date, int] | None = None,
 ) -> None:
     """Make RELATIONS of these days. `facts`, of which the condition `bucket` names a bucket, and `everyone`,
-    in whom orders and refunds are looked up, are relations of facts; `events` is what reports see."""
+    in whom orders and refunds are looked up, are relations of facts; `events` is what reports see, and is
+    another relation afterwards. `judged`: see `invalid/judged.py`."""
     run = connection.execute
     if not run("SELECT 1 FROM events WHERE starts_with(type, 'ad_') LIMIT 1").fetchall():
         for name, columns in RELATIONS.items():
@@ -68,9 +74,11 @@ def offer(
         return
     first, last = min(days), max(days)
     before = first - timedelta(days=BACK)
+    near = [before + timedelta(days=by) for by in range((last - before).days + 1)]
     after = last + timedelta(days=AHEAD)
     granted = f"purposes & {bit:d} <> 0 AND person IS NOT NULL"
     _goals(connection)
+    _judge(connection, facts, everyone, near, f"{granted} AND {bucket}", bit, judged)
     run(
         "CREATE OR REPLACE TEMP TABLE told AS SELECT site, day, time, type, person, ad_order, value,"
         f" {_GOAL} AS goal FROM {everyone} ANTI JOIN withdrawn USING (person)"
@@ -81,7 +89,8 @@ def offer(
         f"CREATE OR REPLACE TEMP TABLE mine AS SELECT row_number() OVER () AS number, site, day, time,"
         f" person, {_GOAL} AS goal, {_CAMPAIGN} AS campaign, ad_order, {_VALUE} AS value,"
         f" row_number() OVER (PARTITION BY site, day, {_GOAL}, ad_order, person"
-        " ORDER BY time, ad_campaign, value) AS place FROM events WHERE type = 'ad_conversion'"
+        " ORDER BY time, ad_campaign, value) AS place FROM around SEMI JOIN here USING (site, day, person)"
+        " WHERE type = 'ad_conversion' AND (invalid IS NULL OR invalid = 'duplicate')"
     )
     same = "m.site = t.site AND m.goal = t.goal AND m.ad_order = t.ad_order"
     run(
@@ -98,13 +107,10 @@ def offer(
         " FROM mine m LEFT JOIN again a USING (number) LEFT JOIN back USING (number)"
     )
     run(
-        "CREATE OR REPLACE TEMP TABLE fires AS WITH fired AS (SELECT site, day, time, person, ad_view,"
-        f" {_CAMPAIGN} AS campaign, type = 'ad_click' AS click FROM {facts}"
-        f" ANTI JOIN withdrawn USING (person) WHERE type IN ('ad_click', 'ad_viewable') AND {granted}"
-        f" AND {bucket} AND day BETWEEN DATE '{before}' AND DATE '{last}')"
-        " SELECT site, min(day) AS day, min(time) AS time, person, campaign, click FROM fired"
-        " WHERE ad_view IS NOT NULL GROUP BY site, person, campaign, click, ad_view"
-        " UNION ALL SELECT site, day, time, person, campaign, click FROM fired WHERE ad_view IS NULL"
+        f"CREATE OR REPLACE TEMP TABLE fires AS SELECT site, day, min(time) AS time, person,"
+        f" {_CAMPAIGN} AS campaign, type = 'ad_click' AS click FROM around"
+        " WHERE type IN ('ad_click', 'ad_viewable') AND invalid IS NULL"
+        f" GROUP BY site, day, person, ad_view, {_CAMPAIGN}, click, CASE WHEN ad_view IS NULL THEN n END"
     )
     run(
         f"CREATE OR REPLACE TEMP VIEW told_by AS SELECT site, person, day FROM {facts} WHERE {granted}"
@@ -114,7 +120,7 @@ def offer(
         "CREATE OR REPLACE TEMP TABLE ends AS SELECT number, site, day, person, goal, time FROM orders"
         f" WHERE {_STANDS} UNION ALL SELECT -row_number() OVER (), site, day, person, '(none)', max(time)"
         f" FROM fires ANTI JOIN (FROM orders WHERE {_STANDS}) USING (site, day, person)"
-        " SEMI JOIN events USING (site, day, person) GROUP BY site, day, person"
+        " SEMI JOIN here USING (site, day, person) GROUP BY site, day, person"
     )
     run(
         f"CREATE OR REPLACE TEMP TABLE led AS SELECT o.number, t.campaign, t.click, {_AT} AS seen,"
@@ -145,7 +151,7 @@ def offer(
         f" WHERE ad_group IS NOT NULL AND {granted} AND {bucket}"
         f" AND day BETWEEN DATE '{before}' AND DATE '{last}'),"
         " since AS (SELECT s.*, o.day AS met FROM said s"
-        " JOIN (SELECT DISTINCT site, day, person FROM events) o"
+        " JOIN here o"
         f" USING (site, person) WHERE s.day BETWEEN o.day - {BACK} AND o.day),"
         " groups AS (SELECT site, person, campaign, met, min(day) AS first,"
         " arg_min(ad_group, (day, ad_group)) AS part, min(time) FILTER (day = met) AS today"
@@ -157,6 +163,37 @@ def offer(
         " AND (g.first < g.met OR o.time >= g.today) ANTI JOIN before b ON b.site = g.site"
         " AND b.person = g.person AND b.day >= g.first AND b.day < g.met"
     )
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    facts: str,
+    everyone: str,
+    near: Sequence[date],
+    which: str,
+    bit: int,
+    judged: Mapping[date, int] | None,
+) -> None:
+    """Make `here`, who is on which of the days shown; and `around`, their advert events of all days near, and
+    why each is `invalid`. The verdicts on the days shown stay as they are where there are any."""
+    run, mine = connection.execute, ("adverts", "ad_shared")
+    span = f"day BETWEEN DATE '{near[0]}' AND DATE '{near[-1]}'"
+    run("CREATE OR REPLACE TEMP TABLE here AS SELECT DISTINCT site, day, person FROM events")
+    run(
+        f"CREATE OR REPLACE TEMP TABLE near_here AS SELECT * FROM {facts} ANTI JOIN withdrawn USING (person)"
+        " SEMI JOIN here USING (site, person) WHERE starts_with(type, 'ad_')"
+        f" AND {which} AND {span}"
+    )
+    for name in mine:
+        run(f"ALTER TABLE IF EXISTS {name} RENAME TO {name}_shown")
+    run("CREATE OR REPLACE TEMP VIEW events AS FROM near_here")
+    same = f"(SELECT * FROM {everyone} SEMI JOIN (SELECT ad_view FROM near_here) USING (ad_view))"
+    shared(connection, same, span, bit)
+    judge(connection, everyone, near, _READ, judged)
+    run("CREATE OR REPLACE TEMP TABLE around AS SELECT *, row_number() OVER () AS n FROM adverts")
+    for name in mine:
+        run(f"DROP TABLE {name}")
+        run(f"ALTER TABLE IF EXISTS {name}_shown RENAME TO {name}")
 
 
 def _goals(connection: duckdb.DuckDBPyConnection) -> None:

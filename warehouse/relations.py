@@ -207,7 +207,8 @@ class Days:
             self._profiled = True
         if not self._led and any(report.mentions(name) for name in paths.RELATIONS):
             where = self._bucket.where
-            paths.offer(self._con, self._facts, self._everyone, self._days, where, report.bit)
+            paths.offer(self._con, self._facts, self._everyone, self._days, where, report.bit, self._judged)
+            self._offer(report.bit)
             self._led = True
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())

@@ -28,6 +28,7 @@ from consent_filter.site import local
 from warehouse import facts, links
 from warehouse import report as reports
 from warehouse.build import build
+from warehouse.catalogue import NOTHING, Catalogue
 from warehouse.lake import TABLES, Lake
 from warehouse.recent import Recent
 from warehouse.recordkeys import RecordKeys
@@ -205,6 +206,7 @@ class Crowd:
         chosen: Iterable[Report] | None = None,
         keys: RecordKeys | None = None,
         seen: list[pa.Table] | None = None,
+        catalogue: Catalogue = NOTHING,
     ) -> dict[str, pa.Table]:
         """Every report, of people in so many buckets. `held`: facts are small enough to be
         copied once. `logins`: device, account, time. `keys`: perturbed by these.
@@ -215,7 +217,7 @@ class Crowd:
         facts_of = links.offer(con, "facts_of", met)
         wanted = list(reports.load().values() if chosen is None else chosen)
         rows, many = 0 if held else 1 << 40, settings.max_cells
-        days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many)
+        days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many, catalogue=catalogue)
         daily = [one for one in wanted if one.grain == "day"]
         found = {
             one.name: made.table for one, made in build(con, days, daily, settings, buckets, keys, None, seen)

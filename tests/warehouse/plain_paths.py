@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from tests.warehouse.adverts import invalid
+
 Fact = Mapping[str, Any]
 Row = tuple[tuple[Any, ...], Any, list[int]]
 
@@ -61,10 +63,15 @@ def path(
 ) -> list[tuple[int, str]]:
     """(moment, campaign) of what counts for an order, the earliest first."""
     fires: dict[Any, tuple[Any, int, str, bool]] = {}
+    bad = invalid(facts)
     for place, fact in enumerate(facts):
-        if fact["type"] in ("ad_click", "ad_viewable") and (fact["site"], fact["person"]) == (site, person):
+        if (
+            place not in bad
+            and fact["type"] in ("ad_click", "ad_viewable")
+            and (fact["site"], fact["person"]) == (site, person)
+        ):
             view, click = fact.get("ad_view"), fact["type"] == "ad_click"
-            name = (campaign(fact), click, place if view is None else (view,))
+            name = (fact["day"], campaign(fact), click, place if view is None else (view,))
             one = (fact["day"], fact["time"], campaign(fact), click)
             fires[name] = min(one, fires.get(name, one))
     after = dict(zip((True, False), windows.get(goal, USUAL), strict=True))
@@ -131,10 +138,11 @@ def ways(facts: Sequence[Fact], windows: Mapping[str, Any]) -> Iterator[Row]:
             yield (*one.at, _latest(led) or "(unattributed)", goal(fact)), fact["person"], [1]
     looked: dict[Any, int] = {}
     first: dict[Any, Any] = {}
-    for fact in facts:
-        if fact["type"] in ("ad_click", "ad_viewable"):
-            view = (fact["site"], fact["person"], campaign(fact), fact["type"], fact.get("ad_view"), id(fact))
-            name = view[:5] if fact.get("ad_view") is not None else view
+    bad = invalid(facts)
+    for place, fact in enumerate(facts):
+        if place not in bad and fact["type"] in ("ad_click", "ad_viewable"):
+            one = fact["site"], fact["person"], campaign(fact), fact["type"], fact["day"]
+            name = (*one, fact.get("ad_view"), place if fact.get("ad_view") is None else None)
             first[name] = min((fact["day"], fact["time"]), first.get(name, (fact["day"], fact["time"])))
     for (site, person, *_), (day, time) in first.items():
         looked[site, day, person] = max(time, looked.get((site, day, person), time))
@@ -180,6 +188,8 @@ def holdout(facts: Sequence[Fact]) -> Iterator[Row]:
 def hours(facts: Sequence[Fact]) -> Iterator[Row]:
     """Impressions and clicks by the hour, and what each counts as."""
     fired: dict[Any, list[int]] = defaultdict(list)
+    bad = {id(facts[place]) for place in invalid(facts)}
+    last: dict[Any, int] = {}
     name = lambda f: (f["site"], f["day"], f["person"], f.get("ad_campaign"), f.get("ad_view"))  # noqa: E731
     for fact in facts:
         fired[*name(fact), fact["type"]].append(fact["time"])
@@ -187,10 +197,17 @@ def hours(facts: Sequence[Fact]) -> Iterator[Row]:
     for fact in sorted(facts, key=lambda fact: fact["time"]):
         if fact["type"] not in ("ad_impression", "ad_click"):
             continue
-        one, known = (*name(fact), fact["type"]), fact.get("ad_view") is not None
-        again[one] += 1
-        if known and again[one] > 1:
+        known, deed = fact.get("ad_view") is not None, fact["type"]
+        one = fact["site"], fact["person"], fact.get("ad_view"), deed
+        again[one] += known
+        same = fact["site"], fact["person"], fact.get("ad_campaign")
+        soon = deed == "ad_click" and fact["time"] - last.get(same, -(10**15)) < 30_000
+        if deed == "ad_click":
+            last[same] = fact["time"]
+        if again[one] > 1 or soon:
             said = "duplicate"
+        elif id(fact) in bad:
+            said = "invalid"
         elif fact["received"] - fact["time"] > 24 * HOUR:
             said = "late"
         elif known and fact["type"] == "ad_impression" and not fired[*name(fact), "ad_viewable"]:
