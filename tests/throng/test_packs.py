@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
@@ -20,6 +21,7 @@ from consent_filter.signing import Signer
 from dashboards.settings import Dashboards
 from ingest.settings import Sites
 from tests import drafts
+from tests.consent_filter.rights.mailbox import Mailbox
 from tests.dashboards.asking import Asking
 from tests.throng.conftest import Throng
 from throng import due, loop, packs, recalling
@@ -281,6 +283,31 @@ def test_whoever_was_given_a_recalled_release_is_told_and_its_links_end(
     assert asked.get(other).status_code == 200
     assert "not_approved" in throng("release", "deliver", BOTH, "--to", "bank").err
     assert "state" in throng("release", "recall", BOTH, "--why", "again").err
+
+
+@pytest.mark.requirement("M84")
+def test_a_recall_is_mailed_where_a_recipient_has_an_address(throng: Throng, data: Path) -> None:
+    """A server that refuses costs nobody the notice: it lies in the folder, and says that it was not sent."""
+    with Mailbox() as box:
+        threading.Thread(target=box.serve_forever, daemon=True).start()
+        file = data / "throng.toml"
+        mail = f'mail_host = "127.0.0.1"\nmail_port = {box.server_address[1]}\nmail_tls = "none"'
+        said = file.read_text().replace('name = "fund"', 'name = "fund"\nmail = "desk@fund.example"')
+        file.write_text(f'{said}\n[rights]\n{mail}\nmail_from = "numbers@shop.example"\n')
+        for to in ("fund", "bank"):
+            deliver(data, BOTH, to)
+            deliver(data, MARKET, to)
+        throng("release", "recall", BOTH, "--why", "robots were counted")
+        ((to, text),) = box.mails
+        assert to == ["RCPT TO:<desk@fund.example>"]
+        assert "robots were counted" in text
+        assert BOTH in text
+        assert "From: numbers@shop.example" in text
+        box.broken = True
+        told = recalling.recall(data, load(data), MARKET, "two days were missing")
+        assert [(one.recipient, one.mailed) for one in told] == [("fund", False), ("bank", False)]
+        assert all(one.file.exists() for one in told)
+        box.shutdown()
 
 
 def test_a_correction_is_a_version_with_a_reason_and_ends_the_one_before(data: Path, asked: Asked) -> None:
