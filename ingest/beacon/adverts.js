@@ -165,6 +165,7 @@
 
   // ---- what is in the page now: slots that came, went, or have another creative, which is another view
   const scan = () => {
+    let fresh = 0;
     due = 0;
     views.forEach((view, e) => { if (!e.isConnected) drop(view, e); });
     (alone ? [s] : d.querySelectorAll(AD)).forEach(safe(e => {
@@ -172,6 +173,8 @@
       let view = views.get(e);
       if (view?.served && view.served !== key) view = drop(view, e);
       if (!view) {
+        // No more at once than what the beacon lets wait, however many there are.
+        if (fresh++ > 9) return soon();
         views.set(e, view = { e, ad: { id: id(), ...ad }, most: 0, time: 0, state: 0 });
         view.url = say(view, 'request', 0, driven);
       }
@@ -187,7 +190,7 @@
       const target = media && !(body.textContent.trim() && body.innerText.trim()) ? media : body;
       if (view.target === target) return;
       if (view.target) eyes.unobserve(view.target);
-      else watch(target, e);
+      if (!targets.has(target)) watch(target, e);
       view.target = target;
       targets.set(target, e);
       eyes.observe(target);

@@ -22,7 +22,7 @@ FOLDER = ROOT / "ingest" / "beacon"
 SHIPPED = {name: (FOLDER / name).read_bytes() for name in SCRIPTS}
 BEACON = SHIPPED["t.js"]
 #: Bytes of each, compressed; a visitor's first page waits for none of them.
-LARGEST = {"t.js": 2048, "v.js": 3000, "cmp.js": 1000, "banner.js": 6000, "privacy.js": 9000}
+LARGEST = {"t.js": 2048, "v.js": 3072, "cmp.js": 1000, "banner.js": 6000, "privacy.js": 9000}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
