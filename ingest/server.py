@@ -136,12 +136,10 @@ def serve(
 
     tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule), spikes)
     server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
-    server.certificate = certificate
+    server.certificate, server.parting = certificate, spikes
     try:
         server.run()
     finally:
-        with suppress(OSError, sqlite3.Error):
-            spikes()
         log.close()
         requesting.close()
         ledger.close()
@@ -164,6 +162,8 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self.certificate: Certificate | None = None
+        #: What is done when everything is answered: a signal ends the process inside of `run`.
+        self.parting: Callable[[], object] = lambda: None
         self._due = tidy
         self._path, self._log, self._ledger, self._keys = path, log, ledger, keys
         self._metrics, self._settings = metrics, settings
@@ -188,6 +188,8 @@ class _Server(uvicorn.Server):
         self._sweeper.cancel()
         await super().shutdown(sockets)
         await self._gather.drain()
+        with suppress(OSError, sqlite3.Error):
+            self.parting()
 
     def _stop(self) -> None:
         self.failed = self.should_exit = True
