@@ -25,7 +25,7 @@ KINDS = {
 NET = ("impressions", "viewable", "ended", "clicks")
 _WORDS = ("ad_campaign", "ad_creative", "ad_placement", "path", "continent", "country", "device")
 #: What is read of `adverts`.
-READS = ("site", "day", "person", "type", "ad_view", "ad_slot", *_WORDS)
+READS = ("site", "day", "person", "type", "ad_view", "ad_slot", "ad_share", *_WORDS)
 _WORD = {"ad_placement": "coalesce(ad_placement, ad_slot)"}
 _CONTACT = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0 AND type = 'ad_impression'"
 
@@ -33,14 +33,17 @@ _CONTACT = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0 AND type = 'ad_impres
 def offer_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `advert_views` of the relation `adverts`.
 
-    `measured` are views of which is known whether they were viewable: that ended, or were (IAB/MRC: the rate
-    is viewable / measured). A view that was viewable twice over counts twice in both, so that the part stays
+    `measured` are views of which is known whether they were viewable: that were, or that ended and said how
+    much of them was in view, which a frame that sees nothing of itself cannot (IAB/MRC: the rate is viewable
+    / measured). A view that was viewable twice over counts twice in both, so that the part stays
     no larger than the whole; `net_` has neither.
     """
     words = {word: _WORD.get(word, word) for word in _WORDS}
     nameless = f"hash({', '.join(words.values())})"
-    counts = [f"count(*) FILTER (type = '{kind}') AS {name}" for name, kind in KINDS.items()]
-    counts += [f"count(*) FILTER (type = '{KINDS[name]}' AND invalid IS NULL) AS net_{name}" for name in NET]
+    of = {name: f"type = '{kind}'" for name, kind in KINDS.items()}
+    of["ended"] += " AND ad_share IS NOT NULL"
+    counts = [f"count(*) FILTER ({said}) AS {name}" for name, said in of.items()]
+    counts += [f"count(*) FILTER ({of[name]} AND invalid IS NULL) AS net_{name}" for name in NET]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE advert_views AS SELECT * EXCLUDE (view, ended, net_ended),"
         f" {_measured('')} AS measured, {_measured('net_')} AS net_measured"

@@ -62,13 +62,14 @@ def views(facts: Sequence[Fact]) -> Iterator[dict[str, Any]]:
     """Each view of an advert with the words of all its events, and how many events of each kind it has."""
     by, bad = defaultdict(list), invalid(facts)
     for place, fact in enumerate(facts):
+        told = fact["type"] != "ad_engagement" or fact.get("ad_share") is not None
         if fact["type"] in _KINDS:
             words = {key: fact.get(key) for key in ("ad_campaign", "ad_creative", "path", *_NONE)}
             words["ad_placement"] = fact.get("ad_placement") or fact.get("ad_slot")
             view = fact.get("ad_view")
             named = view if view is not None else tuple(words.items())
             by[fact["site"], fact["day"], fact["person"], named].append(
-                (fact["type"], words, place not in bad)
+                (fact["type"] if told else "", words, place not in bad)
             )
     for (site, day, person, _), events in by.items():
         found: dict[str, Any] = {"site": site, "day": day, "person": person}
