@@ -51,9 +51,9 @@ def campaigns(listed: Mapping[str, str], advertiser: str) -> list[str]:
 
 
 def tables(reading: Reading) -> dict[str, dict[str, Any]]:
-    """What is published by campaign, by name: its description."""
+    """What is published by campaign and day, by name: its description."""
     found = reading.rows("SELECT * FROM reports ORDER BY title")
-    by = {one["name"]: one for one in found if "ad_campaign" in one["keys"] and one["has_people"]}
+    by = {one["name"]: one for one in found if {"ad_campaign", "day"} <= {*one["keys"]} and one["has_people"]}
     return {name: one for name, one in by.items() if one["purpose"] == "ad_measurement"}
 
 
