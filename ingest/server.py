@@ -14,6 +14,7 @@ import uvicorn
 
 from consent_filter import signing
 from consent_filter.advert_links import Seals
+from consent_filter.campaigns import Campaigns
 from consent_filter.clicks import Clicks
 from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
@@ -65,9 +66,10 @@ def serve(
     lasting: Keys | None = None,
     security: Security | None = None,
     region: str = "",
+    campaigns: Iterable[str] = (),
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. The commit partition is `collector`. `region`:
-    where the data folder lies."""
+    where the data folder lies. `campaigns`: those whose refused events are always counted by name."""
     sites = Sites(declared)
     if sites.open and settings.host not in _LOOPBACK:
         raise Misconfigured("ingest.host", settings.host, "127.0.0.1 while no [[site]] is declared")
@@ -87,6 +89,7 @@ def serve(
         seals=Seals.of(keys),
         clicks=Clicks.of(keys),
     )
+    path.parsing.campaigns = Campaigns(campaigns)
     log = SegmentLog(data / "log", "collector")
     server: _Server
     signer, trust = Signer(data / signing.FILE), Trust(settings.trusted_proxies)

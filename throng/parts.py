@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from argparse import Namespace
+from pathlib import Path
 from threading import Event, Thread
 
+from consent_filter.errors import Misconfigured
 from throng import __version__
 from throng.child import follow_parent
 from throng.settings import load
@@ -27,7 +29,18 @@ def collector(arguments: Namespace) -> int:
         lasting=settings.keys,
         security=settings.security,
         region=settings.folder.region,
+        campaigns=_campaigns(arguments.data / settings.adverts.catalogue),
     )
+
+
+def _campaigns(file: Path) -> list[str]:
+    """What the catalogue lists now. A wrong one is no reason not to collect: `throng status` says it."""
+    from warehouse import catalogue
+
+    try:
+        return [one.id for one in catalogue.read(file).campaign]
+    except (Misconfigured, OSError):
+        return []
 
 
 def pipeline(arguments: Namespace) -> int:
