@@ -26,21 +26,26 @@ def invalid(facts: Sequence[Fact]) -> set[int]:
     can break; `tests/warehouse/invalid` has cases of every rule."""
     found = set[int]()
     began: dict[Any, int] = {}
+    shown: dict[Any, int] = {}
     seen = set[Any]()
     clicked: dict[Any, int] = {}
     order = sorted(range(len(facts)), key=lambda place: facts[place]["time"])
     for place in order:
         fact = facts[place]
         if fact["type"] == "ad_impression" and fact.get("ad_view") is not None:
-            began.setdefault((fact["site"], fact["person"], fact["ad_view"]), fact["time"])
+            began.setdefault((fact["site"], fact["person"], fact["day"], fact["ad_view"]), fact["time"])
+            shown.setdefault((fact["site"], fact["day"], fact["ad_view"]), fact["time"])
     for place in order:
         fact = facts[place]
         kind, view, at = fact["type"], fact.get("ad_view"), fact["time"]
-        mine = fact["site"], fact["person"], view
-        after = at - began[mine] if view is not None and mine in began else None
+        mine = fact["site"], fact["person"], fact["day"], view
+        near = [shown.get((fact["site"], fact["day"] - timedelta(days=by), view)) for by in (0, 1)]
+        first = began.get(mine, min((one for one in near if one is not None), default=None))
+        after = at - first if view is not None and first is not None else None
         wrong = []
         if view is not None:
-            wrong.append((*mine, kind) in seen)
+            eve = (*mine[:2], fact["day"] - timedelta(days=1), view, kind)
+            wrong.append((*mine, kind) in seen or eve in seen)
             seen.add((*mine, kind))
             wrong.append(kind in ("ad_viewable", "ad_click") and after is None)
         if after is not None:
@@ -49,7 +54,7 @@ def invalid(facts: Sequence[Fact]) -> set[int]:
             wrong.append(kind == "ad_engagement" and (fact.get("duration_ms") or 0) > after + 2000)
             wrong.append(kind == "ad_click" and after < 100)
         if kind == "ad_click":
-            same = (*mine[:2], *(fact.get(key) for key in ("ad_campaign", "ad_creative", "ad_slot")))
+            same = (*mine[:3], *(fact.get(key) for key in ("ad_campaign", "ad_creative", "ad_slot")))
             wrong.append(at - clicked.get(same, -(10**15)) < 30_000)
             clicked[same] = at
         wrong.append(kind == "ad_viewable" and fact.get("ad_share") is not None and fact["ad_share"] < 30)

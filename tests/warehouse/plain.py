@@ -194,7 +194,7 @@ def _judged(facts: Sequence[Fact]) -> Iterator[tuple[Fact, tuple[str, str]]]:
     before: dict[Any, int] = {}
     for fact in clicks:
         who = fact["site"], fact["person"], fact["day"]
-        advert = (*who[:2], *(fact.get(f"ad_{key}") for key in ("campaign", "creative", "slot")))
+        advert = (*who, *(fact.get(f"ad_{key}") for key in ("campaign", "creative", "slot")))
         gap = fact["time"] - last.get(advert, -(1 << 60))
         beat = (fact["time"] - before[who] + 50) // 100 if who in before else None
         last[advert] = before[who] = fact["time"]

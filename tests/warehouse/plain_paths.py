@@ -193,18 +193,19 @@ def hours(facts: Sequence[Fact]) -> Iterator[Row]:
     name = lambda f: (f["site"], f["day"], f["person"], f.get("ad_campaign"), f.get("ad_view"))  # noqa: E731
     for fact in facts:
         fired[*name(fact), fact["type"]].append(fact["time"])
-    again: dict[Any, int] = defaultdict(int)
+    seen = set[Any]()
     for fact in sorted(facts, key=lambda fact: fact["time"]):
         if fact["type"] not in ("ad_impression", "ad_click"):
             continue
         known, deed = fact.get("ad_view") is not None, fact["type"]
         one = fact["site"], fact["person"], fact.get("ad_view"), deed
-        again[one] += known
-        same = fact["site"], fact["person"], fact.get("ad_campaign")
+        again = known and any((*one, fact["day"] - timedelta(days=by)) in seen for by in (0, 1))
+        seen.add((*one, fact["day"]))
+        same = fact["site"], fact["person"], fact["day"], fact.get("ad_campaign")
         soon = deed == "ad_click" and fact["time"] - last.get(same, -(10**15)) < 30_000
         if deed == "ad_click":
             last[same] = fact["time"]
-        if again[one] > 1 or soon:
+        if again or soon:
             said = "duplicate"
         elif id(fact) in bad:
             said = "invalid"

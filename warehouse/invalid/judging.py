@@ -3,6 +3,8 @@
 A view's rows are mostly one person's, so most of it is found inside of the bucket. Two things are not: that
 another person has sent the same view, and an impression of before midnight, when a cookieless visitor was
 somebody else. Both are looked up among everybody's rows, by the view alone, and nothing of them is shown.
+
+A verdict depends on its day and on the one before, never on which days are judged together.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from warehouse.invalid.rules import Rules, grounds, in_force
 
 #: What a rule's condition may read, besides the columns of the row itself.
 COLUMNS: dict[str, str] = {
-    "nth": "which of the events of its view, type and step it is: 1 is the first",
+    "nth": "which of the events of its view, type and step it is, of that day and the one before; from 1",
     "sender": "who was the first to send this view on that day; null where nobody else did",
-    "after_ms": "milliseconds since the view began to render; null where it did not, or has no id",
+    "after_ms": "milliseconds since the view began to render, on that day or else the one before; or null",
     "unshown": "whether the view has an id, and has not begun to render on that day or the one before",
-    "gap_ms": "milliseconds since the same person has clicked the same advert before, in the same place",
+    "gap_ms": "milliseconds since the same person has clicked that advert before, there and on that day",
     "same_gaps": "how many clicks of the person on that day follow another after the same tenth of a second",
 }
 #: Columns of the row that conditions may read.
@@ -71,17 +73,18 @@ def judge(
         " WHERE starts_with(type, 'ad_')"
     )
     _views(connection, everyone, days)
-    _repeats(connection)
+    _repeats(connection, everyone, days)
     _clicks(connection)
     shown = ", ".join(f"r.{name}" for name in dict.fromkeys(columns))
     run(
         f"CREATE OR REPLACE TEMP TABLE adverts AS SELECT {shown}, {_verdict(days, judged)} AS invalid,"
         f" {_ground()} AS ground"
         f" FROM (SELECT r.*, {_derived()} FROM ad_rows r"
-        " LEFT JOIN ad_views v USING (site, person, ad_view) LEFT JOIN ad_shared s USING (site, day, ad_view)"
+        " LEFT JOIN ad_views v USING (site, day, person, ad_view)"
+        " LEFT JOIN ad_shared s USING (site, day, ad_view)"
         " LEFT JOIN ad_again a USING (n) LEFT JOIN ad_clicks c USING (n)) r"
     )
-    for name in ("ad_rows", "ad_views", "ad_again", "ad_clicks"):
+    for name in ("ad_rows", "ad_eve", "ad_views", "ad_again", "ad_clicks"):
         run(f"DROP TABLE {name}")
 
 
@@ -102,39 +105,50 @@ def _ground() -> str:
 
 
 def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
-    """Make `ad_views`: when each person's view began to render; where it did not, when anybody's did, on
-    these days or the one before."""
+    """Make `ad_views`: when each person's view began to render on that day; where it did not, when anybody's
+    did on that day or the one before."""
     run = connection.execute
     run(
-        "CREATE OR REPLACE TEMP TABLE ad_views AS SELECT site, person, ad_view,"
+        "CREATE OR REPLACE TEMP TABLE ad_views AS SELECT site, day, person, ad_view,"
         f" min(time) FILTER (type = 'ad_impression') AS began, bool_or(type IN ({_LATER})) AS later"
         " FROM ad_rows WHERE ad_view IS NOT NULL GROUP BY ALL"
     )
-    orphan = "SELECT site, ad_view FROM ad_views WHERE began IS NULL AND later"
+    orphan = "SELECT site, day, ad_view FROM ad_views WHERE began IS NULL AND later"
     if not days or not run(f"{orphan} LIMIT 1").fetchone():
         return
     first, last = min(days) - timedelta(days=1), max(days)
     run(
-        "CREATE OR REPLACE TEMP TABLE ad_began AS SELECT site, ad_view, min(time) AS shown"
-        f" FROM {everyone} SEMI JOIN ({orphan}) USING (site, ad_view) WHERE type = 'ad_impression'"
-        f" AND day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}' GROUP BY ALL"
+        "CREATE OR REPLACE TEMP TABLE ad_began AS SELECT o.site, o.day, o.ad_view, min(time) AS shown"
+        f" FROM {everyone} e JOIN (SELECT DISTINCT * FROM ({orphan})) o ON e.site = o.site"
+        " AND e.ad_view = o.ad_view AND e.day BETWEEN o.day - 1 AND o.day WHERE type = 'ad_impression'"
+        f" AND e.day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}' GROUP BY ALL"
     )
     run(
         "UPDATE ad_views SET began = shown FROM ad_began WHERE ad_views.site = ad_began.site"
+        " AND ad_views.day = ad_began.day"
         " AND ad_views.ad_view = ad_began.ad_view AND ad_views.began IS NULL"
     )
     run("DROP TABLE ad_began")
 
 
-def _repeats(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `ad_again`: rows whose view has sent several of their type and step, numbered. Few have: only
-    theirs are put in order."""
-    same = "site, person, ad_view, type, step"
+def _repeats(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
+    """Make `ad_again`: rows whose view has sent several of their type and step on that day, or one on the day
+    before, numbered. Few have: only theirs are put in order."""
+    first, last = (end - timedelta(days=1) for end in (min(days), max(days)))
+    same = "site, day, person, ad_view, type, step"
     stepped = "(SELECT *, coalesce(ad_step, '') AS step FROM ad_rows WHERE ad_view IS NOT NULL)"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, row_number() OVER (PARTITION BY {same}"
-        f" ORDER BY time, {_TIES}) AS nth FROM {stepped} SEMI JOIN (SELECT {same} FROM {stepped}"
-        f" GROUP BY ALL HAVING count(*) > 1) USING ({same})"
+        "CREATE OR REPLACE TEMP TABLE ad_eve AS SELECT DISTINCT site, (day + 1)::DATE AS day, person,"
+        f" ad_view, type, coalesce(ad_step, '') AS step, 1 AS before FROM {everyone}"
+        " SEMI JOIN (SELECT site, person, ad_view FROM ad_rows) USING (site, person, ad_view)"
+        " WHERE starts_with(type, 'ad_')"
+        f" AND day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, coalesce(before, 0) + row_number() OVER"
+        f" (PARTITION BY {same} ORDER BY time, {_TIES}) AS nth FROM {stepped} SEMI JOIN"
+        f" (SELECT {same} FROM {stepped} GROUP BY ALL HAVING count(*) > 1"
+        f" UNION ALL SELECT {same} FROM ad_eve) USING ({same}) LEFT JOIN ad_eve USING ({same})"
     )
 
 
@@ -155,7 +169,8 @@ def _clicks(connection: duckdb.DuckDBPyConnection) -> None:
         " date_diff('millisecond', lag(time) OVER same, time) AS gap_ms,"
         " (date_diff('millisecond', lag(time) OVER theirs, time) + 50) // 100 AS beat"
         " FROM ad_rows WHERE type = 'ad_click' WINDOW"
-        f" same AS (PARTITION BY site, person, ad_campaign, ad_creative, ad_slot ORDER BY time, {_TIES}),"
+        " same AS (PARTITION BY site, person, day, ad_campaign, ad_creative, ad_slot"
+        f" ORDER BY time, {_TIES}),"
         f" theirs AS (PARTITION BY site, person, day ORDER BY time, {_TIES}))"
     )
 

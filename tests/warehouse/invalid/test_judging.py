@@ -34,8 +34,10 @@ READS = Report(
 )
 
 
-def verdicts(rows: list[dict[str, Any]], of: int = 1, version: int | None = None) -> dict[int, str | None]:
-    """Number of a row → why it is invalid, in so many buckets."""
+def verdicts(
+    rows: list[dict[str, Any]], of: int = 1, version: int | None = None, *, apart: bool = False
+) -> dict[int, str | None]:
+    """Number of a row → why it is invalid, in so many buckets. `apart`: each day by itself."""
     con = duckdb.connect(config={"threads": 1})
     try:
         hold(
@@ -48,12 +50,14 @@ def verdicts(rows: list[dict[str, Any]], of: int = 1, version: int | None = None
         offer_withdrawn(con, np.zeros(0, np.uint64))
         days = [day for (day,) in con.execute("SELECT DISTINCT day FROM facts_of").fetchall()]
         said = None if version is None else dict.fromkeys(days, version)
-        relations = Days(con, "facts_of", "balance_of", days, many=200, judged=said)
         found: dict[int, str | None] = {}
-        for number in range(of):
-            relations.move(Bucket(number, of), [READS])
-            relations.show(READS)
-            found |= {int(n): why for n, why in con.execute("SELECT value, invalid FROM adverts").fetchall()}
+        for some in [[day] for day in days] if apart else [days]:
+            relations = Days(con, "facts_of", "balance_of", some, many=200, judged=said)
+            for number in range(of):
+                relations.move(Bucket(number, of), [READS])
+                relations.show(READS)
+                told = con.execute("SELECT value, invalid FROM adverts").fetchall()
+                found |= {int(n): why for n, why in told}
         return found
     finally:
         con.close()
@@ -65,6 +69,7 @@ def test_what_a_rule_filters(case: str) -> None:
     rows, _ = read(HERE / f"{case}.csv")
     found = verdicts(rows)
     assert verdicts(rows, of=8) == found
+    assert verdicts(rows, apart=True) == found, "which days are judged together must not show"
     said = [{**row, "expect": found[n]} for n, row in enumerate(rows)]
     assert said == [{**row, "expect": row.get("expect")} for row in rows]
 
