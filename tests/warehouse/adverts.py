@@ -22,19 +22,26 @@ _WEEK = {"1-2": 2, "3-5": 5, "6-10": 10, "11-20": 20, "21-40": 40, "41-80": 80}
 
 
 def invalid(facts: Sequence[Fact]) -> set[int]:
-    """Places of the events that rules 1 of invalid traffic speak against, of those that facts of these tests
-    can break; `tests/warehouse/invalid` has cases of every rule."""
-    found = set[int]()
+    """Places of the events that are no valid traffic."""
+    return set(reasons(facts))
+
+
+def reasons(facts: Sequence[Fact]) -> dict[int, str]:
+    """Place of an event → the first of rules 1 of invalid traffic that speaks against it, of those that facts
+    of these tests can break; `tests/warehouse/invalid` has cases of every rule."""
+    found: dict[int, str] = {}
     began: dict[Any, int] = {}
     shown: dict[Any, int] = {}
     seen = set[Any]()
     clicked: dict[Any, int] = {}
-    order = sorted(range(len(facts)), key=lambda place: facts[place]["time"])
+    order = sorted(range(len(facts)), key=lambda place: _order(facts[place]))
     for place in order:
         fact = facts[place]
         if fact["type"] == "ad_impression" and fact.get("ad_view") is not None:
-            began.setdefault((fact["site"], fact["person"], fact["day"], fact["ad_view"]), fact["time"])
+            mine = fact["site"], fact["person"], fact["day"], fact["ad_view"]
+            began.setdefault(mine, fact["time"])
             shown.setdefault((fact["site"], fact["day"], fact["ad_view"]), fact["time"])
+    steady = _steady([facts[place] for place in order])
     for place in order:
         fact = facts[place]
         kind, view, at = fact["type"], fact.get("ad_view"), fact["time"]
@@ -42,25 +49,64 @@ def invalid(facts: Sequence[Fact]) -> set[int]:
         near = [shown.get((fact["site"], fact["day"] - timedelta(days=by), view)) for by in (0, 1)]
         first = began.get(mine, min((one for one in near if one is not None), default=None))
         after = at - first if view is not None and first is not None else None
-        wrong = []
+        wrong: dict[str, bool] = {}
         if view is not None:
             eve = (*mine[:2], fact["day"] - timedelta(days=1), view, kind)
-            wrong.append((*mine, kind) in seen or eve in seen)
+            wrong["duplicate_click" if kind == "ad_click" else "duplicate"] = (
+                *mine,
+                kind,
+            ) in seen or eve in seen
             seen.add((*mine, kind))
-            wrong.append(kind in ("ad_viewable", "ad_click") and after is None)
-        if after is not None:
-            wrong.append(kind != "ad_served" and kind != "ad_request" and after > 86_400_000)
-            wrong.append(kind == "ad_viewable" and after < 800)
-            wrong.append(kind == "ad_engagement" and (fact.get("duration_ms") or 0) > after + 2000)
-            wrong.append(kind == "ad_click" and after < 100)
         if kind == "ad_click":
             same = (*mine[:3], *(fact.get(key) for key in ("ad_campaign", "ad_creative", "ad_slot")))
-            wrong.append(at - clicked.get(same, -(10**15)) < 30_000)
+            if at - clicked.get(same, -(10**15)) < 30_000:
+                wrong["duplicate_click"] = True
             clicked[same] = at
-        wrong.append(kind == "ad_viewable" and fact.get("ad_share") is not None and fact["ad_share"] < 30)
-        if any(wrong):
-            found.add(place)
+        late = after is not None and after > 86_400_000
+        wrong["replayed_late"] = late and kind in _ON_PAGE
+        wrong["impossible_viewability"] = kind == "ad_viewable" and (
+            (view is not None and after is None)
+            or (after is not None and after < 800)
+            or (fact.get("ad_share") is not None and fact["ad_share"] < 30)
+        )
+        wrong["impossible_duration"] = (
+            kind == "ad_engagement" and after is not None and (fact.get("duration_ms") or 0) > after + 2000
+        )
+        wrong["click_unshown"] = kind == "ad_click" and view is not None and (after is None or after < 0)
+        wrong["click_late"] = kind == "ad_click" and late
+        wrong["click_at_once"] = kind == "ad_click" and after is not None and 0 <= after < 100
+        wrong["click_steady"] = kind == "ad_click" and id(fact) in steady
+        said = [reason for reason, holds in wrong.items() if holds]
+        if said:
+            found[place] = said[0]
     return found
+
+
+_TIES = (
+    "treatment", "duration_ms", "ad_share", "ad_flags", "ad_rate", "value", "ad_slot", "ad_campaign",
+    "ad_creative", "ad_size", "country", "browser",
+)  # fmt: skip
+
+
+def _order(fact: Fact) -> list[Any]:
+    """As events are put in order, those of one moment too: what is not said comes last."""
+    return [fact["time"], *((fact.get(key) is None, fact.get(key) or 0) for key in _TIES)]
+
+
+_ON_PAGE = ("ad_impression", "ad_viewable", "ad_engagement", "ad_video")
+
+
+def _steady(facts: Sequence[Fact]) -> set[int]:
+    """Clicks of a person on a day that follow another after the same tenth of a second, five or more."""
+    by: dict[Any, list[int]] = defaultdict(list)
+    before: dict[Any, int] = {}
+    for fact in facts:
+        if fact["type"] == "ad_click":
+            who = fact["site"], fact["person"], fact["day"]
+            if who in before:
+                by[*who, (fact["time"] - before[who] + 50) // 100].append(id(fact))
+            before[who] = fact["time"]
+    return {one for clicks in by.values() if len(clicks) >= 5 for one in clicks}
 
 
 def views(facts: Sequence[Fact]) -> Iterator[dict[str, Any]]:

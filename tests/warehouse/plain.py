@@ -6,11 +6,10 @@ the headers of the reports.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, timedelta
 from hashlib import md5
-from itertools import pairwise
 from typing import Any
 
 from tests.warehouse import adverts, plain_paths
@@ -181,32 +180,13 @@ def _moment(fact: Fact) -> tuple[int, str]:
 
 
 def _judged(facts: Sequence[Fact]) -> Iterator[tuple[Fact, tuple[str, str]]]:
-    """Adverts' events of no view, each with ground and reason: only clicks can be wrong (rules-1.toml)."""
-    last: dict[Any, int] = {}
-    by: dict[Any, list[int]] = defaultdict(list)
-    clicks = sorted((fact for fact in facts if fact["type"] == "ad_click"), key=_moment)
-    for fact in clicks:
-        by[fact["site"], fact["person"], fact["day"]].append(fact["time"])
-    beats = {
-        who: Counter((after - before + 50) // 100 for before, after in pairwise(times))
-        for who, times in by.items()
-    }
-    before: dict[Any, int] = {}
-    for fact in clicks:
-        who = fact["site"], fact["person"], fact["day"]
-        advert = (*who, *(fact.get(f"ad_{key}") for key in ("campaign", "creative", "slot")))
-        gap = fact["time"] - last.get(advert, -(1 << 60))
-        beat = (fact["time"] - before[who] + 50) // 100 if who in before else None
-        last[advert] = before[who] = fact["time"]
-        if gap < 30_000:
-            yield fact, ("general", "duplicate_click")
-        elif beat is not None and beats[who][beat] >= 5:
-            yield fact, ("sophisticated", "click_steady")
-        else:
-            yield fact, ("none", "valid")
-    for fact in facts:
-        if fact["type"].startswith("ad_") and fact["type"] != "ad_click":
-            yield fact, ("none", "valid")
+    """Adverts' events, each with ground and reason."""
+    found = adverts.reasons(facts)
+    for place, fact in enumerate(facts):
+        if fact["type"].startswith("ad_"):
+            why = found.get(place)
+            ground = "general" if why in ("duplicate", "duplicate_click") else "sophisticated"
+            yield fact, ("none", "valid") if why is None else (ground, why)
 
 
 def _visits(facts: Sequence[Fact]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.warehouse.adverts import invalid
+from tests.warehouse.adverts import invalid, reasons
 
 Fact = Mapping[str, Any]
 Row = tuple[tuple[Any, ...], Any, list[int]]
@@ -187,35 +187,24 @@ def holdout(facts: Sequence[Fact]) -> Iterator[Row]:
 
 def hours(facts: Sequence[Fact]) -> Iterator[Row]:
     """Impressions and clicks by the hour, and what each counts as."""
-    fired: dict[Any, list[int]] = defaultdict(list)
-    bad = {id(facts[place]) for place in invalid(facts)}
-    last: dict[Any, int] = {}
+    fired = set[Any]()
+    why = reasons(facts)
     name = lambda f: (f["site"], f["day"], f["person"], f.get("ad_campaign"), f.get("ad_view"))  # noqa: E731
     for fact in facts:
-        fired[*name(fact), fact["type"]].append(fact["time"])
-    seen = set[Any]()
-    for fact in sorted(facts, key=lambda fact: fact["time"]):
+        fired.add((*name(fact), fact["type"]))
+    for place, fact in enumerate(facts):
         if fact["type"] not in ("ad_impression", "ad_click"):
             continue
-        known, deed = fact.get("ad_view") is not None, fact["type"]
-        one = fact["site"], fact["person"], fact.get("ad_view"), deed
-        again = known and any((*one, fact["day"] - timedelta(days=by)) in seen for by in (0, 1))
-        seen.add((*one, fact["day"]))
-        same = fact["site"], fact["person"], fact["day"], fact.get("ad_campaign")
-        soon = deed == "ad_click" and fact["time"] - last.get(same, -(10**15)) < 30_000
-        if deed == "ad_click":
-            last[same] = fact["time"]
-        if again or soon:
-            said = "duplicate"
-        elif id(fact) in bad:
-            said = "invalid"
+        impression = fact["type"] == "ad_impression"
+        if place in why:
+            said = "duplicate" if why[place].startswith("duplicate") else "invalid"
         elif fact["received"] - fact["time"] > 24 * HOUR:
             said = "late"
-        elif known and fact["type"] == "ad_impression" and not fired[*name(fact), "ad_viewable"]:
+        elif impression and fact.get("ad_view") is not None and (*name(fact), "ad_viewable") not in fired:
             said = "not viewable"
         else:
             said = "counted"
         at = datetime.fromtimestamp(fact["time"] / 1000, UTC)
-        deed = "impression" if fact["type"] == "ad_impression" else "click"
+        deed = "impression" if impression else "click"
         keys = (fact["site"], fact["day"], campaign(fact), deed, said, f"{at:%Y-%m-%dT%H}")
         yield keys, fact["person"], [1]
