@@ -204,6 +204,8 @@ def test_nobody_adds_more_than_the_caps(said: Said, cells: int, most: int) -> No
     rows = _rows(said)
     how = Warehouse(min_group=1, max_cells=cells, max_sum=most, max_hours=1)
     mine = [dict(row) | {"person": 99, "duration_ms": 2_000_000_000} for row in rows for _ in range(3)]
+    for row in mine:  # whoever sends the very views of others is judged, and so may they be: views are secret
+        row |= {"ad_view": 199} if "ad_view" in row else {}
     before, after = tuples(released(rows, how)), tuples(released([*rows, *mine], how))
     for name, one in reports.load().items():
         if not one.people:

@@ -134,15 +134,14 @@ def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[
 def _repeats(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
     """Make `ad_again`: rows whose view has sent several of their type and step on that day, or one on the day
     before, numbered. Few have: only theirs are put in order."""
-    first, last = (end - timedelta(days=1) for end in (min(days), max(days)))
+    eve = " OR ".join(f"day = DATE '{(day - timedelta(days=1)).isoformat()}'" for day in days) or "false"
     same = "site, day, person, ad_view, type, step"
     stepped = "(SELECT *, coalesce(ad_step, '') AS step FROM ad_rows WHERE ad_view IS NOT NULL)"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE ad_eve AS SELECT DISTINCT site, (day + 1)::DATE AS day, person,"
         f" ad_view, type, coalesce(ad_step, '') AS step, 1 AS before FROM {everyone}"
         " SEMI JOIN (SELECT site, person, ad_view FROM ad_rows) USING (site, person, ad_view)"
-        " WHERE starts_with(type, 'ad_')"
-        f" AND day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+        f" WHERE starts_with(type, 'ad_') AND ({eve})"
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, coalesce(before, 0) + row_number() OVER"
@@ -187,4 +186,4 @@ def _verdict(days: Sequence[date], judged: Mapping[date, int] | None) -> str:
         listed = ", ".join(f"DATE '{day.isoformat()}'" for day in some)
         where = f"day IN ({listed})" if len(by) > 1 else "true"
         cases.append(f"WHEN {where} THEN CASE {reasons} END")
-    return f"CASE {' '.join(cases)} END" if cases else "NULL"
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
