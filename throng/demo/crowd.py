@@ -142,8 +142,11 @@ def visit(dice: random.Random, who: Person, ends: int, origin: str) -> list[dict
             send("event", path, name="hired", props={"skill": dice.choice(SKILLS)})
         elif path == "/done/sign-up":
             send("event", path, name="sign_up")
+            send("ad_conversion", path, ad={"goal": "signup", "order": f"{dice.getrandbits(64):x}"})
         elif path == "/done/post-a-project":
             send("event", path, name="post_project")
+            order = {"goal": "project", "order": f"{dice.getrandbits(64):x}"}
+            send("ad_conversion", path, ad=order, value=dice.choice((40, 120, 300)))
     shift = ends - at
     for one in events:
         one["time"] += shift

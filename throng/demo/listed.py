@@ -32,6 +32,6 @@ def write(file: Path, site: str, today: date) -> None:
                    clicks=400)
             for one in ADVERTS
         ),
-        goal=(Goal(id="signup", window_click_days=7),),
+        goal=(Goal(id="signup", window_click_days=7), Goal(id="project")),
     )  # fmt: skip
     catalogue_file.write(file, found, "throng demo", "the demo's adverts")
