@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import lent
+from warehouse.relations import ROWS, lent
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
 
@@ -46,8 +46,9 @@ def _few_rows(connection: duckdb.DuckDBPyConnection, report: Report, settings: W
     group = ", ".join((*report.within, who))
     among = "contributions"
     if report.grain == "day":
-        among = f"contributions SEMI JOIN (FROM busy WHERE n > {most:d}) USING (day, person)"
-        found = run(f"SELECT 1 FROM busy WHERE n > {most:d} LIMIT 1").fetchone()
+        busy = f"FROM busy WHERE {ROWS} * n > {most:d}"
+        among = f"contributions SEMI JOIN ({busy}) USING (day, person)"
+        found = run(f"SELECT 1 {busy} LIMIT 1").fetchone()
         if not found:
             return []
     run(

@@ -60,6 +60,8 @@ ABSENT = pa.schema([("site", pa.string()), ("day", pa.date32()), ("person", pa.u
 #: Rows that are events: not the narrow ones of other people's (`consent_filter/counterpart.py`).
 OWN = f"type IS DISTINCT FROM '{TYPE}'"
 _ADVERTS = int(Purpose.AD_MEASUREMENT)
+#: The most rows of a group that a report makes of one event (`reports/viewing.sql`).
+ROWS = 2
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 
@@ -177,7 +179,7 @@ class Days:
         caps = [one.caps.get("cells", self._many) for one in reports if one.people and one.rest]
         run(
             "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM sides"
-            f" GROUP BY ALL HAVING count(*) > {min([self._many, *caps]):d}"
+            f" GROUP BY ALL HAVING {ROWS} * count(*) > {min([self._many, *caps]):d}"
         )
         self._bit, self._reports, self._adverts, self._viewed = 0, reports, False, False
         if self._catalogue is not None and any(one.bit == _ADVERTS for one in reports):
