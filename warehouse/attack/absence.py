@@ -24,7 +24,7 @@ def absence(evidence: Evidence) -> Iterator[Finding]:
 
 def unlimited(evidence: Evidence) -> Iterator[Finding]:
     """Tables whose rows are there only if somebody came, and which ask for no group."""
-    for one in evidence.sheets.values():
+    for one in evidence.declared.values():
         if one.people and one.least <= 1 < evidence.k:
             says = "a row is there as soon as one person is in it"
             yield Finding("unlimited", one.name, "the whole table", says, Sure.CERTAIN)

@@ -37,8 +37,8 @@ def averaging(evidence: Evidence) -> Iterator[Finding]:
 def exact(evidence: Evidence) -> Iterator[Finding]:
     """A number that is exact in one table and noisy in another: a total gives the sum of its parts' noise,
     and a part that is known otherwise the noise of the others."""
-    for coarse in evidence.sheets.values():
-        for fine in evidence.sheets.values():
+    for coarse in evidence.declared.values():
+        for fine in evidence.declared.values():
             if coarse.name == fine.name or coarse.purpose != fine.purpose:
                 continue
             if not set(coarse.keys) & set(fine.keys) or coarse.people != fine.people:

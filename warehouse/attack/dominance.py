@@ -14,7 +14,7 @@ def dominance(evidence: Evidence) -> Iterator[Finding]:
     """Numbers of which one person made more than a tenth. Only internal counts know: what is published is
     compared with the largest part (`Evidence.largest`)."""
     for name in evidence.largest:
-        one = evidence.sheets[name]
+        one = evidence.declared[name]
         keys = ", ".join(one.keys)
         there = {row["column_name"] for row in evidence.rows(f"DESCRIBE largest_{name}")}
         for number in (number for number in one.sums if number in there):

@@ -122,6 +122,7 @@ class Evidence:
     """Tables in a connection of their own: `now_<name>`, and `was_<name>` of all versions before, whose
     column `_version` is the place in `before`.
 
+    sheets: of the tables that have rows; declared: of all, for what is wrong whatever the rows are.
     public: facts that everyone can see (`linkage.py`). largest: name → keys and, for each number, the most
     that one person added to it (internal counts; only `dominance.py` reads them).
     """
@@ -137,8 +138,9 @@ class Evidence:
         largest: Mapping[str, pa.Table] | None = None,
     ) -> None:
         self.k, self.before, self.public = k, before, public
+        self.declared = {one.name: one for one in sheets if one.name in now}
         # A table of no rows tells nothing: most have none of the few days that a publication touches.
-        self.sheets = {one.name: one for one in sheets if one.name in now and now[one.name].num_rows}
+        self.sheets = {name: one for name, one in self.declared.items() if now[name].num_rows}
         self.largest = dict(largest or {})
         self._connection = duckdb.connect(config={"threads": 1})
         self.there: set[str] = set()
