@@ -19,16 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.crowd import mix
-from benchmarks.facts import counts
+from benchmarks.laid import lay
 from benchmarks.line import emit
-from consent_filter.counts import Counts
-from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from consent_filter.purpose import Purpose
 from pipelines import reports
-from warehouse import facts
-from warehouse.lake import Lake
-from warehouse.recent import Recent
 from warehouse.settings import Warehouse
 
 IMPRESSIONS, DAYS, FIRST = 10_000_000, 30, date(2026, 9, 1)
@@ -119,20 +114,6 @@ def _day(chance: np.random.Generator, views: int, people: int, day: int) -> pa.R
     return batch.take(order)
 
 
-def fill(data: Path, impressions: int, days: int) -> int:
-    """A lake with them, a commit a day; how many events."""
-    lake, total = Lake.open(data, write=True), 0
-    assert lake is not None
-    for number, batch in enumerate(batches(impressions, days)):
-        folder, prefix = lake.room()
-        written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, f"{prefix}-{number}")
-        files = [Path(file) for file in written.files]
-        lake.commit(files, {"bench": number + 1}, Counts(written.counts), written.rows)
-        total += batch.num_rows
-    lake.close()
-    return total
-
-
 def plain(data: Path, threads: int) -> None:
     """Each of PLAIN into a table."""
     con = duckdb.connect()
@@ -151,9 +132,9 @@ def main(n: int = IMPRESSIONS) -> None:
     settings = Warehouse()
     with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
         warm, data = Path(temporary) / "warm", Path(temporary) / "data"
-        fill(warm, 5_000, 2)
+        lay(warm, batches(5_000, 2))
         reports.run(warm, settings)
-        total = fill(data, n, DAYS)
+        total = lay(data, batches(n, DAYS))
         begun = time.perf_counter()
         plain(data, settings.threads)
         other = time.perf_counter() - begun

@@ -15,15 +15,11 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.crowd import events
-from benchmarks.facts import counts
+from benchmarks.laid import lay
 from benchmarks.line import emit
-from consent_filter.counts import Counts
-from consent_filter.events import Events
 from pipelines import reports
-from warehouse import facts, paths, report
+from warehouse import paths, report
 from warehouse.advert_views import offer_views
-from warehouse.lake import Lake
-from warehouse.recent import Recent
 from warehouse.relations import _PROFILE
 from warehouse.settings import Warehouse
 
@@ -48,24 +44,6 @@ SELECT site, day, person, count(*) FILTER (type = 'page_view') AS views,
     {", ".join(f"arg_min({name}, time) FILTER (type = 'page_view') AS {name}" for name in _SOURCE)}
 FROM n GROUP BY site, day, person, visit
 """
-
-
-def fill(data: Path, n: int, people: int, days: int) -> int:
-    """A lake with a crowd's facts, a commit a day; how many events."""
-    lake, total = Lake.open(data, write=True), 0
-    assert lake is not None
-    for number, batch in enumerate(events(n, people, days)):
-        folder, prefix = lake.room()
-        written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, f"{prefix}-{number}")
-        lake.commit(
-            [Path(file) for file in written.files],
-            {"bench": number + 1},
-            Counts(written.counts),
-            written.rows,
-        )
-        total += batch.num_rows
-    lake.close()
-    return total
 
 
 def plain(data: Path, threads: int) -> None:
@@ -132,9 +110,9 @@ def main(n: int = EVENTS) -> None:
     settings, times = Warehouse(), []
     with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
         warm, data = Path(temporary) / "warm", Path(temporary) / "data"
-        fill(warm, 20_000, 1000, 2)
+        lay(warm, events(20_000, 1000, 2))
         reports.run(warm, settings)
-        total = fill(data, n, max(n // 20, 1), DAYS)
+        total = lay(data, events(n, max(n // 20, 1), DAYS))
         for _ in range(3):
             begun = time.perf_counter()
             plain(data, settings.threads)

@@ -21,20 +21,17 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.crowd import events
-from benchmarks.facts import counts
+from benchmarks.laid import lay
 from benchmarks.line import emit
-from consent_filter.counts import Counts
-from consent_filter.events import Events
 from consent_filter.ledger import Ledger
 from consent_filter.site import Site
 from pipelines import drafting, trends
 from pipelines.settings import Pipelines
-from warehouse import draft, facts, mechanism, trend, window
+from warehouse import draft, mechanism, trend, window
 from warehouse.footprint import EVENTS as OF
 from warehouse.footprint import RECEIVED
 from warehouse.lake import Lake
 from warehouse.period import read as period
-from warehouse.recent import Recent
 from warehouse.relations import offer_withdrawn
 from warehouse.release_settings import Release
 from warehouse.trend import Part, Trend
@@ -46,14 +43,7 @@ MANY = 1 << 40
 
 def fill(data: Path, n: int, people: int) -> int:
     """A lake with a crowd's quarter; how many events."""
-    lake, total = Lake.open(data, write=True), 0
-    assert lake is not None
-    for number, batch in enumerate(events(n, people, 92, first=date(2026, 7, 1))):
-        folder, prefix = lake.room()
-        written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, f"{prefix}-{number}")
-        lake.commit([Path(file) for file in written.files], {}, Counts(written.counts), written.rows)
-        total += batch.num_rows
-    lake.close()
+    total = lay(data, events(n, people, 92, first=date(2026, 7, 1)))
     Ledger.open(data / "ledger.sqlite").close()
     return total
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from throng import invalid_options
+from throng import actions, invalid_options
 
 #: As `warehouse/catalogue_rows.py` has them; a test compares.
 KINDS = ("advertiser", "campaign", "creative", "placement", "flight", "goal")
@@ -47,17 +47,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name, a sentence and what stands at its end."""
     one = command("adverts", "the list of campaigns, and the addresses that measure them")
     one.description = MANUAL + invalid_options.MANUAL
-    below = one.add_subparsers(dest="action", metavar="WHAT", required=True)
-
-    def sub(name: str, says: str, epilog: str | None = None) -> argparse.ArgumentParser:
-        said = below.add_parser(
-            name, help=says, description=says, epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
-        said.add_argument("--format", choices=("table", "json"), default="table")
-        return said
-
+    sub = actions.below(one, "action")
     invalid_options.add(sub)
     sub("list", "campaigns, with their days and goals")
     sub("history", "every edition of the list: who, when, what")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from throng import actions
+
 #: As `consent_filter/rights/case.py` has them; a test compares.
 RIGHTS = ("access", "rectify", "restrict", "lift", "object", "withdraw", "erase", "guardian", "complaint")
 CHANNELS = ("letter", "telephone", "email", "ticket", "form")
@@ -61,16 +63,7 @@ def add(one: argparse.ArgumentParser) -> None:
     """Everything below `rights`."""
     one.description = MANUAL
     one.formatter_class = argparse.RawDescriptionHelpFormatter
-    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
-
-    def command(name: str, says: str, epilog: str | None = None) -> argparse.ArgumentParser:
-        said = below.add_parser(
-            name, help=says, description=says, epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
-        said.add_argument("--format", choices=("table", "json"), default="table")
-        return said
+    command = actions.below(one, "what")
 
     def change(name: str, says: str) -> argparse.ArgumentParser:
         said = command(name, says)
