@@ -56,7 +56,7 @@ def plain(data: Path, threads: int) -> None:
     )
     con.execute(
         "CREATE VIEW received AS SELECT site, day, 'beacon' AS protocol, country, 'stored' AS outcome,"
-        " '' AS reason, '' AS detail, count(*) AS n FROM facts GROUP BY ALL"
+        " '' AS reason, '' AS detail, '' AS event, '' AS campaign, count(*) AS n FROM facts GROUP BY ALL"
     )
     bit = 0
     for one in sorted(report.load().values(), key=lambda one: one.bit):
@@ -68,16 +68,16 @@ def plain(data: Path, threads: int) -> None:
                 " count(*) FILTER (type = 'page_view') AS views FROM events GROUP BY ALL"
             )
             con.execute(
-                "CREATE OR REPLACE VIEW adverts AS SELECT *, NULL::VARCHAR AS invalid FROM events"
-                " WHERE starts_with(type, 'ad_')"
+                "CREATE OR REPLACE VIEW adverts AS SELECT *, NULL::VARCHAR AS invalid,"
+                " NULL::VARCHAR AS ground FROM events WHERE starts_with(type, 'ad_')"
             )
             if any(other.bit == bit and other.mentions("advert_views") for other in report.load().values()):
                 offer_views(con)
             con.execute(
-                "CREATE OR REPLACE VIEW contacts AS SELECT site, day, person, ad_campaign, ad_frequency,"
-                " treatment = 'identified' AS known, count(*) AS impressions, min(min(day)) OVER"
-                " (PARTITION BY site, ad_campaign) AS flight FROM adverts WHERE type = 'ad_impression'"
-                " AND ad_campaign IS NOT NULL GROUP BY ALL"
+                "CREATE OR REPLACE VIEW contacts AS SELECT *, min(day) OVER (PARTITION BY site, ad_campaign)"
+                " AS flight FROM (SELECT site, day, person, ad_campaign, ad_frequency,"
+                " treatment = 'identified' AS known, count(*) AS impressions FROM adverts"
+                " WHERE type = 'ad_impression' AND ad_campaign IS NOT NULL GROUP BY ALL)"
             )
             if any(other.bit == bit and other.mentions("visits") for other in report.load().values()):
                 con.execute(f"CREATE OR REPLACE TABLE visits AS {_VISITS}")
