@@ -20,6 +20,7 @@ from starlette.routing import Route
 from consent_filter.advert_links import Seals, whose
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
+from dashboards.access import bearer
 from warehouse import catalogue, catalogue_file, catalogue_import
 from warehouse.catalogue import Catalogue
 from warehouse.catalogue_file import Edition
@@ -27,7 +28,6 @@ from warehouse.catalogue_rows import KINDS, Row
 
 #: Bytes of a body.
 _LARGEST = 4 << 20
-_BEARER = "bearer "
 
 
 class CatalogueApi:
@@ -46,7 +46,7 @@ class CatalogueApi:
         body = await _body(request) if request.method != "GET" else b""
 
         def make() -> Response:
-            who = self._who(request.headers.get("authorization", ""))
+            who = self._who(bearer(request))
             if request.url.path.endswith("/editions"):
                 return JSONResponse([one._asdict() for one in catalogue_file.history(self._file)])
             if request.method == "GET":
@@ -58,8 +58,7 @@ class CatalogueApi:
 
         return await run_in_threadpool(_taught, make)
 
-    def _who(self, said: str) -> str:
-        token = said[len(_BEARER) :].strip() if said[: len(_BEARER)].lower() == _BEARER else ""
+    def _who(self, token: str) -> str:
         keys = self._data / "keys.json"
         if not keys.exists():
             raise Refused(503, "no_keys", "there are no keys yet: start the collector first")

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import numbers, period
+from dashboards.access import bearer
 from warehouse.answer import render
 from warehouse.reader import Reader
 from warehouse.report import OTHER
@@ -47,7 +48,7 @@ class Segments:
 
     async def answer(self, request: Request) -> Response:
         """The segments of a site: `?period=day|7|28|90` or `first` and `last`, `format` of FORMATS."""
-        self._let(request.headers.get("authorization", ""))
+        self._let(bearer(request))
         made, body, kind = await run_in_threadpool(
             self._segments, request.path_params["site"], request.query_params
         )
@@ -57,13 +58,12 @@ class Segments:
             return Response(status_code=304, headers=head)
         return Response(body, media_type=kind, headers=head)
 
-    def _let(self, header: str) -> None:
+    def _let(self, given: str) -> None:
         """Raises Refused where the key is not the one."""
         if not self._key:
             raise Refused(404, "no_segments", "no key is set: [dashboards] segments")
-        scheme, _, given = header.partition(" ")
-        found = hashlib.sha256(given.strip().encode()).hexdigest()
-        if scheme.lower() != "bearer" or not hmac.compare_digest(found, self._key):
+        found = hashlib.sha256(given.encode()).hexdigest()
+        if not given or not hmac.compare_digest(found, self._key):
             raise Refused(401, "key", "Authorization: Bearer, with the key that was agreed")
 
     def _segments(self, site: str, query: Mapping[str, str]) -> tuple[int, bytes, str]:
