@@ -152,9 +152,9 @@ class Days:
         self._everyone, self._judged, self._shared = everyone or facts, judged, False
         self._catalogue: Catalogue | None = catalogue
         self._days, self._rows, self._many = days, rows, many
-        self._bucket = Bucket()
-        self._bit, self._profiled, self._adverts, self._viewed = 0, False, False, False
-        self._led = False
+        self._bucket, self._bit = Bucket(), 0
+        #: What is there of this bucket and this purpose.
+        self._made: set[str] = set()
         self._reports: Sequence[Report] = ()
         self._soon: Future[pa.Table] | None = None
 
@@ -181,12 +181,11 @@ class Days:
             "CREATE OR REPLACE TEMP TABLE busy AS SELECT day, person, count(*) AS n FROM sides"
             f" GROUP BY ALL HAVING {ROWS} * count(*) > {min([self._many, *caps]):d}"
         )
-        self._bit, self._reports, self._adverts, self._viewed = 0, reports, False, False
+        self._bucket, self._bit, self._reports = bucket, 0, reports
         if self._catalogue is not None and any(one.bit == _ADVERTS for one in reports):
             for name, table in self._catalogue.tables().items():
                 hold(self._con, name, table)
             self._catalogue = None  # the same for every bucket
-        self._bucket = bucket
 
     def show(self, report: Report) -> None:
         """Make `events` of the report's purpose, and what the report reads that is made of them."""
@@ -198,30 +197,33 @@ class Days:
                 f" WHERE name IN ({_DEALS}) AND type IN ('event', '{TYPE}')"
                 f" AND purposes & {report.bit:d} <> 0"
             )
-            self._bit, self._profiled, self._led, self._soon = report.bit, False, False, None
+            self._bit, self._soon = report.bit, None
+            self._made.clear()
             if any(one.bit == report.bit and one.mentions("visits") for one in self._reports):
                 self._begin_visits()
-        if report.mentions("profiles") and not self._profiled:
+        if report.mentions("profiles") and self._lacks("profiles"):
             self._con.execute(
                 f"CREATE OR REPLACE TEMP TABLE profiles AS SELECT {_PROFILE},"
                 " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
             )
-            self._profiled = True
-        if not self._led and any(report.mentions(name) for name in paths.RELATIONS):
+        if any(report.mentions(name) for name in paths.RELATIONS) and self._lacks("ways"):
             where = self._bucket.where
             paths.offer(self._con, self._facts, self._everyone, self._days, where, report.bit, self._judged)
             self._offer(report.bit)
-            self._led = True
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
             self._soon = None
         views = report.mentions("advert_views")
-        if (views or report.mentions("adverts")) and not self._adverts:
+        if (views or report.mentions("adverts")) and self._lacks("adverts"):
             self.judge(report.bit, ["person", *self._mentioned()])
-            self._adverts = True
-        if views and not self._viewed:
+        if views and self._lacks("advert_views"):
             advert_views.offer_views(self._con)
-            self._viewed = True
+
+    def _lacks(self, name: str) -> bool:
+        """Whether that is to be made; from now on it is there."""
+        lacks = name not in self._made
+        self._made.add(name)
+        return lacks
 
     def judge(self, bit: int, columns: Sequence[str]) -> None:
         """Make `adverts` with those columns, of `events` of that purpose."""
