@@ -32,10 +32,11 @@ class Whose(NamedTuple):
 
 
 class Advertisers:
-    """The pages below `/advertiser`. Nothing else is asked than the word: whoever has the link is let in."""
+    """The pages below `/advertiser`. Nothing else is asked than the word: whoever has the link is let in.
+    `file`: the catalogue."""
 
-    def __init__(self, data: Path, pages: Pages) -> None:
-        self._data, self._pages = data, pages
+    def __init__(self, data: Path, pages: Pages, file: Path) -> None:
+        self._data, self._pages, self._file = data, pages, file
 
     def routes(self) -> list[Route]:
         return [
@@ -63,7 +64,7 @@ class Advertisers:
         """Raises Refused where the word is none of ours, has ended, or names nobody in the catalogue."""
         word = request.path_params["word"]
         advertiser = link.read(self._key(), word, deliveries.now(), link.ADVERTISER)
-        listed = own_rows.owners(self._data / own_rows.CATALOGUE)
+        listed = own_rows.owners(self._file)
         return Whose(advertiser, own_rows.campaigns(listed, advertiser))
 
     def _page(self, request: Request) -> Response:

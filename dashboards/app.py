@@ -115,7 +115,7 @@ def create(
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
-            *Advertisers(data, pages).routes(),
+            *Advertisers(data, pages, data / shown.catalogue).routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},

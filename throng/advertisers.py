@@ -12,6 +12,7 @@ from consent_filter import signing
 from consent_filter.errors import Misconfigured
 from consent_filter.signing import Signer
 from throng import reconciling
+from throng.settings import load
 from warehouse import link, own_rows
 
 _DAY = 86_400_000
@@ -21,7 +22,7 @@ def main(arguments: Namespace) -> int:
     if arguments.action == "reconcile":
         return reconciling.reconcile(arguments.ours, arguments.theirs)
     data = Path(arguments.data)
-    mine = own_rows.campaigns(own_rows.owners(data / own_rows.CATALOGUE), arguments.advertiser)
+    mine = own_rows.campaigns(own_rows.owners(data / load(data).adverts.catalogue), arguments.advertiser)
     if arguments.action == "totals":
         return reconciling.write(data, mine, arguments.file)
     address, expires = given(data, arguments.advertiser, arguments.days, arguments.at)

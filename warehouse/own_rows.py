@@ -24,7 +24,6 @@ from warehouse.report import OTHER
 LEAST = egress.FEWEST
 #: Days that a row is held back: by then what comes late has come, and nobody can watch somebody order.
 DELAY = 2
-CATALOGUE = "adverts.toml"
 #: Words that stand for no campaign, whatever a catalogue says.
 _NOBODYS = (OTHER, "(none)", "(unattributed)")
 

@@ -58,7 +58,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store.open(one)
     publish(one, Warehouse(), store)
     store.close()
-    (one / own_rows.CATALOGUE).write_text(LISTED)
+    (one / "adverts.toml").write_text(LISTED)
     Signer(one / signing.FILE).key()
     return one
 

@@ -209,6 +209,19 @@ def test_of_campaigns_elsewhere_sums_are_taken_in_and_nothing_else(
     assert (data / "elsewhere.csv").read_bytes() == before
 
 
+def test_advertisers_are_those_of_the_list_that_is_in_use(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "adverts.toml").rename(data / "ours.toml")
+    link = ["advertisers", "link", "acme", "--at", "https://numbers.example", "--data", str(data)]
+    assert main(link) == 1
+    assert "no_such_advertiser" in capsys.readouterr().err
+    with (data / "throng.toml").open("a") as settings:
+        settings.write('[adverts]\ncatalogue = "ours.toml"\n')
+    assert main(link) == 0
+    assert capsys.readouterr().out.startswith("acme: ")
+
+
 def test_what_others_say_stands_beside_the_visits_here() -> None:
     totals = elsewhere.parse(
         "day;source;campaign;clicks;cost\n2026-03-01;a;spring;5;10\n2026-03-01;b;spring;5;10\n2026-03-01;b;x;1;1\n"
