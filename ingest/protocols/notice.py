@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from ingest.protocols.event import UNREADABLE
 from ingest.protocols.finish import finish
 from ingest.protocols.parsing import Parsed, Parsing
-from ingest.protocols.query import IMAGE, decode, named
+from ingest.protocols.query import IMAGE, decode
+from ingest.protocols.signed import opened
 from ingest.request import Request
 
 NAME = "notice"
@@ -32,19 +33,9 @@ _LOSS = re.compile(r"[1-9]\d{0,3}")
 def translate(query: bytes, parsing: Parsing, now: int) -> bytes | str:
     """The same in the words of our own addresses; or the code of `ingest.rejects` why it is not believed.
     `now`: UTC milliseconds."""
-    try:
-        said = named(query, _NAMES)
-    except UnicodeError:
-        return "query"
-    except ValueError as error:
-        return str(error)
-    if not said.get("sig") or parsing.seals is None:
-        return "unsigned"
-    if not parsing.seals.holds(said["sig"], NAME, *[said.get(name, "") for name in SIGNED]):
-        return "altered"
-    until = said.get("until", "")
-    if not until.isdecimal() or int(until[:12]) * 1000 < now:
-        return "expired"
+    said = opened(query, _NAMES, NAME, SIGNED, parsing, now)
+    if isinstance(said, str):
+        return said
     if said.get("kind") not in KINDS:
         return "step"
     type_, step = KINDS[said["kind"]]

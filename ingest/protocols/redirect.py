@@ -15,7 +15,8 @@ from ingest.enrich.robots import prefetched
 from ingest.protocols.event import ABSENT, UNREADABLE
 from ingest.protocols.finish import finish
 from ingest.protocols.parsing import Parsed, Parsing
-from ingest.protocols.query import decode, named
+from ingest.protocols.query import decode
+from ingest.protocols.signed import opened
 from ingest.rejects import REJECTS
 from ingest.request import Answer, Request
 
@@ -47,20 +48,9 @@ WRONG = {
 def target(query: bytes, parsing: Parsing, now: int) -> tuple[str, Click] | str:
     """Where an address leads, and what was clicked; or the code of `ingest.rejects` why it leads nowhere.
     `now`: UTC milliseconds."""
-    try:
-        said = named(query, _NAMES)
-    except UnicodeError:
-        return "query"
-    except ValueError as error:
-        return str(error)
-    signature = said.get("sig", "")
-    if not signature or parsing.seals is None:
-        return "unsigned"
-    if not parsing.seals.holds(signature, NAME, *[said.get(name, "") for name in SIGNED]):
-        return "altered"
-    until = said.get("until", "")
-    if not until.isdecimal() or int(until[:12]) * 1000 < now:
-        return "expired"
+    said = opened(query, _NAMES, NAME, SIGNED, parsing, now)
+    if isinstance(said, str):
+        return said
     if not advert_links.leads_out(said["to"]):
         return "target"
     return said["to"], Click(
