@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -16,6 +14,7 @@ from starlette.routing import Route
 from consent_filter import signing
 from consent_filter.errors import Refused
 from consent_filter.signing import PublicKey, SigningKey
+from dashboards.outside import outside
 from dashboards.pages import Pages
 from warehouse import deliveries, link, own_rows
 from warehouse.answer import render
@@ -40,22 +39,14 @@ class Advertisers:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/advertiser/{word:str}", self._answer(self._page), methods=["GET"]),
-            Route("/advertiser/{word:str}/{name:str}.csv", self._answer(self._csv), methods=["GET"]),
+            Route("/advertiser/{word:str}", outside(self._page, self._refused), methods=["GET"]),
+            Route(
+                "/advertiser/{word:str}/{name:str}.csv", outside(self._csv, self._refused), methods=["GET"]
+            ),
         ]
 
-    def _answer(self, make: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """An answer for somebody from outside: also where it is refused, without a way to other pages."""
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(make, request)
-            except Refused as error:
-                if "text/html" not in request.headers.get("accept", ""):
-                    raise
-                return self._html(error.status, title="This page can't be had", error=error)
-
-        return answer
+    def _refused(self, error: Refused) -> Response:
+        return self._html(error.status, title="This page can't be had", error=error)
 
     def _html(self, status: int, **said: object) -> Response:
         return HTMLResponse(self._pages.templates.get_template("advertiser.html").render(**said), status)

@@ -7,12 +7,11 @@ a pack was fetched, never by which address.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -22,6 +21,7 @@ from consent_filter.errors import Broken, Refused
 from consent_filter.policy import Packs
 from consent_filter.signing import PublicKey, SigningKey
 from consent_filter.site import Site
+from dashboards.outside import outside
 from dashboards.packs import reading
 from dashboards.pages import Pages
 from warehouse import deliveries, grounds, link, pack, period
@@ -44,25 +44,12 @@ class Exports:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/packs/{word:str}", self._answer(self._page), methods=["GET"]),
-            Route("/packs/{word:str}/pack.zip", self._answer(self._file), methods=["GET"]),
+            Route("/packs/{word:str}", outside(self._page, self._refused), methods=["GET"]),
+            Route("/packs/{word:str}/pack.zip", outside(self._file, self._refused), methods=["GET"]),
         ]
 
-    def _answer(self, make: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """An answer for somebody from outside: also where it is refused, without a way to other pages."""
-
-        def refused(error: Refused) -> Response:
-            return self._html(error.status, title="This pack can't be had", error=error)
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(make, request)
-            except Refused as error:
-                if "text/html" not in request.headers.get("accept", ""):
-                    raise
-                return await run_in_threadpool(refused, error)
-
-        return answer
+    def _refused(self, error: Refused) -> Response:
+        return self._html(error.status, title="This pack can't be had", error=error)
 
     def _page(self, request: Request) -> Response:
         """What is behind the link: to look at it counts as nothing."""
