@@ -22,7 +22,7 @@ _ANY: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.date32(): st.dates(date(1970, 1, 1), date(2200, 1, 1)),
     pa.int16(): st.integers(0, 2**15 - 1),
     pa.int32(): st.integers(0, 2**31 - 1),
-    pa.uint32(): st.integers(0, 2**32 - 1),
+    pa.uint32(): st.integers(0, 2**32 - 2),
     pa.uint64(): st.integers(0, 2**64 - 2),
     pa.float64(): st.floats(allow_nan=False),
 }
