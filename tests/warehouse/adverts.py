@@ -41,6 +41,7 @@ def reasons(facts: Sequence[Fact]) -> dict[int, str]:
             mine = fact["site"], fact["person"], fact["day"], fact["ad_view"]
             began.setdefault(mine, fact["time"])
             shown.setdefault((fact["site"], fact["day"], fact["ad_view"]), fact["time"])
+    sender = _senders(facts)
     steady = _steady([facts[place] for place in order])
     for place in order:
         fact = facts[place]
@@ -62,6 +63,7 @@ def reasons(facts: Sequence[Fact]) -> dict[int, str]:
             if at - clicked.get(same, -(10**15)) < 30_000:
                 wrong["duplicate_click"] = True
             clicked[same] = at
+        wrong["replayed"] = fact["person"] != sender.get((fact["site"], fact["day"], view), fact["person"])
         late = after is not None and after > 86_400_000
         wrong["replayed_late"] = late and kind in _ON_PAGE
         wrong["impossible_viewability"] = kind == "ad_viewable" and (
@@ -107,6 +109,15 @@ def _steady(facts: Sequence[Fact]) -> set[int]:
                 by[*who, (fact["time"] - before[who] + 50) // 100].append(id(fact))
             before[who] = fact["time"]
     return {one for clicks in by.values() if len(clicks) >= 5 for one in clicks}
+
+
+def _senders(facts: Sequence[Fact]) -> dict[Any, int]:
+    """Of each view the person who was the first to send it on that day."""
+    by: dict[Any, list[tuple[int, int]]] = defaultdict(list)
+    for fact in facts:
+        if fact.get("ad_view") is not None:
+            by[fact["site"], fact["day"], fact["ad_view"]].append((fact["time"], fact["person"]))
+    return {view: min(sent)[1] for view, sent in by.items()}
 
 
 def views(facts: Sequence[Fact]) -> Iterator[dict[str, Any]]:
