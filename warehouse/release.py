@@ -19,6 +19,7 @@ That 2 and 3 have hidden what they should is looked at once more by other means:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -58,32 +59,38 @@ def mark(
     Columns: level, the report's keys (finer ones null), `small`.
     """
     least = report.least(settings.min_group)
-    if not _any_small(report, whole, least) and not hidden.num_rows:
+    some = _any_small(report, whole, least) or hidden.num_rows
+    if not some or report.nested or not _last(report):
         return (
             whole.select(["level", *report.keys]).slice(0, 0).append_column("small", pa.nulls(0, pa.bool_()))
         )
-    queries = [f"SELECT level, {', '.join(report.keys)}, true AS small FROM whole WHERE false"]
-    for level in range(1, len(report.levels)) if not report.nested else ():
-        parent, node = report.levels[level - 1], report.levels[level]
-        group, keys = ", ".join(parent), ", ".join(node)
-        small = f"{_size(report)} < {least:d}"
-        if report.fold:  # what the cap has put there, or a visitor has called so
-            small += f" OR {node[-1]} = '{OTHER}'"
-        if hidden.num_rows:
-            small += f" OR {report.node(level)} IN (SELECT node FROM hidden WHERE level = {level})"
-        rows = (
-            f"(SELECT level, {keys}, {_size(report)} AS people, {small} AS small"
-            f" FROM whole WHERE level = {level})"
-        )
-        queries += [
-            f"SELECT level, {keys}, small FROM {rows} WHERE small",
-            f"SELECT level, {keys}, small FROM {rows} JOIN (SELECT {group},"
-            f" min(people) FILTER (NOT small) AS people FROM {rows} GROUP BY {group} HAVING bool_or(small))"
-            f" USING ({group}, people) WHERE NOT small"
-            f" QUALIFY row_number() OVER (PARTITION BY {group} ORDER BY {keys}) = 1",
-        ]
+    keys = ", ".join(report.levels[-1])
+    small = f"{_size(report)} < {least:d}"
+    if report.fold:  # what the cap has put there, or a visitor has called so
+        ends = " ".join(f"WHEN {level} THEN {key}" for level, key in enumerate(report.fold, 1))
+        small += f" OR CASE level {ends} END = '{OTHER}'"
+    if hidden.num_rows:
+        nodes = " ".join(f"WHEN {level} THEN {report.node(level)}" for level in range(1, _last(report) + 1))
+        small += f" OR (level, CASE level {nodes} END) IN (SELECT (level, node) FROM hidden)"
+    part = ", ".join(f"{said} AS {key}" for key, said in _part(report, "level").items())
     with lent(connection, whole=whole, hidden=hidden):
-        return connection.sql(" UNION ALL BY NAME ".join(queries)).to_arrow_table()
+        return connection.sql(
+            f"WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small FROM whole"
+            f" WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS few,"
+            f" min(struct_pack(people, {keys})) FILTER (NOT small) AS smallest FROM rows GROUP BY ALL)"
+            f" SELECT level, {keys}, true AS small FROM rows WHERE small UNION ALL BY NAME SELECT level,"
+            f" {', '.join(f'smallest.{key}' for key in report.levels[-1])},"
+            " false AS small FROM next WHERE few AND smallest IS NOT NULL"
+        ).to_arrow_table()
+
+
+def _part(report: Report, level: str, of: str = "") -> dict[str, str]:
+    """The keys of the part that a row of a level is in, finer ones null, as SQL by their names. One query is
+    for all levels, since planning one for each takes longer than running it."""
+    finer = enumerate(report.fold[:-1], 1)
+    return {key: f"{of}{key}" for key in report.within} | {
+        key: f"CASE WHEN {level} > {place} THEN {of}{key} END" for place, key in finer
+    }
 
 
 def _size(report: Report, of: str = "") -> str:
@@ -128,7 +135,7 @@ def release(
     inner = [f"_{name}" for name in (*report.groups, *report.sums)] if report.people else []
     shown = ", ".join([*report.keys, *(report.groups or ("people",)), *report.sums, *inner])
     with lent(connection, whole=whole, marks=marks, looked=looked, tops=tops):
-        connection.execute(_leaves(report, k, _last(report) if marks.num_rows else 0))
+        connection.execute(_leaves(report, k, sorted(set(marks["level"].to_pylist()))))
         queries = [f"SELECT {shown} FROM leaves WHERE depth = 0 AND {_size(report)} >= {k:d}"]
         if report.people:
             of, join = (
@@ -138,8 +145,8 @@ def release(
             )
             lists = ", ".join(f"{of.format(name)} AS top_{name}" for name in report.sums)
             queries = [f"SELECT w.*, {lists} FROM ({queries[0]}) w{join}"]
-        for level in range(1, _last(report) + 1) if report.fold and marks.num_rows else ():
-            queries.append(_other(report, level, k))
+        if report.fold and marks.num_rows:
+            queries.append(_other(report, k))
         table = connection.sql(
             f"FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY {', '.join(report.keys)}"
         ).to_arrow_table()
@@ -181,44 +188,54 @@ def _without(
         return connection.sql(f"FROM shown WHERE {where} ORDER BY {', '.join(report.keys)}").to_arrow_table()
 
 
-def _leaves(report: Report, k: int, levels: int) -> str:
+def _leaves(report: Report, k: int, levels: Sequence[int]) -> str:
     """Every row, with the level at which it is hidden: 0 where it may be seen. `levels`: those with marks."""
+    make, rows = "CREATE OR REPLACE TEMP TABLE leaves AS", f"FROM whole WHERE level = {_last(report)}"
+    if not levels:
+        return f"{make} SELECT *, 0 AS depth {rows}"
+    same = _same(report, _part(report, "m.level", "m."), "l")
     joins = "".join(
-        f" LEFT JOIN (SELECT {', '.join(f'm.{key}' for key in report.levels[level])}, true AS hidden{level}"
-        f" FROM marks m JOIN looked l ON {_same('m', 'l', report, level)}"
-        f" AND m.level = {level} AND l.level = {level} AND NOT l.more"
-        f" WHERE m.small OR {_size(report, 'l.')} < {k:d})"
-        f" USING ({', '.join(report.levels[level])})"
-        for level in range(1, levels + 1)
+        f" LEFT JOIN (SELECT {', '.join(report.levels[level])}, true AS hidden{level} FROM hides"
+        f" WHERE level = {level}) USING ({', '.join(report.levels[level])})"
+        for level in levels
     )
-    cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in range(1, levels + 1))
-    depth = f"CASE {cases} ELSE 0 END" if cases else "0"
+    cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in levels)
     return (
-        f"CREATE OR REPLACE TEMP TABLE leaves AS SELECT *, {depth} AS depth"
-        f" FROM (FROM whole WHERE level = {_last(report)}){joins}"
+        f"{make} WITH hides AS MATERIALIZED (SELECT m.* FROM marks m"
+        f" JOIN looked l ON m.level = l.level AND NOT l.more AND {same}"
+        f" WHERE m.small OR {_size(report, 'l.')} < {k:d})"
+        f" SELECT *, CASE {cases} ELSE 0 END AS depth FROM ({rows}){joins}"
     )
 
 
-def _other(report: Report, level: int, k: int) -> str:
+def _other(report: Report, k: int) -> str:
     """The rows that stand for what is hidden at a level, one for each part of the level before: of the small
     rows alone where they are a group, else with the next smallest."""
-    parent = report.levels[level - 1]
-    names = ", ".join(f"l.{key}" if key in parent else f"'{OTHER}' AS {key}" for key in report.keys)
+    part = _part(report, "depth")
+    names = ", ".join(
+        f"coalesce(l.{key}::VARCHAR, '{OTHER}') AS {key}" if key in report.fold else f"l.{key}"
+        for key in report.keys
+    )
     numbers = [*(report.groups or ("people",)), *report.sums]
     if report.people:
         numbers += [f"_{side}" for side in report.groups]
         numbers += [f"coalesce(_{name}[1], 0) AS _{name}, _{name} AS top_{name}" for name in report.sums]
-    keys = ", ".join(parent)
+    above = ", ".join(f"{said} AS {key}" for key, said in part.items())
     return (
-        f"SELECT {names}, {', '.join(numbers)} FROM looked l JOIN (SELECT {keys}, max({_size(report)}) FILTER"
-        f" (NOT more) >= {k:d} AS enough FROM looked WHERE level = {level} GROUP BY ALL) USING ({keys})"
-        f" SEMI JOIN (SELECT {keys} FROM leaves WHERE depth = {level}) USING ({keys})"
-        f" WHERE level = {level} AND more <> enough AND {_size(report)} >= {k:d}"
+        f"SELECT {names}, {', '.join(numbers)} FROM (SELECT *, max({_size(report)}) FILTER (NOT more) OVER"
+        f" (PARTITION BY level, {', '.join(part)}) >= {k:d} AS enough FROM looked) l SEMI JOIN"
+        f" (SELECT depth AS level, {above} FROM leaves WHERE depth > 0) p"
+        f" ON l.level = p.level AND {_same(report, {key: f'p.{key}' for key in part}, 'l')}"
+        f" WHERE more <> enough AND {_size(report)} >= {k:d}"
     )
 
 
-def _same(one: str, other: str, report: Report, level: int) -> str:
-    return " AND ".join(f"{one}.{key} = {other}.{key}" for key in report.levels[level - 1])
+def _same(report: Report, part: Mapping[str, str], other: str) -> str:
+    """Whether that is the part of a row of `looked`, where a column that is null throughout has no type."""
+    return " AND ".join(
+        f"{said} IS NOT DISTINCT FROM {other}.{key}{'::VARCHAR' if key in report.fold else ''}"
+        for key, said in part.items()
+    )
 
 
 def _nested(report: Report, table: pa.Table, least: int) -> pa.Table:
