@@ -76,7 +76,8 @@ def plain(data: Path, threads: int) -> None:
             con.execute(
                 "CREATE OR REPLACE VIEW contacts AS SELECT *, min(day) OVER (PARTITION BY site, ad_campaign)"
                 " AS flight FROM (SELECT site, day, person, ad_campaign, ad_frequency,"
-                " treatment = 'identified' AS known, count(*) AS impressions FROM adverts"
+                " treatment = 'identified' AS known, count(*) AS impressions,"
+                " count(*) FILTER (invalid IS NULL) AS net_impressions FROM adverts"
                 " WHERE type = 'ad_impression' AND ad_campaign IS NOT NULL GROUP BY ALL)"
             )
             if any(other.bit == bit and other.mentions("visits") for other in report.load().values()):

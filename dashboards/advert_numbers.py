@@ -121,10 +121,26 @@ class AdvertNumbers:
             return Told([], missing="choose one campaign: people of two campaigns can not be added up")
         begins = self.begun(period)
         rows = self._ask.ask(
-            "reach", "band, people, impressions", Period(begins, begins, "one") if begins else None,
+            "reach", "band, people, net_impressions AS impressions", Period(begins, begins, "one"),
             group=f"{self._of} AND period = '{period}' AND kind = '{kind}'", key="begins",
         ) if begins else []  # fmt: skip
         return _told(rows, OFTEN, "no group of people whom this can be said of")
+
+    def gross(self, period: str) -> dict[str, int]:
+        """Of the people with an identifier whom that span reached, gross: how many `people`, of whom all
+        impressions were `filtered`, and `impressions`; 0 filtered where they are too few to be told."""
+        begins = self.begun(period)
+        rows = self._ask.ask(
+            "reach", "kind, sum(people)::BIGINT AS people, sum(impressions)::BIGINT AS impressions",
+            Period(begins, begins, "one"), key="begins",
+            group=f"{self._of} AND period = '{period}' AND kind IN ('known', 'filtered') GROUP BY kind",
+        ) if begins else []  # fmt: skip
+        of = {row["kind"]: row for row in rows}
+        return {
+            "people": sum(row["people"] for row in rows),
+            "filtered": of["filtered"]["people"] if "filtered" in of else 0,
+            "impressions": sum(row["impressions"] for row in rows),
+        }
 
     def begun(self, period: str) -> date | None:
         """The first day of the newest span of that kind that begins no later than the period ends."""
@@ -151,17 +167,21 @@ class AdvertNumbers:
         """How many devices of people who are not known the flight reached, by their own word; how often."""
         return frequency.devices(_said(self.reach("flight", "told")))
 
-    def pressure(self, ceiling: int) -> dict[str, Any]:
-        """Impressions of all campaigns by person, of the newest week; the share above the ceiling."""
+    def pressure(self, ceiling: int, allowed: float = 100.0) -> dict[str, Any]:
+        """Impressions of all campaigns by person, of the newest week; the share above the ceiling, and
+        whether that is more than is `allowed`, both in percent."""
         week = self._newest("pressure", "week")
         rows = self._ask.ask(
-            "pressure", "band, people, impressions", Period(week, week, "week"), key="week"
+            "pressure", "band, people, net_impressions AS impressions", Period(week, week, "week"), key="week"
         ) if week else []  # fmt: skip
         told = _told(rows, WEEKLY, "no group of people with an identifier saw an advert in a week")
         over = sum(row["people"] or 0 for row in told.rows if lower(row["band"]) > ceiling)
         share = 100 * over / told.people if told.people else None
         folded = next((row["people"] for row in told.rows if row["band"] == OTHER), 0)
-        return {"week": week, "told": told, "share": share, "folded": folded, "ceiling": ceiling}
+        return {
+            "week": week, "told": told, "share": share, "folded": folded, "ceiling": ceiling,
+            "allowed": allowed, "too_many": share is not None and share > allowed,
+        }  # fmt: skip
 
     def _rated(self) -> str:
         """Numbers for rates, as SQL: only of rows of three groups. In a smaller one fewer than ten people may

@@ -87,6 +87,7 @@ def _reach(of: AdvertNumbers) -> list[dict[str, Any]]:
         found.append(
             {
                 "says": says, "begins": of.begun(period), "known": known, "told": told,
+                "gross": of.gross(period),
                 "chart": _chart(known, "People by impressions", "people"),
                 "first": next((row["impressions"] for row in told.rows if row["band"] == "1"), None),
             }

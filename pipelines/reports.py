@@ -106,7 +106,10 @@ def make(work: Work) -> str:
             settled = batches.decided(room, work.settings)
             guard, _ = batches.guard_over_all(room, settled)
             published = batches.published(room, settled)
-            relations = History(con, events, RECEIVED, published, buckets, min_group=work.settings.min_group)
+            relations = History(
+                con, events, RECEIVED, published, buckets, min_group=work.settings.min_group,
+                judged=verdicts(con),
+            )  # fmt: skip
         chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
         keys = RecordKeys.open(Path(work.data)) if work.settings.perturb else None
         effect, seen = [], list[pa.Table]()

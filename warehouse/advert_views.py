@@ -4,16 +4,21 @@
                 events, since a request does not know its campaign yet, and how many events of each kind it
                 had, all of them and those that no rule speaks against (`net_…`). Events that name no view
                 are one row for each set of words
-`contacts`      (site, day, person, campaign): impressions, whether the person is known beyond the day, and
-                what the device said of how often it had seen the campaign (S11); `flight` is the first day.
+`contacts`      (site, day, person, campaign): impressions, all of them and net of invalid traffic, whether
+                the person is known beyond the day, and what the device said of how often it had seen the
+                campaign (S11); `flight` is the first day.
                 Only of campaigns and days of which a report by day may tell: see `limit`
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
 import duckdb
 
 from consent_filter.purpose import Purpose
+from warehouse.invalid.judging import judge, shared
 from warehouse.report import OTHER
 
 #: Kinds of events in the order of a view's life, and the numbers that they are counted in.
@@ -28,6 +33,8 @@ _WORDS = ("ad_campaign", "ad_creative", "ad_placement", "path", "continent", "co
 READS = ("site", "day", "person", "type", "ad_view", "ad_slot", "ad_share", *_WORDS)
 _WORD = {"ad_placement": "coalesce(ad_placement, ad_slot)"}
 _CONTACT = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0 AND type = 'ad_impression'"
+#: Impressions that are judged at once, where days can be taken apart.
+HELD = 2_000_000
 
 
 def offer_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -58,21 +65,60 @@ def _measured(net: str) -> str:
     return f"greatest({net}viewable, {net}ended)"
 
 
-def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `campaign_days`, to which every bucket adds (`meet`) before any is counted."""
+def begin(connection: duckdb.DuckDBPyConnection, facts: str) -> None:
+    """Make `campaign_days`, to which every bucket adds (`meet`) before any is counted; and which views
+    several people have sent (`judging.shared`), of `facts`, those of everybody."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE campaign_days"
         " (site VARCHAR, day DATE, ad_campaign VARCHAR, people BIGINT)"
     )
+    found = connection.execute(f"SELECT count(*) FROM {facts} WHERE ad_view IS NOT NULL").fetchone()
+    shared(connection, facts, "true", int(Purpose.AD_MEASUREMENT), found[0] if found else 0)
 
 
-def meet(connection: duckdb.DuckDBPyConnection, kept: str) -> None:
-    """Make `met` of a bucket: `contacts` of all campaigns. `kept`: the rows of those who may be counted."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE met AS SELECT site, day, person, ad_campaign, ad_frequency,"
-        " treatment = 'identified' AS known, count(*) AS impressions"
-        f" FROM {kept} AND {_CONTACT} AND ad_campaign IS NOT NULL GROUP BY ALL"
+def meet(
+    connection: duckdb.DuckDBPyConnection,
+    kept: str,
+    everyone: str,
+    judged: Mapping[date, int] | None = None,
+    most: int = HELD,
+) -> None:
+    """Make `met` of a bucket: `contacts` of all campaigns. `kept`: the rows of those who may be counted.
+    `everyone`, `judged`: as `judge` has them. Days are judged together as long as they have no more than
+    `most` impressions: a verdict does not depend on that, and what is held is bounded by it."""
+    run, shown = connection.execute, f"{kept} AND {_CONTACT}"
+    run(
+        "CREATE OR REPLACE TEMP TABLE met (site VARCHAR, day DATE, person UBIGINT, ad_campaign VARCHAR,"
+        " ad_frequency VARCHAR, known BOOLEAN, impressions BIGINT, net_impressions BIGINT)"
     )
+    columns = ("site", "day", "person", "ad_campaign", "ad_frequency", "treatment")
+    for days in _together(
+        run(f"SELECT day, count(*) FROM {shown} GROUP BY ALL ORDER BY ALL").fetchall(), most
+    ):
+        listed = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
+        run(f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM {shown} AND day IN ({listed})")
+        judge(connection, everyone, days, columns, judged)
+        run(
+            "INSERT INTO met SELECT site, day, person, ad_campaign, ad_frequency,"
+            " treatment = 'identified' AS known, count(*) AS impressions,"
+            " count(*) FILTER (invalid IS NULL) AS net_impressions"
+            " FROM adverts WHERE ad_campaign IS NOT NULL GROUP BY ALL"
+        )
+        run("DROP TABLE adverts")
+
+
+def _together(rows: Sequence[tuple[date, int]], most: int) -> Iterator[list[date]]:
+    """Days in their order, as many as have no more than `most` rows; a day of more is alone."""
+    days: list[date] = []
+    held = 0
+    for day, n in rows:
+        if days and held + n > most:
+            yield days
+            days, held = [], 0
+        days.append(day)
+        held += n
+    if days:
+        yield days
 
 
 def limit(connection: duckdb.DuckDBPyConnection, least: int) -> None:

@@ -84,7 +84,10 @@ def footprints(
     sites = ", ".join(f"'{site.replace(chr(39), chr(39) * 2)}'" for site in sorted({one[0] for one in found}))
     offer_withdrawn(connection, others, absent)
     facts = offer(connection, f"(SELECT * FROM {EVENTS} WHERE site IN ({sites}))", logins)
-    history = History(connection, facts, RECEIVED, published, buckets, min_group=settings.min_group)
+    history = History(
+        connection, facts, RECEIVED, published, buckets, min_group=settings.min_group,
+        judged=judged(connection),
+    )  # fmt: skip
     over_all = [one for one in _counted() if one.grain == "all"]
     for bucket in buckets:
         history.move(bucket, over_all)

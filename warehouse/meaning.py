@@ -18,7 +18,8 @@ _MADE = {
     "begins": "the first day of the period",
     "cohort_week": "the Monday of the week in which these people were first seen",
     "week_offset": "weeks since then; 0 is the week itself",
-    "kind": "new, returning, or unknown where no identifier was allowed; of reach: known, told or told_known",
+    "kind": "new, returning, or unknown where no identifier was allowed; of reach: known, filtered, told,"
+    " told_known",
     "step": "number of the step, from 1",
     "reason": "why it was refused, or filtered; valid, or stored, where it was not",
     "detail": "the rule or the list that said so",

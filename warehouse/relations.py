@@ -275,15 +275,17 @@ class History:
         buckets: Sequence[Bucket] = (Bucket(),),
         *,
         min_group: int,
+        judged: Mapping[date, int] | None = None,
     ) -> None:
         self._con, self._facts, self._received, self._least = connection, facts, received, min_group
+        self._judged = judged
         hold(connection, "published", published.select(["site", "day"]))
         for name in ("kinds", "done"):
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {name} (site VARCHAR, day DATE, name VARCHAR, people BIGINT)"
             )
         self._at: Bucket | None = None
-        advert_views.begin(connection)
+        advert_views.begin(connection, facts)
         for bucket in buckets:
             self._load(bucket)
             connection.execute(
@@ -342,6 +344,8 @@ class History:
         advert_views.meet(
             self._con,
             f"{self._facts} {counted(self._con)} WHERE {OWN} AND person IS NOT NULL AND {bucket.where}",
+            self._facts,
+            self._judged,
         )
 
     def show(self, report: Report) -> None:

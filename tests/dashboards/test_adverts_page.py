@@ -104,6 +104,9 @@ def test_people_and_devices_words_stand_apart(data: Path, of: AdvertNumbers) -> 
     assert of.reach("flight", "known").people == sum(int(str(row["people"])) for row in known)
     assert [row["band"] for row in told.rows] == list(OFTEN)
     assert told.people != told.impressions
+    net, gross = of.reach("flight", "known"), of.gross("flight")
+    assert net.impressions == sum(int(str(row["net_impressions"])) for row in known) < gross["impressions"]
+    assert gross["people"] == net.people + gross["filtered"] > net.people
 
 
 @pytest.mark.requirement("M74")

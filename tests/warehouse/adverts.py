@@ -172,11 +172,16 @@ def often(n: int) -> str:
     return str(n) if n < 4 else "4-6" if n < 7 else "7+"
 
 
-def contacts(name: str, facts: Sequence[Fact], bit: int, least: int) -> Iterator[tuple[Any, Any, int]]:
-    """(keys, person, impressions) of reach or of pressure, of the campaigns and days that may be told."""
+def contacts(
+    name: str, facts: Sequence[Fact], bit: int, least: int
+) -> Iterator[tuple[Any, Any, tuple[int, int]]]:
+    """(keys, person, impressions gross and net) of reach or of pressure, of the campaigns and days that may
+    be told."""
+    granted = [fact for fact in facts if fact["purposes"] & bit]
+    bad = {id(granted[place]) for place in invalid(granted)}
     mine = [
-        fact for fact in facts
-        if fact["purposes"] & bit and fact["type"] == "ad_impression" and fact.get("ad_campaign") is not None
+        fact for fact in granted
+        if fact["type"] == "ad_impression" and fact.get("ad_campaign") is not None
     ]  # fmt: skip
     people: dict[tuple[str, date], dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
     for fact in mine:
@@ -190,23 +195,31 @@ def contacts(name: str, facts: Sequence[Fact], bit: int, least: int) -> Iterator
     first: dict[tuple[str, str], date] = {}
     for site, day, campaign in sorted(told, reverse=True):
         first[site, campaign] = day
-    counted: dict[Any, int] = defaultdict(int)
-    said: dict[Any, int] = defaultdict(int)
+    counted: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    said: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
     for fact in kept:
         site, day, campaign, who = fact["site"], fact["day"], fact["ad_campaign"], fact["person"]
         monday, known = day - timedelta(days=day.weekday()), fact["treatment"] == "identified"
+        spans = (("day", day), ("week", monday), ("flight", first[site, campaign]))
+        at: list[tuple[Any, ...]] = [(site, *span, campaign) for span in spans]
         if name == "pressure":
-            counted[site, monday, who] += known
-            continue
-        for period, begins in (("day", day), ("week", monday), ("flight", first[site, campaign])):
-            counted[site, period, begins, campaign, who] += known
-            if fact.get("ad_frequency"):
+            at = [(site, monday)]
+        for keys in at:
+            if known:
+                _both(counted[keys, who], id(fact) not in bad)
+            if name == "reach" and fact.get("ad_frequency"):
                 kind = "told_known" if known else "told"
-                said[(site, period, begins, campaign, kind, fact["ad_frequency"]), who] += 1
-    for (*at, who), n in counted.items():
-        if n and name == "pressure":
-            yield (*at, next((band for band, most in _WEEK.items() if n <= most), "81+")), who, n
-        elif n:
-            yield (*at, "known", often(n)), who, n
-    for (keys, who), n in said.items():
-        yield keys, who, n
+                _both(said[(*keys, kind, fact["ad_frequency"]), who], id(fact) not in bad)
+    for (keys, who), (gross, net) in counted.items():
+        if name == "reach":
+            yield (*keys, "known" if net else "filtered", often(net or gross)), who, (gross, net)
+        elif net:
+            band = next((band for band, most in _WEEK.items() if net <= most), "81+")
+            yield (*keys, band), who, (gross, net)
+    for (keys, who), (gross, net) in said.items():
+        yield keys, who, (gross, net)
+
+
+def _both(sums: list[int], valid: bool) -> None:
+    sums[0] += 1
+    sums[1] += valid

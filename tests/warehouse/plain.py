@@ -239,7 +239,7 @@ def overall(
     cells = Cells()
     if report.name in ("reach", "pressure"):
         for keys, person, n in adverts.contacts(report.name, facts, report.bit, least):
-            _add(cells, keys, person, [n])
+            _add(cells, keys, person, list(n))
         return cells
     kept = [f for f in facts if f["purposes"] & report.bit and (f["site"], f["day"]) in published]
     days: dict[tuple[str, date, int], list[int]] = {}

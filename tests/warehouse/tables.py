@@ -141,10 +141,11 @@ def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[d
                 one,
                 at
                 | {"period": period, "begins": begins, "ad_campaign": "autumn", "kind": kind, "band": band},
-                int(500 * scale * 0.5**place) + 12,
+                int(500 * scale * 0.5**place / (20 if kind == "filtered" else 1)) + 12,
             )
+            | ({"net_impressions": 0} if kind == "filtered" else {})
             for period, begins in begun
-            for kind in ("known", "told", "told_known")
+            for kind in ("known", "filtered", "told", "told_known")
             for place, band in enumerate(["1", "2", "3", "4-6", "7+"])
         ]
     if one.name == "growth":

@@ -81,7 +81,12 @@ def _rows(said: Iterable[tuple[int, ...]]) -> list[Row]:
             "time": _BEGIN + TIMES[time] * 60_000,
             **LOOKS[look],
             **DEEDS[deed],
-            **({"ad_view": 100 + number} if "ad_view" in DEEDS[deed] else {}),
+            # A view is of its person: two who send the same are a copy, which is no valid traffic.
+            **(
+                {"ad_view": 100 + number + 500 * (LOOKS[look].get("treatment") == "cookieless")}
+                if "ad_view" in DEEDS[deed]
+                else {}
+            ),
         }
         for first, more, deed, look, time, site in said
         for number in range(first, first + more + 1)
