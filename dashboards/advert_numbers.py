@@ -30,7 +30,8 @@ _COUNTED = ("impressions", "measured", "viewable", "clicks")
 
 
 class Told(Struct, frozen=True):
-    """A distribution: bands with people and impressions; `missing`: why there is none."""
+    """A distribution: bands with people and impressions, net where the table has both; `missing`: why there
+    is none."""
 
     rows: list[dict[str, Any]]
     people: int = 0
@@ -115,8 +116,24 @@ class AdvertNumbers:
         )  # fmt: skip
         return _told(rows, bands, "no group of people ended a view in these days")
 
+    def sizes(self) -> list[dict[str, Any]]:
+        """Sizes, net: views that began to render, and of rows that are large enough to compare the two the
+        viewable share; the largest first. Sizes of too few people stand under `(other)`."""
+        large = f"FILTER (people >= {3 * self._ask.reading.made['min_group']:d})"
+        rows = self._ask.ask(
+            "viewing",
+            "band, sum(impressions)::BIGINT AS impressions,"
+            f" coalesce(sum(impressions) {large}, 0)::BIGINT AS large,"
+            f" coalesce(sum(viewable) {large}, 0)::BIGINT AS viewable",
+            group=f"{self._of} AND measure = 'size' GROUP BY band HAVING sum(impressions) > 0"
+            f" ORDER BY band = '{OTHER}', impressions DESC, band",
+        )  # fmt: skip
+        return [
+            row | {"rate": 100 * row["viewable"] / row["large"] if row["large"] else None} for row in rows
+        ]
+
     def reach(self, period: str, kind: str) -> Told:
-        """Of one campaign: people, or devices' own words, by how often; of the newest such span."""
+        """Of one campaign: people, or devices' own words, by how often, net; of the newest span."""
         if not self._campaign:
             return Told([], missing="choose one campaign: people of two campaigns can not be added up")
         begins = self.begun(period)

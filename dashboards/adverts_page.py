@@ -51,6 +51,7 @@ class AdvertsPage:
                 "funnel": of.funnel(), "traffic": of.traffic(), "parts": of.parts(), "places": of.places(),
                 "pacing": pacing, "slip": slip, "newest": site["newest"],
                 "seconds": ends["seconds"], "shares": ends["share"],
+                "sizes": of.sizes(),
                 "chart": _chart(ends["seconds"], "Views by seconds in view"),
                 "reach": _reach(of) if campaign else [], "bias": of.bias() if campaign else None,
                 "devices": of.devices() if campaign else None,

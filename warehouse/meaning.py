@@ -40,7 +40,7 @@ _MADE = {
     "net_viewable": "viewable impressions that no rule of invalid traffic speaks against",
     "net_clicks": "clicks that no rule of invalid traffic speaks against",
     "ended": "views of adverts whose end was told",
-    "measure": "what the number of a deal says; or how a view ended: seconds in view, largest share of it",
+    "measure": "what the number of a deal says; of views: seconds in view, largest share of it, its size",
     "band": "the band of that number, or of how often",
     "clicks": "clicks on adverts",
     "conversions": "orders; the same number of a goal counts once",

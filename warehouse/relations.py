@@ -61,7 +61,7 @@ ABSENT = pa.schema([("site", pa.string()), ("day", pa.date32()), ("person", pa.u
 OWN = f"type IS DISTINCT FROM '{TYPE}'"
 _ADVERTS = int(Purpose.AD_MEASUREMENT)
 #: The most rows of a group that a report makes of one event (`reports/viewing.sql`).
-ROWS = 2
+ROWS = 3
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"
 
 

@@ -91,6 +91,16 @@ def test_rates_are_of_rows_in_which_both_numbers_can_be_told(data: Path, of: Adv
     assert all(part["rate"] == 100 * part["viewable"] / part["measured"] for part in parts)
 
 
+@pytest.mark.requirement("M34")
+def test_sizes_are_told_with_the_rate_of_each(data: Path, of: AdvertNumbers) -> None:
+    mine = [row for row in rows(data, "viewing") if row["measure"] == "size"]
+    found = {row["band"]: row for row in of.sizes()}
+    assert set(found) == {row["band"] for row in mine} == {"300x250", "970x250", "small"}
+    for band, row in found.items():
+        assert row["impressions"] == sum(int(str(one["impressions"])) for one in mine if one["band"] == band)
+        assert 0 < row["rate"] == 100 * row["viewable"] / row["large"] < 100
+
+
 def test_gross_is_filtered_and_net(of: AdvertNumbers) -> None:
     found = of.traffic()
     assert [row["name"] for row in found] == ["impressions", "measured", "viewable", "clicks"]

@@ -158,13 +158,30 @@ def _four(view: Mapping[str, Any], net: str) -> list[int]:
     return [begun, max(viewable, ended), viewable, clicked]
 
 
-def ends(fact: Fact) -> Iterator[tuple[str, str]]:
-    """The bands of a view that ended."""
-    if (long := fact.get("duration_ms")) is not None:
-        yield "seconds", next((band for band, end in _SECONDS.items() if long < 1000 * end), "60+")
-    if (share := fact.get("ad_share")) is not None:
-        bands = {"0": 1, "1-29": 30, "30-49": 50, "50-74": 75, "75-99": 100, "100": 101}
-        yield "share", next(band for band, end in bands.items() if share < end)
+def looks(facts: Sequence[Fact]) -> Iterator[tuple[tuple[Any, ...], Any, list[int]]]:
+    """(keys, person, ended, impressions, viewable) of each band that a view is in."""
+    bad, by = invalid(facts), defaultdict(list)
+    for place, fact in enumerate(facts):
+        if fact["type"] in _LOOKED and place not in bad:
+            view = fact.get("ad_view")
+            at = fact["site"], fact["day"], fact["person"], ("alone", place) if view is None else view
+            by[at].append(fact)
+    for (site, day, person, _), events in by.items():
+        ended = [fact for fact in events if fact["type"] == "ad_engagement"]
+        sums = [sum(fact["type"] == kind for fact in events) for kind in _LOOKED]
+        largest = lambda name, some: max((f[name] for f in some if f.get(name) is not None), default=None)  # noqa: E731
+        at = site, day, largest("ad_campaign", events) or "(none)"
+        if (long := largest("duration_ms", ended)) is not None:
+            band = next((band for band, end in _SECONDS.items() if long < 1000 * end), "60+")
+            yield (*at, "seconds", band), person, sums
+        if (share := largest("ad_share", ended)) is not None:
+            bands = {"0": 1, "1-29": 30, "30-49": 50, "50-74": 75, "75-99": 100, "100": 101}
+            yield (*at, "share", next(band for band, end in bands.items() if share < end)), person, sums
+        if sums[0] + sums[1]:
+            yield (*at, "size", largest("ad_size", events) or "(none)"), person, sums
+
+
+_LOOKED = ("ad_engagement", "ad_impression", "ad_viewable")
 
 
 def often(n: int) -> str:

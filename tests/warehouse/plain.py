@@ -139,8 +139,10 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             known = int(fact["treatment"] == "identified")
             keys = fact["type"], fact.get("ad_campaign") or "(none)", *why
             _add(cells, (fact["site"], fact["day"], *keys), fact["person"], [1, known, 1 - known])
-    bad = adverts.invalid(facts) if name == "viewing" else set()
-    for place, fact in enumerate(facts):
+    if name == "viewing":
+        for keys, person, sums in adverts.looks(facts):
+            _add(cells, keys, person, sums)
+    for fact in facts:
         kind, at = fact["type"], (fact["site"], fact["day"])
         add = lambda sums, *rest: _add(cells, (*at, *rest), fact["person"], sums)  # noqa: B023, E731
         if name == "traffic_day":
@@ -164,9 +166,6 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             said = fact.get("gender" if name == "genders" else "cell")
             if said:
                 add([1], said)
-        elif name == "viewing" and kind == "ad_engagement" and place not in bad:
-            for measure, band in adverts.ends(fact):
-                add([1], fact.get("ad_campaign") or "(none)", measure, band)
     if name in adverts.KEYS:
         for view in adverts.views(facts):
             if sums := adverts.sums(name, view):

@@ -34,7 +34,7 @@ adverts freelancers text project-side EU (other) (other)
 delivery autumn | freelancers | help | (none)
 viewing autumn seconds 0-1 | autumn seconds 1-2 | autumn seconds 2-5 | autumn seconds 5-10
 viewing autumn seconds 10-30 | autumn seconds 30-60 | autumn seconds 60+ | autumn share 0
-viewing autumn share 50-74 | autumn share 100
+viewing autumn share 50-74 | autumn share 100 | autumn size 300x250 | autumn size 970x250 | autumn size small
 interest /project DE mobile | /projects DE desktop | /blog US mobile | (other) (other) (other)
 conversions buy autumn | buy freelancers | buy (none) | sign_up autumn
 attribution buy autumn | buy freelancers | buy (unattributed) | sign_up autumn
