@@ -28,6 +28,7 @@ from consent_filter.decide import (
     Verdict,
 )
 from consent_filter.events import Events
+from consent_filter.hours import hourly
 from consent_filter.ledger import Ledger
 from consent_filter.member import removed
 from consent_filter.pseudonym import Keyring
@@ -215,4 +216,8 @@ def _refused(
         country = raw.place.values[place].country
         where = raw.site.values[site], day, raw.protocol.values[protocol], country
         counts[Key(*where, REFUSED, reason, detail, *shown.values[one])] += n
+    reasons = [verdict.reason for verdict in verdicts.values]
+    chosen = np.zeros(raw.n, np.bool_)
+    chosen[rows] = True
+    counts.update(hourly(raw, days, chosen & ~gone, reasons, verdicts.codes))
     return counts

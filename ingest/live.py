@@ -15,9 +15,10 @@ from msgspec.structs import astuple
 
 from consent_filter.advert import NOTHING, WORDS, Ad
 from consent_filter.counterpart import LOST, TYPE, lost, moments
-from consent_filter.counts import RECEIVED, REMOVED, STORED, Counts, Key
+from consent_filter.counts import COMPARED, DEEDS, RECEIVED, REMOVED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.events import Events
+from consent_filter.hours import HOUR_MS
 from consent_filter.market import Counterpart, band
 from consent_filter.market import named as named_market
 from consent_filter.member import Referral, removed
@@ -100,6 +101,8 @@ class Live:
                         narrow += 1
                     for field in gone:
                         lost[sender.key._replace(outcome=REMOVED, reason="field", detail=field)] += 1
+                elif fate.event in DEEDS and fate.reason in COMPARED:
+                    lost[fate.hourly(written[0] // HOUR_MS)] += 1
         events = kept.events()
         counts = _counts(fates, events.n - narrow)
         counts.update(lost)

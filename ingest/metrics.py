@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
-from consent_filter.counts import RECEIVED, REFUSED, REMOVED, STORED, Counts
+from consent_filter.counts import BESIDE, RECEIVED, REFUSED, REMOVED, STORED, Counts
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
@@ -53,7 +53,7 @@ class Metrics:
         for key, n in counts.items():
             if key.outcome == REMOVED:
                 self.removed[key.detail] += n
-            else:
+            elif key.outcome not in BESIDE:
                 self.events[key.outcome, key.reason] += n
 
     def text(self) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_filter.campaigns import NONE
-from consent_filter.counts import RECEIVED, REFUSED, REMOVED, STORED, Counts, Key
+from consent_filter.counts import BESIDE, RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
+from consent_filter.hours import hourly
 from consent_filter.raw import Column, Raw, column
 from consent_filter.site import local
 from ingest.settings import Sites
@@ -25,7 +26,8 @@ class Tally:
     """Where each row of a batch counts."""
 
     def __init__(self, raw: Raw, sites: Sites) -> None:
-        days = _days(raw, sites)
+        self._raw, self._days = raw, _days(raw, sites)
+        days = self._days
         self._first = int(days.min())
         countries = column([place.country for place in raw.place.values])
         self._countries, self._protocols, self._sites = countries.values, raw.protocol.values, raw.site.values
@@ -57,7 +59,9 @@ class Tally:
 
     def refused(self, rows: NDArray[np.bool_], reason: str, detail: str) -> Counts:
         """These rows, refused for that."""
-        return Counts({Key.at(place, REFUSED, reason, detail): n for place, n in self.where(rows).items()})
+        counts = Counts({Key.at(place, REFUSED, reason, detail): n for place, n in self.where(rows).items()})
+        counts.update(hourly(self._raw, self._days, rows, [reason]))
+        return counts
 
 
 def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Counts], stored: int) -> Counts:
@@ -72,7 +76,7 @@ def balance(received: dict[Where, int], rejects: Counts, refused: Iterable[Count
     for part in refused:
         for key, n in part.items():
             counts[key] += n
-            if key.outcome == REMOVED:
+            if key.outcome in BESIDE:
                 continue
             left[key.where] = left.get(key.where, 0) - n
     if sum(left.values()) != stored or min(left.values(), default=0) < 0:

@@ -17,26 +17,34 @@ from warehouse.reconciliation import COUNTED, Finding, Total
 from warehouse.reconciliation import reconcile as compare
 from warehouse.report import OTHER
 
-REPORT = "advert_hours"
+REPORT, REFUSALS = "advert_hours", "advert_refusals"
 COLUMNS = ("campaign", "deed", "hour", "counted_as", "n")
 
 
 def write(data: Path, campaigns: list[str], file: Path) -> int:
-    """Write the totals of these campaigns: rows of what is published, of fifty people and more, and late.
+    """Write the totals of these campaigns: rows of what is published, of fifty people and more, and late; and
+    of what was refused before it was stored, of fifty requests and more.
 
     No id is in it, nor anything made of one: there is nothing that could be tried against ids.
     """
     reader = Reader(data, load(data).warehouse)
     try:
         with reader.reading() as reading:
-            found = own_rows.rows(reading, REPORT, campaigns, datetime.now(UTC).date())
+            today = datetime.now(UTC).date()
+            found = own_rows.rows(reading, REPORT, campaigns, today)
+            refused = own_rows.refusals(reading, REFUSALS, campaigns, today)
     finally:
         reader.close()
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(COLUMNS)
     names = ("ad_campaign", "deed", "utc_hour", "counted_as", "n")
-    sums = sorted(zip(*(found[name].to_pylist() for name in names), strict=True))
+    sums = sorted(
+        row
+        for table in (found, refused)
+        if table.num_rows
+        for row in zip(*(table[name].to_pylist() for name in names), strict=True)
+    )
     told = [row for row in sums if OTHER not in row]
     lines.writerows(told)
     try:

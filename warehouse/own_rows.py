@@ -22,6 +22,8 @@ from warehouse.report import OTHER
 
 #: The fewest people of a row that leaves the house.
 LEAST = egress.FEWEST
+#: What counts of requests are rounded down to: they are of nobody, and not moved as groups are.
+ROUND = 10
 #: Days that a row is held back: by then what comes late has come, and nobody can watch somebody order.
 DELAY = 2
 #: Words that stand for no campaign, whatever a catalogue says.
@@ -69,5 +71,23 @@ def rows(reading: Reading, name: str, mine: list[str], today: date) -> pa.Table:
     return reading.table(
         f"SELECT {columns} FROM {name} WHERE ad_campaign IN (SELECT unnest(?)) AND day <= ?"
         f" AND {' AND '.join(f'{count} >= {LEAST:d}' for count in about['counts'])} ORDER BY ALL",
+        [mine, today - timedelta(days=DELAY)],
+    )
+
+
+def refusals(reading: Reading, name: str, mine: list[str], today: date) -> pa.Table:
+    """Rows of a report that counts refused requests and nobody, of these campaigns and as late: of LEAST
+    requests and more, rounded down to ROUND. None where it is not published."""
+    found = reading.rows("SELECT * FROM reports WHERE name = ?", [name])
+    if not found:
+        return pa.table({})
+    (about,) = found
+    if about["has_people"] or egress.CLOSED.intersection(about["keys"]):
+        raise Broken(f"the report {name} is not one of requests alone")
+    sums = ", ".join(f"{one} // {ROUND:d} * {ROUND:d} AS {one}" for one in about["sums"])
+    enough = " AND ".join(f"{one} >= {LEAST:d}" for one in about["sums"])
+    return reading.table(
+        f"SELECT {', '.join(about['keys'])}, {sums} FROM {name}"
+        f" WHERE ad_campaign IN (SELECT unnest(?)) AND day <= ? AND {enough} ORDER BY ALL",
         [mine, today - timedelta(days=DELAY)],
     )

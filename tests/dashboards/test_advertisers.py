@@ -122,6 +122,10 @@ def test_the_totals_that_are_exchanged_are_released_rows_and_hold_no_id(data: Pa
     found = list(read(file))
     assert {one.campaign for one in found} == {"autumn"}
     assert reconcile(file, file) == 0, "nothing differs from itself"
+    # What the collector refused is in it by the hour, too: rounded, and nothing of a few.
+    refused = [one for one in found if one.counted_as == "consent"]
+    assert refused
+    assert all(one.n >= own_rows.LEAST and one.n % own_rows.ROUND == 0 for one in refused)
     assert file.read_text().splitlines()[0] == "campaign,deed,hour,counted_as,n"
     assert file.stat().st_mode & 0o077 == 0
     # Whoever knows every id there may be finds none of them, by whatever hash: nothing is made of ids.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent_filter.counts import Counts
+from consent_filter.counts import HOURLY, Counts
 from consent_filter.events import TEXTS
 from consent_filter.in_force import Era, History
 from consent_filter.ledger import Ledger
@@ -25,6 +26,7 @@ from consent_filter.transport import HTTPS_ONLY
 from ingest import path as the_path
 from ingest.enrich import Enrich
 from ingest.log.record import Record, encode
+from ingest.metrics import Metrics
 from ingest.path import Path
 from ingest.protocols import keys, parse
 from ingest.request import Answer, Browser, Request
@@ -352,6 +354,32 @@ def test_what_comes_in_clear_is_refused_or_taken_as_the_settings_say(https_only:
 def test_a_program_is_not_remembered_as_a_person() -> None:
     both = Both()
     both.agree([_USER, _of({"user_id": "u1"}, browser=_BROWSERS[3]), _of({}, browser=_BROWSERS[4])])
+
+
+@pytest.mark.requirement("S18")
+def test_refusals_of_adverts_are_counted_by_their_hour_and_by_nothing_finer() -> None:
+    both, told, ads = Both(), Counter[tuple[str, ...]](), {"slot": "top", "campaign": "autumn"}
+    waiting = []
+    for hours, yes, browser, kind in product(
+        (0, 1, 3), (True, False), (0, 3), ("ad_impression", "ad_served")
+    ):
+        time = NOW_MS - hours * 3_600_000
+        said = {"time": time, "ad": ads, "consent": {"ad_measurement": yes, "measurement": True}}
+        waiting.append(_of(said, kind, _BROWSERS[browser]))
+        reason = "robot" if browser else "" if yes else "consent"
+        if reason and kind == "ad_impression":
+            hour = f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%dT%H}"
+            told["market", "", "ZZ", reason, hour, kind, "autumn"] += 1
+    both.agree(waiting)
+    counts = Both().rows.run(waiting)[0].counts
+    found = Counter(
+        {(key.site, *key[2:4], *key[5:]): n for key, n in counts.items() if key.outcome == HOURLY}
+    )
+    assert found == told
+    assert len(found) == 6
+    page = Metrics()
+    page.add(counts)
+    assert "hourly" not in page.text()
 
 
 def test_an_origin_is_asked_for_each_browser() -> None:

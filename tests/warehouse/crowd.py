@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from consent_filter.advert import COUNTED
 from consent_filter.counterpart import TYPE
-from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts, Key
+from consent_filter.counts import COMPARED, DEEDS, RECEIVED, REFUSED, STORED, Counts, Key
 from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from consent_filter.ledger import Ledger
@@ -125,7 +125,10 @@ def counts(rows: Iterable[Row], zone: str = "UTC") -> Counts:
         where = full["site"], full["day"], full["protocol"], full["country"] or "ZZ", *shown
         found[Key.at(where, RECEIVED)] += 1
         if "reason" in row:
-            found[Key.at(where, REFUSED, row["reason"], row.get("detail", ""))] += 1
+            refused = Key.at(where, REFUSED, row["reason"], row.get("detail", ""))
+            found[refused] += 1
+            if full["type"] in DEEDS and row["reason"] in COMPARED:
+                found[refused.hourly(full["time"] // 3_600_000)] += 1
         else:
             found[Key.at(where, STORED)] += 1
     return found

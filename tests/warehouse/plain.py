@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
@@ -117,6 +117,12 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             elif name == "advert_balance":
                 if fact["type"].startswith("ad_"):
                     keys = fact["type"], fact.get("ad_campaign") or "(none)", fact.get("reason", "stored")
+                    _add(cells, (fact["site"], fact["day"], *keys), number, [1])
+            elif name == "advert_refusals":
+                deed = {"ad_impression": "impression", "ad_click": "click"}.get(fact["type"])
+                if deed and fact.get("reason") in ("robot", "consent", "signal"):
+                    hour = f"{datetime.fromtimestamp(fact['time'] / 1000, UTC):%Y-%m-%dT%H}"
+                    keys = fact.get("ad_campaign") or "(none)", deed, fact["reason"], hour
                     _add(cells, (fact["site"], fact["day"], *keys), number, [1])
             elif not stored:
                 words = ("site", "day", "protocol", "country", "reason", "detail")

@@ -43,6 +43,7 @@ holdout autumn exposed entered | autumn holdout entered | autumn exposed ordered
 holdout freelancers exposed entered
 advert_hours autumn impression counted 2026-11-22T10 | autumn impression counted (other)
 advert_hours freelancers impression counted 2026-11-22T10
+advert_refusals autumn impression robot 2026-11-22T10 | autumn impression consent 2026-11-22T10
 advert_balance ad_impression autumn stored | ad_impression autumn consent | ad_impression autumn robot
 advert_balance ad_click autumn stored | (other) (other) (other)
 invalid_traffic ad_impression autumn none valid | ad_impression autumn general data_centre

@@ -59,6 +59,7 @@ DEEDS: list[dict[str, Any]] = [
     {"purposes": int(Purpose.RESEARCH | Purpose.AD_MEASUREMENT)},
     {"purposes": int(Purpose.MEASUREMENT | Purpose.AD_MEASUREMENT), "type": "ad_impression"},
     {"reason": "consent", "detail": "opt_in"},
+    {"reason": "consent", "detail": "opt_in", "type": "ad_impression", "ad_campaign": "spring"},
     {"reason": "robot", "detail": OTHER, "protocol": "pixel"},
 ]
 #: Who they look like.
