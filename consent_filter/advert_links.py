@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from consent_filter.pseudonym import Keyring
 from consent_filter.signing import to_bytes, to_text
+from consent_filter.tokens import Tokens
 
 _BYTES = 16
 #: Characters of the longest token.
@@ -76,8 +77,9 @@ def token(seals: Seals, use: str, name: str, until: int) -> str:
     return f"th1.{use}.{to_text(name.encode())}.{until}.{seals.sign('token', use, name, str(until))}"
 
 
-def whose(seals: Seals, said: str, use: str, now: float) -> str | None:
-    """The name that a token is of; None where it is none, is over, or is for something else."""
+def whose(seals: Seals, said: str, use: str, now: float, tokens: Tokens | None = None) -> str | None:
+    """The name that a token is of; None where it is none, is over, was taken back (`tokens`), or is for
+    something else."""
     parts = said.split(".")
     if len(parts) != 5 or parts[:2] != ["th1", use] or len(said) > _LONGEST or not said.isascii():
         return None
@@ -87,4 +89,6 @@ def whose(seals: Seals, said: str, use: str, now: float) -> str | None:
         return None
     if not parts[3].isdecimal() or not seals.holds(parts[4], "token", use, name, parts[3]):
         return None
-    return name if now <= int(parts[3]) else None
+    if now > int(parts[3]) or (tokens is not None and tokens.ended(said)):
+        return None
+    return name

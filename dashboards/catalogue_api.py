@@ -20,6 +20,7 @@ from starlette.routing import Route
 from consent_filter.advert_links import Seals, whose
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
+from consent_filter.tokens import Tokens
 from dashboards.access import bearer
 from warehouse import catalogue, catalogue_file, catalogue_import
 from warehouse.catalogue import Catalogue
@@ -62,7 +63,8 @@ class CatalogueApi:
         keys = self._data / "keys.json"
         if not keys.exists():
             raise Refused(503, "no_keys", "there are no keys yet: start the collector first")
-        name = whose(Seals.of(Keyring.open(keys)), token, "catalogue", time.time())
+        seals = Seals.of(Keyring.open(keys))
+        name = whose(seals, token, "catalogue", time.time(), Tokens(self._data))
         if name is None:
             raise Refused(401, "token", "send a token of `throng adverts token NAME --for catalogue`")
         return name

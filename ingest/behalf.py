@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from consent_filter.advert_links import Seals, whose
+from consent_filter.tokens import Tokens
 from ingest.forwarded import Trust
 
 ADDRESS, AGENT = b"x-device-ip", b"x-device-user-agent"
@@ -25,10 +26,10 @@ _BEARER = b"bearer "
 
 
 class Behalf:
-    """`networks`: whose word counts without a token."""
+    """`networks`: whose word counts without a token. `tokens`: which were taken back."""
 
-    def __init__(self, networks: Iterable[str], seals: Seals | None) -> None:
-        self._trust, self._seals = Trust(networks), seals
+    def __init__(self, networks: Iterable[str], seals: Seals | None, tokens: Tokens | None = None) -> None:
+        self._trust, self._seals, self._tokens = Trust(networks), seals, tokens
 
     def speak(self, head: dict[bytes, bytes], peer: str, now: float) -> str | None:
         """The address of whom a request is for, and `head` as if they had sent it; None where it is not to be
@@ -37,7 +38,7 @@ class Behalf:
         token = said[len(_BEARER) :].strip() if said[: len(_BEARER)].lower() == _BEARER else b""
         vouched = self._trust.trusts(peer) or (
             self._seals is not None
-            and whose(self._seals, token.decode("latin-1"), "servers", now) is not None
+            and whose(self._seals, token.decode("latin-1"), "servers", now, self._tokens) is not None
         )
         if not vouched:
             return None

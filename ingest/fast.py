@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from consent_filter.advert_links import Seals
 from consent_filter.counts import RECEIVED, REFUSED, Counts, Key
+from consent_filter.tokens import Tokens
 from consent_filter.transport import hsts
 from ingest.behalf import CLAIMS, Behalf
 from ingest.forwarded import Trust
@@ -49,11 +50,12 @@ class Collecting:
     """What every connection of one collector shares."""
 
     def __init__(
-        self, settings: Ingest, gather: Gather, metrics: Metrics, seals: Seals | None = None
-    ) -> None:
+        self, settings: Ingest, gather: Gather, metrics: Metrics, seals: Seals | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:  # fmt: skip
         self.settings, self.gather, self.metrics = settings, gather, metrics
         self.trust = Trust(settings.trusted_proxies)
-        self.behalf = Behalf(settings.ad_servers, seals)
+        self.behalf = Behalf(settings.ad_servers, seals, tokens)
         self.rate = Rate(settings.rate, settings.burst)
         # By whether the connection is encrypted, and a trusted proxy's: there the same bytes mean the same.
         self.heads = tuple((Heads(), Heads()) for _ in range(2))

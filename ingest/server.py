@@ -26,6 +26,7 @@ from consent_filter.rotation import Keys
 from consent_filter.security import Security, note
 from consent_filter.signing import Signer
 from consent_filter.site import Site
+from consent_filter.tokens import Tokens
 from consent_filter.transport import Certificate
 from consent_filter.unsubscribe import Links
 from ingest import fast
@@ -139,7 +140,7 @@ def serve(
 
     tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule), spikes)
     server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
-    server.certificate, server.parting = certificate, spikes
+    server.certificate, server.parting, server.tokens = certificate, spikes, Tokens(data)
     try:
         server.run()
     finally:
@@ -165,6 +166,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self.certificate: Certificate | None = None
+        self.tokens: Tokens | None = None
         #: What is done when everything is answered: a signal ends the process inside of `run`.
         self.parting: Callable[[], object] = lambda: None
         self._due = tidy
@@ -178,7 +180,7 @@ class _Server(uvicorn.Server):
             gap=self._settings.commit_gap_ms / 1000, most=self._settings.max_waiting, broken=self._stop,
         )  # fmt: skip
         fast.EventProtocol.collecting = fast.Collecting(
-            self._settings, self._gather, self._metrics, self._path.parsing.seals
+            self._settings, self._gather, self._metrics, self._path.parsing.seals, self.tokens
         )
         await super().startup(sockets)
         # What exists now stays; collecting it again and again costs a fifth of the throughput.

@@ -18,6 +18,7 @@ from consent_filter import advert_links
 from consent_filter.advert_links import Seals
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.pseudonym import Keyring
+from consent_filter.tokens import Made, Tokens
 from throng import advert_tags, invalid, invalid_options
 from throng.settings import Settings, load
 from warehouse import catalogue, catalogue_file, catalogue_import, elsewhere
@@ -55,9 +56,37 @@ def main(arguments: Namespace) -> int:
             _good(arguments.days)
             if not 0 < len(arguments.name) <= 64 or not arguments.name.isprintable():
                 raise Misconfigured("NAME", arguments.name, "1 to 64 printable characters")
-            until = int(time.time()) + arguments.days * _DAY
-            print(advert_links.token(_seals(arguments.data), arguments.use, arguments.name, until))
+            now = time.time()
+            until = int(now) + arguments.days * _DAY
+            made = advert_links.token(_seals(arguments.data), arguments.use, arguments.name, until)
+            Tokens(arguments.data).note(made, arguments.use, arguments.name, until, now)
+            print(made)
+        case "tokens":
+            _table([_made(one, time.time()) for one in Tokens(arguments.data).listed()], arguments.format)
+        case "revoke":
+            print(_revoke(arguments.data, arguments.token, time.time()))
     return 0
+
+
+def _made(one: Made, now: float) -> dict[str, Any]:
+    state = "taken back" if one.ended else "over" if one.until < now else "good"
+    day = {name: str(date.fromtimestamp(at)) for name, at in (("made", one.made), ("until", one.until))}
+    return {"id": one.id, "for": one.use, "name": one.name, **day, "state": state}
+
+
+def _revoke(data: Path, said: str, now: float) -> str:
+    """Take a token back by its id; or by itself, which is read from standard input and may be older than the
+    list is."""
+    tokens = Tokens(data)
+    if said == "-":
+        token = sys.stdin.readline().strip()
+        use, end = [*token.split("."), "", "", "", ""][1:4:2]
+        name = advert_links.whose(_seals(data), token, use, 0)
+        if name is None:
+            raise Refused(404, "no_such_token", "that is no token of this data folder")
+        said = tokens.note(token, use, name, int(end), now)
+    one = tokens.end(said, now)
+    return f"{one.id}: the token of {one.name} for {one.use} is believed no more"
 
 
 def _seals(data: Path) -> Seals:

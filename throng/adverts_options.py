@@ -24,6 +24,8 @@ what is measured names, days and goals. Nothing in it decides what is measured. 
                                                 addresses to paste, signed: pixel, click, VAST, notices
   throng adverts elsewhere totals.csv           what others say of campaigns, in sums; beside visits here
   throng adverts token ssp-north --for servers  a token for a server that sends for visitors
+  throng adverts tokens                         which were made, by id
+  throng adverts revoke 5f3a9c01b2d4            takes one back, from the next request on
 """
 IMPORT = """\
 The first line names keys, as the list has them; a line is a row. A row with the id of one that is listed
@@ -82,3 +84,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     token.add_argument("name", metavar="NAME", help="whose it is")
     token.add_argument("--for", dest="use", choices=("servers", "catalogue"), required=True)
     token.add_argument("--days", type=int, default=365, metavar="N", help="how long it is good")
+    sub("tokens", "the tokens that were made, by id; none is kept")
+    back = sub("revoke", "take one token back: it is refused from the next request on")
+    back.add_argument("token", metavar="ID", help="its id; - reads the token itself from standard input")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
@@ -13,6 +14,7 @@ import pytest
 from consent_filter.advert_links import Seals, token, whose
 from consent_filter.pseudonym import Keyring
 from consent_filter.site import Site
+from consent_filter.tokens import Tokens, id_of
 from ingest.protocols import ROUTES, Parsing, parse
 from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
@@ -153,6 +155,38 @@ def test_addresses_are_not_made_for_what_cannot_be(data: Path, capsys: pytest.Ca
     assert '<img src="https://collect.shop.example/ad/impression?site=shop&amp;campaign=spring' in (
         capsys.readouterr().out
     )
+
+
+def test_tokens_are_listed_without_being_kept_and_taken_back_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Keyring.open(tmp_path / "keys.json")
+    made = []
+    for name in ("ssp", "ssp", "shop"):  # two of one name may be of two days
+        assert run(tmp_path, "token", name, "--for", "servers", "--days", str(30 + len(made))) == 0
+        made.append(capsys.readouterr().out.strip())
+    seals = Seals.of(Keyring.open(tmp_path / "keys.json"))
+    good = lambda: [whose(seals, one, "servers", time.time(), Tokens(tmp_path)) for one in made]  # noqa: E731
+    assert run(tmp_path, "tokens", "--format", "json") == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted((one["name"], one["state"]) for one in listed) == [("shop", "good")] + [("ssp", "good")] * 2
+    assert run(tmp_path, "revoke", id_of(made[0])) == 0
+    assert good() == [None, "ssp", "shop"]
+    assert run(tmp_path, "revoke", id_of(made[0])) == 1
+    assert run(tmp_path, "revoke", "zq7") == 1
+    # One that is older than the list is taken back by itself.
+    (tmp_path / "tokens.sqlite").unlink()
+    assert good() == ["ssp", "ssp", "shop"]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{made[1]}\n"))
+    assert run(tmp_path, "revoke", "-") == 0
+    assert good() == ["ssp", None, "shop"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("th1.servers.c3Nw.1.wrong\n"))
+    assert run(tmp_path, "revoke", "-") == 1
+    held = (tmp_path / "tokens.sqlite").read_bytes()
+    assert not [one for one in made if one.encode() in held or one.split(".")[4].encode() in held]
+    # While nobody can tell which were taken back, none is believed.
+    (tmp_path / "tokens.sqlite").write_bytes(b"no database")
+    assert good() == [None, None, None]
 
 
 def test_a_token_is_for_one_use_and_ends() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from consent_filter.advert_links import Seals, token
 from consent_filter.pseudonym import Keyring
+from consent_filter.tokens import Tokens, id_of
 from ingest.protocols import notice, redirect
 from tests.ingest.http.wire import Answer, Line, ask, counted, counts, request
 from tests.whole.running import Up
@@ -105,10 +106,18 @@ def test_a_server_speaks_for_a_visitor_only_with_a_token(running: Up, seals: Sea
         ("X-Device-IP: zq7.example", f"Authorization: Bearer {good}"),
     ):
         assert post(*wrong).code == "sender"
+    # One that was taken back is refused by the collector that runs, at the next request; others are not.
+    tokens, other = Tokens(running.data), token(seals, "servers", "shop", int(time.time()) + 60)
+    for one, name in ((good, "ssp"), (other, "shop")):
+        tokens.note(one, "servers", name, int(time.time()) + 60, time.time())
+    assert post(f"Authorization: Bearer {other}", *device).status == 202
+    tokens.end(id_of(other), time.time())
+    assert post(f"Authorization: Bearer {other}", *device).code == "sender"
+    assert post(f"Authorization: Bearer {good}", *device).status == 202
     # One that says of whom it is a robot is counted as that, whoever vouches for it.
     robot = "X-Device-User-Agent: Googlebot/2.1 (+http://www.google.com/bot.html)"
     assert post(f"Authorization: Bearer {good}", device[0], robot).status == 202
-    assert counted(running, before, 8) == {"received": 8, "stored": 1, "invalid": 6, "robot": 1}
+    assert counted(running, before, 11) == {"received": 11, "stored": 3, "invalid": 7, "robot": 1}
 
 
 def test_nothing_of_it_is_on_any_disk(running: Up) -> None:
