@@ -56,6 +56,14 @@ class Network(NamedTuple):
     peak: int
 
 
+class Look(NamedTuple):
+    """That an officer looked: when (seconds since 1970), who, and at how many rows."""
+
+    moment: int
+    name: str
+    rows: int
+
+
 def note(data: Path, spikes: Iterable[tuple[int, bytes, int, int]], keep_days: int, now: float) -> None:
     """Add what has spiked (hours since 1970, hash, events, peak), and delete what is over."""
     rows = [(hour * _HOUR, *rest) for hour, *rest in spikes] if keep_days else []
@@ -110,6 +118,15 @@ def networks(data: Path, token: str, now: float) -> list[Network]:
         ).fetchall()
         database.execute("INSERT INTO looked VALUES (?, ?, ?)", (int(now), found[0], len(rows)))
     return [Network(*row) for row in rows]
+
+
+def looks(data: Path, most: int = 20) -> list[Look]:
+    """Who looked, the newest first: for who has just done so."""
+    with opened(data / FILE, _TABLES) as database:
+        rows = database.execute(
+            "SELECT moment, name, rows FROM looked ORDER BY moment DESC, rowid DESC LIMIT ?", (most,)
+        ).fetchall()
+    return [Look(*row) for row in rows]
 
 
 def _hash(token: str) -> bytes:

@@ -17,8 +17,9 @@ from starlette.staticfiles import StaticFiles
 
 from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
-from consent_filter.security import networks
+from consent_filter.security import looks, networks
 from consent_filter.site import Site
+from dashboards import security_page
 from dashboards.access import Access, bearer
 from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
@@ -77,6 +78,8 @@ def create(
     async def security(request: Request) -> Response:
         """Networks that spiked, for the role `security` alone (M44)."""
         rows = await run_in_threadpool(networks, data, bearer(request), time.time())
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(await run_in_threadpool(lambda: security_page.page(pages, rows, looks(data))))
         return JSONResponse([row._asdict() for row in rows])
 
     async def icon(request: Request) -> Response:
