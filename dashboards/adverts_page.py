@@ -13,6 +13,7 @@ from dashboards.advert_numbers import AdvertNumbers, Told
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages, chosen, presets
 from warehouse import catalogue
+from warehouse.advert_settings import Adverts
 from warehouse.pacing import Listed, Paced, listed, pace
 from warehouse.reader import Reading
 
@@ -21,11 +22,16 @@ Campaigns = Callable[[], Sequence[Listed]]
 
 
 class AdvertsPage:
-    """`/adverts`. `campaigns`: what the catalogue lists now. `ceiling`: impressions that one person should
-    have in a week at most (M74)."""
+    """`/adverts`. `campaigns`: what the catalogue lists now. `adverts`: how many impressions one person
+    should have in a week at most, and how many people may have more before it is said (M74)."""
 
-    def __init__(self, pages: Pages, campaigns: Campaigns = tuple, ceiling: int = 20) -> None:
-        self._pages, self._campaigns, self._ceiling = pages, campaigns, ceiling
+    def __init__(
+        self,
+        pages: Pages,
+        campaigns: Campaigns = tuple,
+        adverts: Adverts = Adverts(),  # noqa: B008
+    ) -> None:
+        self._pages, self._campaigns, self._adverts = pages, campaigns, adverts
         self._last: Sequence[Listed] = ()
 
     def page(self, query: Mapping[str, str]) -> str:
@@ -55,7 +61,7 @@ class AdvertsPage:
                 "chart": _chart(ends["seconds"], "Views by seconds in view"),
                 "reach": _reach(of) if campaign else [], "bias": of.bias() if campaign else None,
                 "devices": of.devices() if campaign else None,
-                "pressure": of.pressure(self._ceiling),
+                "pressure": of.pressure(self._adverts.ceiling, self._adverts.ceiling_share),
             }  # fmt: skip
             return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site['site']}", **said)
 

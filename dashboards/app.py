@@ -48,7 +48,7 @@ def create(
     """The ASGI application over one data folder's published tables; with the console where it is on."""
     pages = Pages(data, warehouse, generated, console=settings.console)
     shown = adverts or Adverts()
-    campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown.ceiling)
+    campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     @asynccontextmanager

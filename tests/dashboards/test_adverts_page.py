@@ -11,10 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboards.advert_numbers import OFTEN, AdvertNumbers, lower
+from dashboards.adverts_page import AdvertsPage
 from dashboards.numbers import Numbers
+from dashboards.pages import Pages
 from dashboards.period import Period
 from tests.dashboards.asking import Asking, asking
 from tests.warehouse.tables import LAST, fill
+from warehouse.advert_settings import Adverts
 from warehouse.reader import Reader
 from warehouse.released import Store
 from warehouse.settings import Warehouse
@@ -128,6 +131,17 @@ def test_pressure_is_the_share_above_the_ceiling(data: Path, of: AdvertNumbers) 
     over = mine["21-40"] + mine["41-80"] + mine["81+"]
     assert found["share"] == 100 * over / sum(mine.values())
     assert [lower(band) for band in ("1-2", "81+", "(other)")] == [1, 81, 0]
+    assert not found["too_many"]
+    assert of.pressure(20, found["share"] - 0.1)["too_many"]
+    assert not of.pressure(20, found["share"])["too_many"]
+
+
+@pytest.mark.requirement("M74")
+def test_more_than_the_settings_allow_is_said_on_the_page(pages: Asking, data: Path) -> None:
+    assert "Too many:" in pages.get("/adverts").text  # 7 % of these people, where 5 % are allowed
+    with_more = Pages(data, Warehouse())
+    assert "Too many:" not in AdvertsPage(with_more, adverts=Adverts(ceiling=80)).page({})
+    with_more.close()
 
 
 def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
