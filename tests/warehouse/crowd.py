@@ -100,7 +100,7 @@ def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
     days, offsets = local(full.get("zone", zone), np.array([at], np.int64))
     full |= {
         "time": at,
-        "received": full.get("received", at),
+        "received": milliseconds(full.get("received", at)),
         "day": int(days[0]),
         "offset_min": int(offsets[0]),
     }

@@ -19,7 +19,7 @@ from warehouse.invalid.rules import Rules, grounds, in_force
 #: What a rule's condition may read, besides the columns of the row itself.
 COLUMNS: dict[str, str] = {
     "nth": "which of the events of its view, type and step it is, of that day and the one before; from 1",
-    "sender": "who was the first to send this view on that day; null where nobody else did",
+    "sender": "of whom this view came in first on that day, by our clock; null where nobody else sent it",
     "after_ms": "milliseconds since the view began to render, on that day or else the one before; or null",
     "unshown": "whether the view has an id, and has not begun to render on that day or the one before",
     "gap_ms": "milliseconds since the same person has clicked that advert before, there and on that day",
@@ -38,7 +38,8 @@ _PASS, _MOST = 4_000_000, 64
 
 
 def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit: int, rows: int = 0) -> None:
-    """Make `ad_shared`: views that more than one person has sent on a day, and who was first.
+    """Make `ad_shared`: views that more than one person has sent on a day, and who was first,
+    by when it was received: a copier can say an earlier time, and can't have known the id earlier.
 
     `everyone`: facts of all persons. `where`: a condition on the day. `rows`: about how many there are; a
     view is a hash, so passes by its range bound what is held."""
@@ -47,7 +48,7 @@ def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit
         first, last = (number << 64) // passes, (number + 1 << 64) // passes - 1
         part = "true" if passes == 1 else f"ad_view BETWEEN {first}::UBIGINT AND {last}::UBIGINT"
         query = (
-            "SELECT site, day, ad_view, arg_min(person, (time, person)) AS sender"
+            "SELECT site, day, ad_view, arg_min(person, (received, time, person)) AS sender"
             f" FROM {everyone} WHERE {where} AND ad_view IS NOT NULL AND {part} AND person IS NOT NULL"
             f" AND purposes & {bit:d} <> 0 GROUP BY ALL HAVING min(person) <> max(person)"
         )
