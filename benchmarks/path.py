@@ -60,22 +60,23 @@ def path() -> Path:
     return Path(measured, Enrich(measured, look), Packs(measured), Ledger.memory(keys), keys)
 
 
-def bodies(count: int, events: int, now: int, seed: int = 1) -> list[bytes]:
-    """Different bodies of a beacon: one event of about 560 bytes, or a list of them from one visitor."""
+def bodies(count: int, events: int, now: int, seed: int = 1, kind: str = "") -> list[bytes]:
+    """Different bodies of a beacon: one event of about 560 bytes, or a list of them from one visitor. `kind`:
+    all of one type."""
     chance = random.Random(seed)
     made = []
     for _ in range(count):
         device = f"{chance.getrandbits(128):032x}"
-        found = [_event(chance, device, now) for _ in range(events)]
+        found = [_event(chance, device, now, kind) for _ in range(events)]
         made.append(json.dumps(found[0] if events == 1 else found, separators=(",", ":")).encode())
     return made
 
 
-def _event(chance: random.Random, device: str, now: int) -> dict[str, Any]:
+def _event(chance: random.Random, device: str, now: int, kind: str = "") -> dict[str, Any]:
     page = int(chance.paretovariate(0.9)) % 20_000
     event: dict[str, Any] = {
         "site": "market",
-        "type": chance.choice(["page_view"] * 6 + ["engagement", "click", "ad_impression", "event"]),
+        "type": kind or chance.choice(["page_view"] * 6 + ["engagement", "click", "ad_impression", "event"]),
         "url": f"https://market.example/project/build-a-website-number-{page}?utm_source=news&utm_medium=email"
         f"&utm_campaign=autumn-{page % 7}",
         "id": f"{chance.getrandbits(96):024x}",
@@ -95,12 +96,18 @@ def _event(chance: random.Random, device: str, now: int) -> dict[str, Any]:
         }
     if event["type"] == "ad_impression":
         event["ad"] = {"slot": "top", "creative": f"c{chance.randrange(20)}", "campaign": "autumn"}
+    if kind == "ad_impression":  # as the tag sends it, of somebody who allows it
+        event["consent"]["ad_measurement"] = True
+        event["ad"] |= {
+            "id": f"{chance.getrandbits(128):032x}", "placement": "home-top", "width": 300, "height": 250,
+            "frequency": chance.choice(["1", "2", "3", "4-6", "7+"]),
+        }  # fmt: skip
     if event["type"] == "engagement":
         event |= {"duration": chance.randrange(60_000), "scroll": chance.randrange(101)}
     return event
 
 
-def requests(count: int, events: int, now: int) -> list[Request]:
+def requests(count: int, events: int, now: int, kind: str = "") -> list[Request]:
     """One request for each body, from many addresses and a hundred agents."""
     chance = random.Random(2)
     clients = [".".join(str(chance.randrange(1, 224)) for _ in range(4)) for _ in range(max(count, 2000))]
@@ -111,7 +118,7 @@ def requests(count: int, events: int, now: int) -> list[Request]:
     ]
     return [
         Request("beacon", "POST", b"", body, chance.choice(clients), chance.choice(browsers), now)
-        for body in bodies(count, events, now)
+        for body in bodies(count, events, now, kind=kind)
     ]
 
 
@@ -153,6 +160,13 @@ def main() -> None:
         plain = rate(lambda batch: [decode(request.body) for request in batch], waiting, gather, events)
         value = rate(run, waiting, gather, events)
         emit(bench, value, "events/s", against="msgspec decode alone", ratio=value / plain, n=5)
+    for gather, events, count in ((64, 1, 8192), (4096, 1, 8192), (64, 50, 512)):
+        views, shown = (
+            rate(run, requests(count, events, now, kind), gather, events)
+            for kind in ("page_view", "ad_impression")
+        )
+        bench = f"path_impressions_{events}_gather_{gather}"
+        emit(bench, shown, "events/s", against="page views", ratio=shown / views, n=5)
     gc.enable()
 
 
