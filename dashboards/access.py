@@ -19,13 +19,19 @@ from consent_filter.transport import hsts
 
 #: What machines change, with a token.
 _API = "/api/adverts"
+#: What takes a POST without changing a number: questions too long for an address, and texts that are kept.
+_POSTS = ("/api/sql", "/api/explore", "/sql/saved", "/explore/saved")
+#: Pages with a script of ours, which may ask our own API for what it completes.
+_SCRIPTED = ("/sql", "/explore")
 #: What there is for whoever comes from outside: what a signed link opens, and our own style.
 OUTSIDE = ("/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
+_POLICY = (
+    b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    b" frame-ancestors 'none'"
+)
 _HEAD = [
-    (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self';"
-     b" form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -70,7 +76,9 @@ class Access:
         async def with_head(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *_HEAD]
+                more = b"; script-src 'self'; connect-src 'self'" if scope["path"] in _SCRIPTED else b""
+                policy = (b"content-security-policy", _POLICY + more)
+                message["headers"] = [*message["headers"], policy, *_HEAD]
                 if self._line and scope["scheme"] == "https" and not _local(scope):
                     message["headers"].append(self._line)
                 if b"cache-control" not in there:
@@ -96,9 +104,11 @@ class Access:
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] == _API and b"authorization" in head:
                 return None  # a token is looked at there; no browser sends one by itself
-            if not (self._console and scope["method"] == "POST" and scope["path"].startswith("/console/")):
+            asks = scope["path"] in _POSTS
+            desk = self._console and scope["path"].startswith("/console/")
+            if not (scope["method"] == "POST" and (asks or desk)):
                 return 405, "these pages can only be read"
-            # Only a form of our own page. Who is signed in, and the form's word, the console looks at.
+            # No other site's page: a program sends neither header. Who is signed in the console looks at.
             site, origin = head.get(b"sec-fetch-site"), head.get(b"origin", b"")
             ours = origin.partition(b"://")[2] == head[b"host"]
             if site not in (None, b"same-origin") or (origin and not ours):

@@ -29,6 +29,7 @@ from dashboards.exports import Exports
 from dashboards.pages import Pages
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from dashboards.sql_page import SqlPage
 from warehouse.advert_settings import Adverts
 from warehouse.settings import Warehouse
 
@@ -68,10 +69,6 @@ def create(
         name = request.path_params["name"]
         return _file(await run_in_threadpool(pages.csv, name, request.query_params), f"{name}.csv")
 
-    async def sql(request: Request) -> Response:
-        answer = await run_in_threadpool(pages.sql, request.query_params)
-        return _file(answer, "answer.csv") if isinstance(answer, bytes) else HTMLResponse(*answer)
-
     async def health(request: Request) -> Response:
         return JSONResponse({"alive": True})
 
@@ -87,7 +84,8 @@ def create(
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        if "text/html" not in request.headers.get("accept", ""):
+        program = request.url.path.startswith("/api/")
+        if program or "text/html" not in request.headers.get("accept", ""):
             return JSONResponse(error.body(), error.status)
         if error.code == "nothing_published":
             return HTMLResponse(await run_in_threadpool(pages.nothing))
@@ -107,7 +105,6 @@ def create(
             Route("/attribution", html(lambda request: pages.attribution(request.query_params))),
             Route("/csv/{name:str}.csv", csv),
             Route("/adverts", html(lambda request: campaigns.page(request.query_params))),
-            Route("/sql", sql),
             Route("/about", html(lambda request: pages.about())),
             Route("/quality", html(lambda request: pages.quality())),
             Route("/about-numbers", html(lambda request: pages.about_numbers())),
@@ -115,6 +112,7 @@ def create(
             Route("/health", health),
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *SqlPage(data, pages).routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),

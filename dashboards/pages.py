@@ -10,13 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
 from dashboards import attribution, charts, numbers, period, words
-from dashboards.examples import EXAMPLES
 from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from warehouse.analyst import Desk
@@ -24,7 +22,6 @@ from warehouse.answer import render, shown
 from warehouse.checks import drafts, facts, pressure, runs, tables, weekdays
 from warehouse.meaning import meaning
 from warehouse.perturbation import bound
-from warehouse.query import cut
 from warehouse.reader import Reader, Reading
 from warehouse.release import share
 from warehouse.report import load
@@ -187,35 +184,6 @@ class Pages:
             raise Refused(404, "no_such_report", "there is no report of that name; the SQL page lists them")
         return found[0], *chosen(sites, query)
 
-    def sql(self, query: Mapping[str, str]) -> tuple[str, int] | bytes:
-        """The analyst's page, with the answer where a statement was sent; or the answer alone, as CSV."""
-        statement, answer, wrong, status, took = query.get("q", "").strip(), None, None, 200, 0.0
-        if statement:
-            begun = time.monotonic()
-            try:
-                answer = self.desk.ask(statement)
-                if query.get("format") == "csv":
-                    return render(answer, "csv", for_spreadsheets=True)
-            except Refused as error:
-                wrong, status = error, error.status
-            took = time.monotonic() - begun
-        else:
-            self.desk.ready()
-        with self.reader.reading() as reading:
-            known = reading.rows("SELECT * FROM reports ORDER BY name")
-        said = {
-            "statement": statement,
-            "examples": EXAMPLES,
-            "reports": known,
-            "wrong": wrong,
-            "took": took,
-            "most": MOST,
-            "again": "/sql?" + urlencode({"q": statement, "format": "csv"}),
-            **_answered(answer),
-        }
-        page = self.page("sql.html", "sql", title="SQL", **said)
-        return page, status
-
     def quality(self) -> str:
         """What the suites have found, latest first; and what they expect."""
         docs = folder(self.data) / "validation"
@@ -276,20 +244,6 @@ def _at(site: str, span: period.Period, query: Mapping[str, str], change: Mappin
     if "period" in change:
         parts |= {"first": None, "last": None}
     return "/?" + urlencode({name: value for name, value in parts.items() if value is not None})
-
-
-def _answered(answer: pa.Table | None) -> dict[str, Any]:
-    """The first rows of an answer, and which of its columns are numbers."""
-    if answer is None:
-        return {"names": [], "right": [], "rows": None, "n": 0, "cut": False}
-    columns = [column.to_pylist() for column in answer.slice(0, MOST).columns]
-    return {
-        "names": answer.column_names,
-        "right": [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in answer.schema.types],
-        "rows": list(zip(*columns, strict=True)),
-        "n": answer.num_rows,
-        "cut": cut(answer),
-    }
 
 
 def presets(newest: date) -> list[tuple[str, str]]:

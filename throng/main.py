@@ -146,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", choices=("table", "json"), default="table")
     one = command("query", "one read-only SQL statement on the released tables")
     one.add_argument("sql", metavar="SQL")
-    one.add_argument("--format", choices=("table", "csv", "json", "parquet"), default="table")
+    one.add_argument("--format", choices=("table", "csv", "json", "arrow", "parquet"), default="table")
     command(
         "explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each"
     )

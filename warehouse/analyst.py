@@ -14,12 +14,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from consent_filter.errors import Refused
-from warehouse.query import answer, published
+from warehouse.query import on, published, unlock
 from warehouse.settings import Warehouse
 
 #: Address space of the process, beyond which its own allocations fail: libraries, threads and the query.
@@ -117,12 +118,18 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.buffer.write(_GREETING)
     sys.stdout.buffer.flush()
+    opened: tuple[str, Any] | None = None
     for line in sys.stdin.buffer:
         asked = json.loads(line)
         out = io.BytesIO()
         head: dict[str, object]
         try:
-            table = answer(Path(asked["file"]), asked["sql"], msgspec.convert(asked["settings"], Warehouse))
+            settings = msgspec.convert(asked["settings"], Warehouse)
+            if opened is None or opened[0] != asked["file"]:  # a generation is never changed
+                if opened is not None:
+                    opened[1].close()
+                opened = asked["file"], unlock(Path(asked["file"]), settings)
+            table = on(opened[1], asked["sql"], settings)
             with pa.ipc.new_stream(out, table.schema) as stream:
                 stream.write_table(table)
             head = {"bytes": out.tell()}

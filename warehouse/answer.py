@@ -1,4 +1,4 @@
-"""An answer as bytes: a table for people, CSV, JSON or Parquet."""
+"""An answer as bytes: a table for people, CSV, JSON, Arrow or Parquet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-FORMATS = ("table", "csv", "json", "parquet")
+FORMATS = ("table", "csv", "json", "arrow", "parquet")
 #: A spreadsheet runs what begins like this (OWASP, CSV injection); paths and names are anyone's to choose.
 _FORMULA = r"^[=+\-@\t\r]"
 
@@ -41,6 +41,11 @@ def render(table: pa.Table, format: str, *, for_spreadsheets: bool = False) -> b
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
         return sink.getvalue()
+    if format == "arrow":
+        stream = io.BytesIO()
+        with pa.ipc.new_stream(stream, table.schema) as writer:
+            writer.write_table(table)
+        return stream.getvalue()
     if format == "csv":
         out = io.BytesIO()
         pyarrow.csv.write_csv(_plain(table, for_spreadsheets), out)

@@ -32,10 +32,17 @@ class Asking:
             self._get(path, method, base, HTML | {k.replace("_", "-"): v for k, v in head.items()})
         )
 
-    async def _get(self, path: str, method: str, base: str, head: dict[str, str]) -> httpx.Response:
+    def send(self, path: str, body: str, **head: str) -> httpx.Response:
+        """The answer to a POST of that body."""
+        named = {k.replace("_", "-"): v for k, v in head.items()}
+        return self._runner.run(self._get(path, "POST", "http://127.0.0.1:8601", named, body))
+
+    async def _get(
+        self, path: str, method: str, base: str, head: dict[str, str], body: str = ""
+    ) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-            return await client.request(method, path, headers=head)
+            return await client.request(method, path, headers=head, content=body.encode())
 
     async def _end(self) -> None:
         async with self._app.router.lifespan_context(self._app):

@@ -74,6 +74,8 @@ def _publish(data: Path) -> None:
     store.close()
 
 
+#: Pages with a script of ours: an editor that completes names.
+SCRIPTED = ("/sql", "/explore")
 #: Every kind of page.
 PAGES = [
     "/",
@@ -103,13 +105,15 @@ def test_a_page_needs_nobody_and_runs_nothing(path: str, market: Asking) -> None
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for lead in page.leads:
         assert urlsplit(urljoin(HERE, lead)).netloc == "127.0.0.1:8601", lead
-    assert page.all("script") == page.all("iframe") == page.all("style") == []
+    scripted = urlsplit(path).path in SCRIPTED
+    assert page.all("script") == ([{"src": "/static/editor.js", "defer": ""}] if scripted else [])
+    assert page.all("iframe") == page.all("style") == []
     assert [
         found for _, found in page.tags for name in found if name.startswith("on") or name == "style"
     ] == []
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "script-src" not in policy
+    assert ("script-src 'self'" in policy) == scripted
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
@@ -212,7 +216,8 @@ def test_a_name_from_outside_is_only_text(tmp_path: Path) -> None:
     with asking(tmp_path) as pages:
         for path in ("/", "/report/pages", "/sql?q=FROM+pages"):
             page = Page(pages.get(path).text)
-            assert page.all("script") == page.all("img") == []
+            assert [one for one in page.all("script") if one.get("src") != "/static/editor.js"] == []
+            assert page.all("img") == []
             assert any("<script>alert(1)" in text for text in page.text)
         assert "'=1+1" in pages.get("/csv/sources.csv").text, "a spreadsheet must not run it"
 
@@ -339,7 +344,8 @@ def test_an_attack_is_refused_with_a_word_that_teaches(
 ) -> None:
     answer = market.get(f"/sql?q={quote(sql)}")
     page = Page(answer.text)
-    assert (answer.status_code, page.all("script")) == (status, [])
+    assert answer.status_code == status
+    assert [one["src"] for one in page.all("script")] == ["/static/editor.js"], "and no other"
     assert 'role="alert"' in answer.text
     assert says in "".join(page.text)
     assert sql in "".join(page.text), "what was written stays to be mended"
