@@ -1,0 +1,94 @@
+"""Who may open which address: one line each. What has no line is nobody's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dashboards.who import Role
+
+_NUMBERS = frozenset({Role.ANALYST})
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_OFFICER = frozenset({Role.PRIVACY_OFFICER})
+#: Whoever is signed in.
+_ANYONE = frozenset(Role)
+
+#: What an API key may be for, and what that means to who makes one.
+SCOPES = {
+    "tables": "reports and their CSV",
+    "sql": "questions in SQL",
+    "security": "networks that spiked",
+}  # fmt: skip
+
+
+class Rule(NamedTuple):
+    """path: an address, or all that begin with it where it ends with `/`. roles: one of them is needed; None
+    is open, or asks for a proof of its own (a signed link, a token). scope: of API keys; without one no key
+    opens it. every_site: only for accounts that may see all sites, as the answer can't be cut to some.
+    post: it takes forms. log: that it was read is written down."""
+
+    path: str
+    roles: frozenset[Role] | None
+    scope: str = ""
+    every_site: bool = False
+    post: bool = False
+    log: bool = True
+
+
+RULES = (
+    # Open, or with a proof of its own.
+    Rule("/health", None, log=False),
+    Rule("/favicon.ico", None, log=False),
+    Rule("/static/", None, log=False),
+    Rule("/sign-in", None, post=True, log=False),
+    Rule("/sign-in/", None, post=True, log=False),
+    Rule("/enter/", None, post=True, log=False),
+    Rule("/advertiser/", None, log=False),
+    Rule("/packs/", None, log=False),
+    Rule("/segments/", None, log=False),
+    Rule("/api/adverts", None, log=False),
+    Rule("/api/adverts/", None, log=False),
+    Rule("/security", None),
+    # Numbers.
+    Rule("/", _NUMBERS),
+    Rule("/report/", _NUMBERS, scope="tables"),
+    Rule("/csv/", _NUMBERS, scope="tables"),
+    Rule("/attribution", _NUMBERS),
+    Rule("/adverts", _NUMBERS),
+    Rule("/sql", _NUMBERS, scope="sql", every_site=True),
+    Rule("/quality", _NUMBERS | _OFFICER, every_site=True),
+    Rule("/about", _ANYONE, log=False),
+    Rule("/about-numbers", _ANYONE, log=False),
+    # Requests of people about their own data.
+    Rule("/console", _OFFICER),
+    Rule("/console/", _OFFICER, post=True),
+    # One's own account, and everybody's.
+    Rule("/sign-out", _ANYONE, post=True, log=False),
+    Rule("/account", _ANYONE, post=True, log=False),
+    Rule("/account/", _ANYONE, post=True, log=False),
+    Rule("/accounts", _ADMINISTRATOR, post=True),
+    Rule("/accounts/", _ADMINISTRATOR, post=True),
+    Rule("/log", _ADMINISTRATOR | _OFFICER),
+)  # fmt: skip
+_EXACT = {rule.path: rule for rule in RULES if rule.path == "/" or not rule.path.endswith("/")}
+_BELOW = sorted((r for r in RULES if r.path != "/" and r.path.endswith("/")), key=lambda r: -len(r.path))
+
+
+def rule(path: str) -> Rule | None:
+    """The line that holds for an address: itself, else the longest beginning; None where there is none."""
+    return _EXACT.get(path) or next((one for one in _BELOW if path.startswith(one.path)), None)
+
+
+#: Where somebody lands who has signed in and named no page: the first of these that a role opens.
+_HOMES = (
+    (Role.ANALYST, "/"),
+    (Role.PRIVACY_OFFICER, "/console"),
+    (Role.ADMINISTRATOR, "/accounts"),
+)  # fmt: skip
+
+
+def home(roles: frozenset[Role], *, console: bool = True) -> str:
+    """The page to begin with."""
+    for role, path in _HOMES:
+        if role in roles and (console or path != "/console"):
+            return path
+    return "/account"
