@@ -130,6 +130,12 @@ def counted(connection: duckdb.DuckDBPyConnection) -> str:
     return f"{join} ANTI JOIN absent USING (site, day, person)" if some else join
 
 
+def others(connection: duckdb.DuckDBPyConnection, everyone: str) -> str:
+    """Facts of everyone whom a report may count: a verdict on somebody's rows must not show what was done by
+    who has left. `everyone`: facts of all persons."""
+    return f"(SELECT * FROM {everyone} {counted(connection)})"
+
+
 class Days:
     """Facts of some days, for reports by day. `rows`: about how many there are. `everyone`: facts of all
     persons, where `facts` are some's: orders are looked up there, and what others sent again. `judged`: which
@@ -208,7 +214,15 @@ class Days:
             )
         if any(report.mentions(name) for name in paths.RELATIONS) and self._lacks("ways"):
             where = self._bucket.where
-            paths.offer(self._con, self._facts, self._everyone, self._days, where, report.bit, self._judged)
+            paths.offer(
+                self._con,
+                self._facts,
+                others(self._con, self._everyone),
+                self._days,
+                where,
+                report.bit,
+                self._judged,
+            )
             self._offer(report.bit)
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
@@ -230,9 +244,9 @@ class Days:
         if self._bit != bit:
             self._offer(bit)
         if not self._shared:
-            shared(self._con, self._everyone, named(self._days), bit, self._rows)
+            shared(self._con, others(self._con, self._everyone), named(self._days), bit, self._rows)
             self._shared = True
-        judge(self._con, self._everyone, self._days, columns, self._judged)
+        judge(self._con, others(self._con, self._everyone), self._days, columns, self._judged)
 
     def _mentioned(self) -> list[str]:
         """The columns that any report reads of `adverts`."""
@@ -285,7 +299,7 @@ class History:
                 f"CREATE OR REPLACE TEMP TABLE {name} (site VARCHAR, day DATE, name VARCHAR, people BIGINT)"
             )
         self._at: Bucket | None = None
-        advert_views.begin(connection, facts)
+        advert_views.begin(connection, others(connection, facts))
         for bucket in buckets:
             self._load(bucket)
             connection.execute(
@@ -344,7 +358,7 @@ class History:
         advert_views.meet(
             self._con,
             f"{self._facts} {counted(self._con)} WHERE {OWN} AND person IS NOT NULL AND {bucket.where}",
-            self._facts,
+            others(self._con, self._facts),
             self._judged,
         )
 

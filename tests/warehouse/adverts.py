@@ -112,12 +112,14 @@ def _steady(facts: Sequence[Fact]) -> set[int]:
 
 
 def _senders(facts: Sequence[Fact]) -> dict[Any, int]:
-    """Of each view the person who was the first to send it on that day."""
-    by: dict[Any, list[tuple[int, int]]] = defaultdict(list)
+    """Of each view the person of whom it came in first on that day."""
+    by: dict[Any, list[tuple[int, int, int]]] = defaultdict(list)
     for fact in facts:
         if fact.get("ad_view") is not None:
-            by[fact["site"], fact["day"], fact["ad_view"]].append((fact["time"], fact["person"]))
-    return {view: min(sent)[1] for view, sent in by.items()}
+            by[fact["site"], fact["day"], fact["ad_view"]].append(
+                (fact["received"], fact["time"], fact["person"])
+            )
+    return {view: min(sent)[2] for view, sent in by.items()}
 
 
 def views(facts: Sequence[Fact]) -> Iterator[dict[str, Any]]:

@@ -88,12 +88,8 @@ def _rows(said: Iterable[tuple[int, ...]]) -> list[Row]:
             "time": _BEGIN + TIMES[time] * 60_000,
             **LOOKS[look],
             **DEEDS[deed],
-            # A view is of its person: two who send the same are a copy, which is no valid traffic.
-            **(
-                {"ad_view": 100 + number + 500 * (LOOKS[look].get("treatment") == "cookieless")}
-                if "ad_view" in DEEDS[deed]
-                else {}
-            ),
+            # Some have the views of others, who came without an identifier: ids that were copied.
+            **({"ad_view": 100 + number} if "ad_view" in DEEDS[deed] else {}),
         }
         for first, more, deed, look, time, site in said
         for number in range(first, first + more + 1)
@@ -301,6 +297,22 @@ def test_who_has_withdrawn_was_never_there(said: Said, k: int, gone: set[int]) -
     for name, one in reports.load().items():
         if one.people:
             assert with_them[name].equals(without[name]), name
+
+
+@pytest.mark.requirement("M113")
+def test_who_has_withdrawn_has_no_say_in_verdicts_on_others() -> None:
+    """Not as the first who sent a view, nor as whom it was shown to on the day before."""
+    shown = {"type": "ad_impression", "ad_campaign": "spring", "ad_frequency": "1"}
+    rows: list[Row] = [
+        {"site": "market", "person": 1, "time": _BEGIN, "ad_view": 7, **shown},
+        {"site": "market", "person": 2, "time": _BEGIN + 60_000, "ad_view": 7, **shown},
+        {"site": "market", "person": 1, "time": _BEGIN, "ad_view": 8, **shown},
+        {"site": "market", "person": 2, "time": _BEGIN + 86_400_000, "ad_view": 8, "type": "ad_viewable"},
+    ]
+    how = Warehouse(min_group=1)
+    with_them, without = released(rows, how, withdrawn=[1]), released(rows[1::2], how)
+    for name in ("invalid_traffic", "delivery", "reach", "pressure", "conversion_paths"):
+        assert with_them[name].equals(without[name]), name
 
 
 @pytest.mark.requirement("M36")
