@@ -27,6 +27,17 @@ def node() -> bool:
     return shutil.which("node") is not None and all((VECTORS / "node_modules" / p).is_dir() for p in packages)
 
 
+#: Files that take a minute or more, the longest first: they begin first, so that no process is left alone with
+#: one of them in the end.
+LONG = (
+    *("pipelines/test_restatement.py", "pipelines/test_comeback.py", "whole/test_up.py"),
+    *("whole/test_kills.py", "warehouse/test_properties.py", "warehouse/test_snapshot.py"),
+    *("throng/test_backup.py", "pipelines/test_retention.py", "whole/test_promises.py"),
+    *("whole/test_visit.py", "warehouse/test_links.py", "warehouse/test_release_attacks.py"),
+    *("pipelines/test_expire.py", "warehouse/test_counted.py", "pipelines/test_rights.py"),
+    *("whole/test_proxied.py", "pipelines/test_reports.py", "throng/test_jobs.py", "throng/test_held.py"),
+)
+
 #: need → (is it here?, what would bring it)
 NEEDS = {
     "chromium": (lambda: shutil.which("chromium") is not None, "apt-get install chromium"),
@@ -49,6 +60,8 @@ def data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {ROOT / "tests" / file: place for place, file in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
     for item in items:
         if item.get_closest_marker("requirement"):
             item.user_properties.append(("requirement", True))  # goes with the report to whoever gathers them
