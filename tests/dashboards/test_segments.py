@@ -55,7 +55,7 @@ def server(data: Path) -> Server:
     return Server(data)
 
 
-@pytest.mark.requirement("M46")
+@pytest.mark.requirement("M45", "M46")
 def test_segments_are_sums_of_the_rows_that_were_released(data: Path, server: Server) -> None:
     """The file that is published has the same rows, by day; every one is about a group."""
     rows = pq.read_table(folder(data) / "current" / "interest.parquet").to_pylist()
