@@ -66,7 +66,7 @@ def _measured(net: str) -> str:
 
 
 def begin(connection: duckdb.DuckDBPyConnection, facts: str) -> None:
-    """Make `campaign_days`, to which every bucket adds (`meet`) before any is counted; and which views
+    """Make `campaign_days`, to which every bucket adds (`note`) before any is counted; and which views
     several people have sent (`judging.shared`), of `facts`, those of everybody."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE campaign_days"
@@ -140,9 +140,10 @@ def limit(connection: duckdb.DuckDBPyConnection, least: int) -> None:
     )
 
 
-def note(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the bucket's people to `campaign_days`."""
+def note(connection: duckdb.DuckDBPyConnection, kept: str) -> None:
+    """Add the bucket's people to `campaign_days`. `kept`: as `meet` has it; nothing needs to be judged for
+    that."""
     connection.execute(
-        "INSERT INTO campaign_days"
-        " SELECT site, day, ad_campaign, count(DISTINCT person) FROM met GROUP BY ALL"
+        "INSERT INTO campaign_days SELECT site, day, ad_campaign, count(DISTINCT person)"
+        f" FROM {kept} AND {_CONTACT} AND ad_campaign IS NOT NULL GROUP BY ALL"
     )

@@ -299,6 +299,7 @@ class History:
                 f"CREATE OR REPLACE TEMP TABLE {name} (site VARCHAR, day DATE, name VARCHAR, people BIGINT)"
             )
         self._at: Bucket | None = None
+        self._met: Bucket | None = None
         advert_views.begin(connection, others(connection, facts))
         for bucket in buckets:
             self._load(bucket)
@@ -310,12 +311,16 @@ class History:
             connection.execute(
                 "INSERT INTO done SELECT site, day, name, count(DISTINCT person) FROM named GROUP BY ALL"
             )
-            advert_views.note(connection)
+            advert_views.note(connection, self._kept(bucket))
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `days`, `firsts`, `steps` and `received` of a bucket."""
         if bucket != self._at:
             self._load(bucket)
+        if bucket != self._met and any(report.mentions("contacts") for report in reports):
+            advert_views.meet(self._con, self._kept(bucket), others(self._con, self._facts), self._judged)
+            advert_views.limit(self._con, self._least)
+            self._met = bucket
         k = f"{self._least:d}"
         # What is hidden with a kind of too few is the next smallest kind, by name where they are equal.
         run, k = self._con.execute, f"{self._least:d}"
@@ -332,7 +337,6 @@ class History:
             "CREATE OR REPLACE TEMP VIEW steps AS SELECT * FROM named SEMI JOIN (SELECT site, day, name"
             f" FROM done GROUP BY ALL HAVING sum(people) >= {k}) USING (site, day, name)"
         )
-        advert_views.limit(self._con, self._least)
         once = "true" if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
 
@@ -355,12 +359,10 @@ class History:
             "CREATE OR REPLACE TEMP VIEW named AS SELECT site, day, person, name, time FROM"
             f" {kept} AND type = 'event' AND name IS NOT NULL"
         )
-        advert_views.meet(
-            self._con,
-            f"{self._facts} {counted(self._con)} WHERE {OWN} AND person IS NOT NULL AND {bucket.where}",
-            others(self._con, self._facts),
-            self._judged,
-        )
+
+    def _kept(self, bucket: Bucket) -> str:
+        """Facts of all days and purposes of those in a bucket who may be counted, up to a condition."""
+        return f"{self._facts} {counted(self._con)} WHERE {OWN} AND person IS NOT NULL AND {bucket.where}"
 
     def show(self, report: Report) -> None:
         """Nothing to do: `contacts` are of advert measurement, all others of measurement."""
