@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from time import time
 from typing import cast
 
 import numpy as np
@@ -14,7 +13,7 @@ from consent_filter.apply import apply
 from consent_filter.clicks import Clicks
 from consent_filter.counterpart import judged
 from consent_filter.counts import Counts
-from consent_filter.decide import AD_MEASUREMENT, KEPT, Laws, Verdict, decide
+from consent_filter.decide import Laws, decide
 from consent_filter.events import NOTHING, Events, join
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Pack, Packs
@@ -22,6 +21,7 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Raw
 from consent_filter.regions import barred
 from consent_filter.sender import Senders
+from ingest.clicks import lead
 from ingest.enrich import Enrich
 from ingest.live import Live
 from ingest.log.record import Record
@@ -114,11 +114,7 @@ class Path:
             return Record(NOTHING, balance(tally.where(), parsed.rejects, robots, 0))
         decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)
         if parsed.clicks and self.parsing.clicks:
-            for row, verdict in zip(rows.tolist(), decision.verdict.rows(), strict=True):
-                place, click = parsed.clicks[row]
-                if click and agreed(verdict):
-                    id = self.parsing.clicks.make(click, time())
-                    parsed.answers[place] = redirect.carry(parsed.answers[place], id)
+            decision = lead(parsed, rows, decision, self.parsing.clicks)
         others = judged(raw, decision.verdict, self.ledger.others(raw, self.laws.turns), self.laws)
         events, refused, narrow = apply(raw, decision, self.keys, self.ledger, self.sites, others)
         return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n - narrow))
@@ -141,9 +137,3 @@ def _apart(requests: Sequence[Request], answers: Sequence[Answer | None]) -> Ite
     going = [place for place in left if requests[place].protocol == redirect.NAME]
     others = [place for place in left if requests[place].protocol != redirect.NAME] if going else left
     return filter(None, (others, going))
-
-
-def agreed(verdict: Verdict) -> bool:
-    """Whether an event's click may have an id that others get to see: only for who has agreed, by a word or a
-    signal of theirs, to adverts being measured (M95). What the law allows unasked is not enough."""
-    return verdict.treatment in KEPT and verdict.granted & AD_MEASUREMENT != 0 and verdict.basis == "consent"

@@ -48,6 +48,7 @@ REJECTS: dict[str, Reject] = {
     "altered": _invalid(403, "this address was altered or cut off, or was not made here"),
     "expired": _invalid(403, "this address is over"),
     "target": _invalid(403, "this address leads to no web page"),
+    "stale": _invalid(400, "what a page has added to this address was of another moment, ten minutes off"),
     "step": _invalid(400, "event or kind is missing or unknown; docs/adverts.md lists them"),
     "click": _invalid(400, "the id of the click is over, was altered, or was not made here"),
     # the event

@@ -90,6 +90,13 @@ def _landed(ad: Ad, click: Click) -> Ad:
     )  # fmt: skip
 
 
+class Led(NamedTuple):
+    """A click that is led on. told: the page that it was made on tells of it itself."""
+
+    click: Click
+    told: bool = False
+
+
 class Parsed(NamedTuple):
     """`raw` holds the events that may go on (perhaps none), `answers` one for each request, in order.
 
@@ -100,7 +107,7 @@ class Parsed(NamedTuple):
     raw: Raw
     answers: list[Answer]
     rejects: Counts
-    clicks: Sequence[tuple[int, Click | None]] = ()
+    clicks: Sequence[tuple[int, Led | None]] = ()
 
 
 Parser = Callable[[Sequence[Request], Parsing], Parsed]

@@ -2,6 +2,10 @@
 
 Where it leads is signed together with whose click it is and until when: the address leads nowhere else, so it
 can't be used to send people somewhere in our name (CWE-601). A target is never stored.
+
+What the page adds as somebody clicks (`ingest/beacon/adverts.js`) is signed by nobody: `view`, `slot`,
+`time`, the visitor's own choice, and `told` where it tells that click itself, which then counts once, as the
+page's.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from consent_filter.clicks import Click
 from ingest.enrich.robots import prefetched
 from ingest.protocols.event import ABSENT, UNREADABLE
 from ingest.protocols.finish import finish
-from ingest.protocols.parsing import Parsed, Parsing
+from ingest.protocols.parsing import Led, Parsed, Parsing
 from ingest.protocols.query import decode
 from ingest.protocols.signed import opened
 from ingest.rejects import REJECTS
@@ -23,7 +27,10 @@ from ingest.request import Answer, Request
 NAME = "redirect"
 #: What is signed, in this order. `until`: seconds since 1970.
 SIGNED = ("to", "site", "campaign", "creative", "placement", "until")
-_NAMES = frozenset((*SIGNED, "sig", "view", "slot"))
+_NAMES = frozenset((*SIGNED, "sig", "view", "slot", "told"))
+#: Milliseconds for which a word in an address is taken for that of whoever follows it: who was sent a copy
+#: has agreed to nothing.
+FRESH = 600_000
 #: A browser that only looks ahead gets nothing it could use later: it asks again when somebody clicks.
 _AHEAD = Answer(503, b"")
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">
@@ -45,7 +52,7 @@ WRONG = {
 }
 
 
-def target(query: bytes, parsing: Parsing, now: int) -> tuple[str, Click] | str:
+def target(query: bytes, parsing: Parsing, now: int) -> tuple[str, Led] | str:
     """Where an address leads, and what was clicked; or the code of `ingest.rejects` why it leads nowhere.
     `now`: UTC milliseconds."""
     said = opened(query, _NAMES, NAME, SIGNED, parsing, now)
@@ -53,9 +60,10 @@ def target(query: bytes, parsing: Parsing, now: int) -> tuple[str, Click] | str:
         return said
     if not advert_links.leads_out(said["to"]):
         return "target"
-    return said["to"], Click(
+    click = Click(
         said.get("view"), said.get("campaign"), said.get("creative"), said.get("placement"), said.get("slot")
     )
+    return said["to"], Led(click, said.get("told") == "1")
 
 
 def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
@@ -63,7 +71,7 @@ def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
     whoever clicked has nothing to do with it."""
     rows = decode(requests, parsing, "ad_click")
     answers: list[Answer] = []
-    clicked: dict[int, Click] = {}
+    clicked: dict[int, Led] = {}
     for index, request in enumerate(requests):
         found = target(request.query, parsing, request.received)
         if isinstance(found, str):
@@ -77,9 +85,19 @@ def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
         event = rows.events[index]
         if event is not UNREADABLE:
             event.type, event.name, event.props = "ad_click", None, ABSENT
+            if _old(event.time, request.received):
+                rows.bad.setdefault(index, "stale")
     parsed = finish(NAME, requests, rows, parsing)
     good = [index for index in range(len(requests)) if index not in rows.bad]
     return Parsed(parsed.raw, answers, parsed.rejects, [(one, clicked.get(one)) for one in good])
+
+
+def _old(time: float | str | None, received: int) -> bool:
+    """Whether an address says of itself that it is of another moment. What is no number is refused later."""
+    try:
+        return time is not None and abs(float(time) - received) > FRESH
+    except ValueError:
+        return False
 
 
 def carry(answer: Answer, id: str) -> Answer:

@@ -28,7 +28,7 @@ from ingest.log.memory import MemoryLog
 from ingest.log.record import Record, encode
 from ingest.metrics import Metrics
 from ingest.path import Path
-from ingest.protocols.redirect import SIGNED
+from ingest.protocols.redirect import FRESH, SIGNED
 from ingest.request import Answer, Browser, Request
 from ingest.settings import Sites
 
@@ -159,6 +159,41 @@ def test_clicks_among_other_events_keep_their_answers() -> None:
     assert refused[("robot", "prefetch")] == 1
     assert refused[("invalid", "altered")] == 1
     assert record.events.n == 3
+
+
+def test_a_click_that_the_page_tells_itself_counts_once_and_still_gets_its_id() -> None:
+    """Of what is added nothing is signed: it can make a click count less, and never somebody agree."""
+    path = make()
+    now = f"&time={NOW}"
+    told = "&told=1&view=v-1" + now
+    record, answers = path.run(
+        [click(path, YES + told), click(path, told), click(path, YES + "&view=v-1" + now)]
+    )
+    assert [b"th_click" in answer.leads for answer in answers] == [True, False, True]
+    refused = {(key.reason, key.detail): n for key, n in record.counts.items() if key.outcome == REFUSED}
+    assert refused.pop(("duplicate", "told")) == 1
+    assert list(refused.values()) == [1], "who was not asked is refused for that, whatever the page tells"
+    assert record.events.n == 1
+    us = make("US")
+    record, answers = us.run([click(us, told), click(us, consent(ad_measurement=False) + now), click(us)])
+    assert [answer.leads.decode() for answer in answers] == [TARGET] * 3
+    assert record.events.n == 1, "told, refused, and one that nobody else tells"
+
+
+def test_a_word_in_a_copied_address_is_nobodys() -> None:
+    path = make()
+    for age, stale in ((0, False), (FRESH - 1000, False), (FRESH + 1000, True), (-FRESH - 1000, True)):
+        record, (answer,) = path.run([click(path, f"{YES}&view=v-1&time={NOW - age}")])
+        assert answer.status == 302
+        assert (b"th_click" in answer.leads, record.events.n) == ((False, 0) if stale else (True, 1))
+        if stale:
+            assert {key.detail for key in record.counts if key.outcome == REFUSED} == {"stale"}
+    # What is signed is so still: nothing that is added takes its place.
+    _, (answer,) = path.run([click(path, "&campaign=other")])
+    assert answer.status == 400
+    for wrong in ("nan", "inf", "-1", "x", "9" * 40):
+        record, (answer,) = path.run([click(path, f"{YES}&time={wrong}")])
+        assert (answer.status, record.events.n) == (302, 0)
 
 
 class _Full(MemoryLog):
