@@ -14,6 +14,7 @@ from throng import (
     __version__,
     advertisers_options,
     adverts_options,
+    explore_options,
     keeping_options,
     keys_options,
     release_options,
@@ -40,6 +41,7 @@ Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
 
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
+  throng explore "people, views by country where device = 'mobile' last 28 days"    any question, released
   throng balance                   received = stored + refused, by reason
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
   throng rights list               requests of people about their own data; what is due
@@ -223,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
     keys_options.add(command)
     adverts_options.add(command)
     security_options.add(command)
+    explore_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -306,6 +309,7 @@ _WHERE = {
     "publish": "throng.jobs",
     "balance": "throng.balance",
     "query": "throng.query",
+    "explore": "throng.explore",
     "explain": "throng.explain",
     "decode": "throng.decode",
     "receipt": "throng.receipt",

@@ -14,13 +14,15 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     one person counts within a group (a day) at most, where the report's own cap is not lower; what is beyond
     counts as "(other)". max_sum: the most that one person adds to any one number of a row, likewise.
     max_hours: the same for durations, in hours. dominance: the most that one person may be of a number of a
-    row, in percent; 100 is no such rule. perturb: whether numbers about people are moved at random, by a few,
-    in the same way each time the same people are counted. threads: DuckDB's
-    threads in a job. idle_share: while `throng up` runs, reports over all days wait for this many times as
-    long as they took. query_seconds: how long an analyst's query may run. query_memory: how much memory it
-    may take. keep_generations: published generations that stay for readers who have them open.
-    restate_minutes: how long a published day that somebody has left stands still, so that no row need be
-    hidden. restate_days: how long it waits for others to leave; then what is of too few is left out.
+    row, in percent; 100 is no such rule. perturb: whether numbers about people are moved at random, by a
+    few, in the same way each time the same people are counted. threads: DuckDB's threads in a job.
+    idle_share: while `throng up` runs, reports over all days wait for this many times as long as they took.
+    query_seconds: how long an analyst's query may run. query_memory: how much memory it may take.
+    explore_with: what the process that answers questions from facts is started with, such as "sudo -u
+    throng-gate", so that the pages need no rights to facts. keep_generations: published generations that
+    stay for readers who have them open. restate_minutes: how long a published day that somebody has left
+    stands still, so that no row need be hidden. restate_days: how long it waits for others to leave; then
+    what is of too few is left out.
     """
 
     min_group: int = 10
@@ -34,6 +36,7 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_seconds: float = 30.0
     query_memory: str = "1GB"
     keep_generations: int = 5
+    explore_with: str = ""
     restate_minutes: float = 10.0
     restate_days: float = 28.0
 

@@ -37,8 +37,8 @@ _ADVICE = "one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
     """An empty database, locked, that only ever parses: to open one costs ten times what a statement does."""
-    config = {**OFFLINE, "enable_external_access": "false", "threads": "1", "lock_configuration": "true"}
-    return duckdb.connect(":memory:", config=config)
+    closed = {"enable_external_access": "false", "threads": "1", "lock_configuration": "true"}
+    return duckdb.connect(":memory:", config={**OFFLINE, **closed})
 
 
 def permit(sql: str, tables: Collection[str]) -> None:

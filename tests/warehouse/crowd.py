@@ -34,6 +34,7 @@ from warehouse.recent import Recent
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Bucket, Days, History, hold, offer_withdrawn
 from warehouse.report import Report
+from warehouse.restatement import Guard
 from warehouse.settings import Warehouse
 
 Row = Mapping[str, Any]
@@ -210,10 +211,11 @@ class Crowd:
         keys: RecordKeys | None = None,
         seen: list[pa.Table] | None = None,
         catalogue: Catalogue = NOTHING,
+        guard: Guard | None = None,
     ) -> dict[str, pa.Table]:
         """Every report, of people in so many buckets. `held`: facts are small enough to be
         copied once. `logins`: device, account, time. `keys`: perturbed by these.
-        `seen`: what the audit finds is put there."""
+        `seen`: what the audit finds is put there. `guard`: what reports by day must mind."""
         con, buckets = self._connection, [Bucket(number, of) for number in range(of)]
         offer_withdrawn(con, np.array([person(number) for number in withdrawn], np.uint64))
         met = linked(logins)
@@ -223,7 +225,8 @@ class Crowd:
         days = Days(con, facts_of, "balance_of", self._days, rows=rows, many=many, catalogue=catalogue)
         daily = [one for one in wanted if one.grain == "day"]
         found = {
-            one.name: made.table for one, made in build(con, days, daily, settings, buckets, keys, None, seen)
+            one.name: made.table
+            for one, made in build(con, days, daily, settings, buckets, keys, guard, seen)
         }
         whole = [one for one in wanted if one.grain == "all"]
         if whole:

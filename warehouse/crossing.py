@@ -1,0 +1,69 @@
+"""What more must be hidden where a table is one of many crossings of the same people.
+
+A report's own folding sees to the totals of its first keys: of each country, of each country and device. But
+whoever may ask has the totals of its other keys too: tablets of all countries, less the tablets of the
+countries that are shown, are those that are hidden. So in each such line what is hidden is nobody or a group;
+where it is fewer, the next smallest row of the line is hidden with it.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.relations import lent
+from warehouse.report import OTHER, Report
+from warehouse.restatement import HIDDEN, Guard
+
+_NODES = pa.schema([HIDDEN.field("level"), HIDDEN.field("node")])
+
+
+class Crossing(Guard):
+    """A guard for reports that are made in one bucket and asked for in every crossing."""
+
+    def __init__(self) -> None:
+        none = Guard.none()
+        super().__init__(none.away, none.hidden, none._before)
+
+    def hide(
+        self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
+    ) -> pa.Table:
+        """Whole rows (level, node) to be hidden besides the small ones, given the counted cells and the table
+        `contributions` that they were counted from."""
+        last = len(report.levels) - 1
+        if last < 2:
+            return _NODES.empty_table()
+        named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold)
+        keys = ", ".join(report.keys)
+        with lent(connection, whole=whole):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {keys}, people,"
+                f" people < {least:d} OR {named} AS hidden FROM whole WHERE level = {last}"
+            )
+        for line in _lines(report):
+            by = ", ".join((*report.within, *line))
+            connection.execute(
+                "UPDATE crossed SET hidden = true FROM ("
+                f"SELECT {keys} FROM crossed SEMI JOIN (SELECT {by} FROM contributions SEMI JOIN"
+                f" (SELECT {keys} FROM crossed WHERE hidden) USING ({keys}) GROUP BY {by}"
+                f" HAVING count(DISTINCT person) < {least:d}) USING ({by}) WHERE NOT hidden"
+                f" QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY people, {keys}) = 1) f"
+                f" WHERE {' AND '.join(f'crossed.{key} = f.{key}' for key in report.keys)}"
+            )
+        return (
+            connection.sql(
+                f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM crossed"
+                f" WHERE hidden AND people >= {least:d} AND NOT ({named})"
+            )
+            .to_arrow_table()
+            .cast(_NODES)
+        )
+
+
+def _lines(report: Report) -> list[tuple[str, ...]]:
+    """The keys of totals that whoever asks has, and that are none of the report's own levels."""
+    own = {report.fold[:n] for n in range(len(report.fold) + 1)}
+    sizes = range(1, len(report.fold))
+    return [one for n in sizes for one in combinations(report.fold, n) if one not in own]

@@ -1,0 +1,104 @@
+"""What was ever answered from facts, and of which state of a day: DATA/explore.sqlite.
+
+The first question about a day opens it: a mark is kept of the people that it was counted of. While the mark
+is the same, more may be asked of it. Where it is another (somebody has left, or came late), a new answer less
+an old one would be that somebody: so nothing new is asked of the day. What was answered stands until the day
+is published anew, and is then deleted; the day stays closed.
+
+The tables in here are released ones: groups, and nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from warehouse.askable import subject_of
+from warehouse.report import Report
+
+FILE = "explore.sqlite"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS rule (text TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS opened (site TEXT, purpose TEXT, day TEXT, mark TEXT, at REAL,
+    PRIMARY KEY (site, purpose, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answered (report TEXT, site TEXT, day TEXT, rows BLOB,
+    PRIMARY KEY (report, site, day)) WITHOUT ROWID;
+"""
+
+
+class Opened:
+    """One open file. `rule`: what every row depends on besides facts; under another all begins anew."""
+
+    def __init__(self, data: Path, rule: str) -> None:
+        self._con = sqlite3.connect(data / FILE, timeout=10, isolation_level=None, check_same_thread=False)
+        self._con.execute("PRAGMA journal_mode = WAL")
+        self._con.executescript(_TABLES)
+        if self._con.execute("SELECT text FROM rule").fetchall() != [(rule,)]:
+            with self._con:
+                self._con.execute("BEGIN IMMEDIATE")
+                for table in ("rule", "opened", "answered"):
+                    self._con.execute(f"DELETE FROM {table}")
+                self._con.execute("INSERT INTO rule VALUES (?)", [rule])
+
+    def marks(self, site: str, purpose: str) -> dict[date, tuple[str, float]]:
+        """Day → its mark when it was opened, and when that was (seconds since 1970)."""
+        found = self._con.execute(
+            "SELECT day, mark, at FROM opened WHERE site = ? AND purpose = ?", [site, purpose]
+        )
+        return {date.fromisoformat(day): (mark, at) for day, mark, at in found}
+
+    def held(self, report: str, site: str, days: Iterable[date]) -> dict[date, pa.Table]:
+        """What was answered of these days."""
+        listed = [day.isoformat() for day in days]
+        found = self._con.execute(
+            "SELECT day, rows FROM answered WHERE report = ? AND site = ? AND day BETWEEN ? AND ?",
+            [report, site, min(listed, default=""), max(listed, default="")],
+        )
+        return {date.fromisoformat(day): pa.ipc.open_stream(rows).read_all() for day, rows in found}
+
+    def keep(
+        self,
+        report: Report,
+        site: str,
+        tables: Mapping[date, pa.Table],
+        marks: Mapping[date, str],
+        at: float,
+    ) -> dict[date, pa.Table]:
+        """Keep what is answered of days, durable before anybody sees it, and open those that were not.
+        Returns those that may be answered: a day may have been opened meanwhile, of other people."""
+        opened = [(site, report.purpose, day.isoformat(), marks[day], at) for day in tables]
+        with self._con:
+            self._con.execute("BEGIN IMMEDIATE")
+            self._con.executemany("INSERT OR IGNORE INTO opened VALUES (?, ?, ?, ?, ?)", opened)
+            now = self.marks(site, report.purpose)
+            good = {day: table for day, table in tables.items() if now[day][0] == marks[day]}
+            rows = [(report.name, site, day.isoformat(), _bytes(table)) for day, table in good.items()]
+            self._con.executemany("INSERT OR IGNORE INTO answered VALUES (?, ?, ?, ?)", rows)
+        return good
+
+    def drop(self, purpose: str, site: str, days: Iterable[date]) -> None:
+        """Delete what was answered of these days. That they were opened is not forgotten."""
+        found = self._con.execute("SELECT DISTINCT report FROM answered WHERE site = ?", [site]).fetchall()
+        names = [name for (name,) in found if subject_of(name).purpose == purpose]
+        with self._con:
+            self._con.executemany(
+                "DELETE FROM answered WHERE report = ? AND site = ? AND day = ?",
+                [(name, site, day.isoformat()) for name in names for day in days],
+            )
+
+    def close(self) -> None:
+        with closing(self._con):
+            pass
+
+
+def _bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    found: bytes = sink.getvalue().to_pybytes()
+    return found
