@@ -19,12 +19,13 @@ from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
 from consent_filter.security import looks, networks
 from consent_filter.site import Site
-from dashboards import security_page
+from dashboards import api_document, security_page
 from dashboards.access import Access, bearer
 from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
+from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
 from dashboards.pages import Pages
 from dashboards.segments import Segments
@@ -52,10 +53,13 @@ def create(
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
+    explore = ExplorePage(data, pages)
+
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(pages.close)
+        await run_in_threadpool(explore.close)
         if console:
             await run_in_threadpool(console.close)
 
@@ -113,6 +117,8 @@ def create(
             Route("/favicon.ico", icon),
             Mount("/static", StaticFiles(directory=_STATIC)),
             *SqlPage(data, pages).routes(),
+            *explore.routes(),
+            *api_document.routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),

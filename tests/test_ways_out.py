@@ -32,6 +32,7 @@ PAGES_READ = {
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
     "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
     "shapley", "incrementality", "paths",  # reckoned from published groups, and words of these
+    "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "own_rows", "pack",
     "period",
     "query", "reader", "report", "settings", "snapshot",
@@ -46,7 +47,10 @@ GIVES = {
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/sql/saved": "where what was kept is", "/api/sql": "published groups",
-        "/api/sql/tables": "words", "/about": "words", "/about-numbers": "words",
+        "/api/sql/tables": "words",
+        "/explore": "released groups", "/explore/saved": "where what was kept is",
+        "/api/explore": "released groups", "/api/explore/words": "words", "/api/openapi.json": "words",
+        "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/security": "networks that spiked, by a hash of the day, to the security officer",
         "/packs/{word:str}": "what a pack is",

@@ -8,14 +8,12 @@
   const says = document.getElementById('words-say')
   const KEY = `throng-asked${area.dataset.page}`
   const MOST = 40
-  let groups = null, shown = [], at = -1, from = 0
+  let groups = [], loading = null, shown = [], at = -1, from = 0
 
-  const load = async () => {
-    if (groups) return
-    groups = []
+  const load = () => loading ??= (async () => {
     const answer = await fetch(area.dataset.words, {headers: {accept: 'application/json'}})
     if (answer.ok) groups = (await answer.json()).tables
-  }
+  })().catch(() => { loading = null })
 
   /* Names that fit what stands before the caret: columns of tables that the text names come first. */
   const fitting = () => {
@@ -36,7 +34,7 @@
     const all = [...found].filter(([name]) => name.toLowerCase() !== low)
     const begins = all.filter(([name]) => name.toLowerCase().startsWith(low))
     const holds = low.length > 1 ? all.filter(([name]) => name.toLowerCase().indexOf(low) > 0) : []
-    return [...begins, ...holds].slice(0, 12)
+    return [...begins, ...holds].slice(0, 8)
   }
 
   const close = () => {
@@ -53,7 +51,6 @@
     const chosen = list.children[n]
     if (!chosen) return area.removeAttribute('aria-activedescendant')
     area.setAttribute('aria-activedescendant', chosen.id)
-    chosen.scrollIntoView({block: 'nearest'})
   }
 
   const open = () => {

@@ -35,6 +35,9 @@ PAGES = [
     "/attribution?model=data_driven",
     "/sql?q=FROM+pages",
     "/sql?q=DROP+x",
+    "/sql?q=SELECT+day,+views+FROM+traffic_day&chart=bars",
+    "/explore",
+    "/explore?q=people+by+contry",
     "/about",
     "/about-numbers",
 ]
@@ -173,4 +176,35 @@ def test_all_can_be_reached_by_keyboard(served: dict[str, str], chromium: Any) -
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "card2-2"
     assert page.get_by_role("heading", name="Entry pages").count() == 1
+    context.close()
+
+
+def test_names_are_completed_by_keyboard(served: dict[str, str], chromium: Any) -> None:
+    """Arrows choose, Enter takes, Escape closes; then the statement runs, and is remembered here alone."""
+    context = chromium.new_context(viewport={"width": 360, "height": 800})
+    page = context.new_page()
+    page.goto(served["pages"] + "/sql")
+    page.focus("#q")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("FROM traffic_d")
+    page.locator("#words li").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#q", "aria-activedescendant") == "word-0"
+    page.keyboard.press("Enter")
+    assert page.input_value("#q") == "FROM traffic_day"
+    page.keyboard.type(" SELECT vi")
+    page.locator("#words li").first.wait_for()
+    assert page.locator("#words li code").all_inner_texts()[:2] == ["views", "visits"], "its columns first"
+    page.keyboard.press("Escape")
+    assert page.locator("#words li").count() == 0
+    page.keyboard.press("Control+ ")
+    page.locator("#words li").first.wait_for()
+    page.keyboard.press("Tab")
+    assert page.input_value("#q") == "FROM traffic_day SELECT views"
+    page.keyboard.press("Control+Enter")
+    page.locator("table.answer").wait_for()
+    assert page.locator("#history li").all_inner_texts() == ["FROM traffic_day SELECT views"]
+    page.keyboard.press("Tab")
+    page.locator("#history button").click()
+    assert page.locator("#history").is_hidden()
     context.close()

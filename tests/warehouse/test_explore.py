@@ -83,9 +83,7 @@ def near(found: int, people: int) -> bool:
 
 def test_measures_by_dimensions_where(shop: Gate) -> None:
     rows = {row["device"]: row for row in ask(shop, "people, views by device")}
-    assert rows.keys() == {"mobile", "(other)"}, (
-        "the desks are hidden with the one tablet"
-    )
+    assert rows.keys() == {"mobile", "(other)"}, "the desks are hidden with the one tablet"
     assert near(rows["mobile"]["people"], 120)
     only = ask(shop, "people by device where path = '/1'")
     assert near({row["device"]: row["people"] for row in only}["mobile"], 60)

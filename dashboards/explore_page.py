@@ -1,0 +1,201 @@
+"""`/explore` and `/api/explore`: a question by the mouse or by the keyboard, answered with released rows.
+
+The page never meets a fact: a question goes to the gate (`warehouse/enquiry.py`) as text, and rows come back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pyarrow as pa
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from consent_filter.errors import Refused
+from dashboards import charts, numbers, replies, words
+from dashboards.pages import MOST, Pages
+from dashboards.saved import Saved
+from dashboards.sql_page import answered, kept
+from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, PEOPLE, SUBJECTS
+from warehouse.enquiry import LEFT, Enquiry
+from warehouse.meaning import meaning
+from warehouse.question import CLAUSES, TIMES, Condition, Question, made, read
+from warehouse.report import OTHER
+
+EXAMPLES = (
+    ("Countries of who reads one page", "people, views by country where path = '/' last 28 days"),
+    ("Devices, week by week", "people, views by week, device last 90 days"),
+    ("What search visitors do first", "people, visits, bounces by entry where referrer_group = 'search'"),
+    ("Newsletters by country", "people, visits by utm_campaign, country where utm_source = 'newsletter'"),
+    ("Hours on telephones", "people, views by hour where device = 'mobile' order by hour asc"),
+    ("Campaigns by device", "people, impressions, clicks by ad_campaign, device"),
+)
+#: Ways to compare, as the form calls them.
+_WAYS = {"is": False, "not": True}
+
+
+class ExplorePage:
+    """The page, its programs' side, and the questions that are kept under a name."""
+
+    def __init__(self, data: Path, pages: Pages) -> None:
+        self._pages, self._saved = pages, Saved(data)
+        self._gate = Enquiry(data, pages.warehouse)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/explore", self._page, methods=["GET"]),
+            Route("/explore/saved", self._keep, methods=["POST"]),
+            Route("/api/explore", self._api, methods=["GET", "POST"]),
+            Route("/api/explore/words", self._words, methods=["GET"]),
+        ]
+
+    def close(self) -> None:
+        """End the gate's process."""
+        self._gate.close()
+
+    async def _api(self, request: Request) -> Response:
+        text, how = await replies.asked(request, "question"), replies.form(request)
+
+        def answer() -> Response:
+            begun = time.monotonic()
+            table, said = self._gate.ask(read(text))
+            said["left_out"] = {
+                why: {"days": days, "says": LEFT[why]} for why, days in said["left_out"].items()
+            }
+            return replies.reply(table, how, {**said, "seconds": round(time.monotonic() - begun, 3)})
+
+        return await run_in_threadpool(answer)
+
+    async def _words(self, request: Request) -> Response:
+        """What the editor completes: every measure and dimension, with what it means, and the clauses."""
+        tables = [
+            {
+                "name": one.name, "says": one.title, "silent": True,
+                "columns": [
+                    {"name": name, "says": meaning(name)} for name in (*one.measures, *one.dimensions)
+                ],
+            }
+            for one in SUBJECTS
+        ]  # fmt: skip
+        more = {PEOPLE: meaning(PEOPLE)} | dict.fromkeys((*TIMES, *CLAUSES), "")
+        plain = [{"name": name, "says": says} for name, says in more.items()]
+        return JSONResponse(
+            {"tables": [*tables, {"name": "words", "says": "", "silent": True, "columns": plain}]}
+        )
+
+    async def _keep(self, request: Request) -> Response:
+        return await kept(request, self._saved, "explore", "/explore")
+
+    async def _page(self, request: Request) -> Response:
+        if "m" in request.query_params and "q" not in request.query_params:
+            question = await run_in_threadpool(composed, request.query_params)
+            return RedirectResponse(f"/explore?{urlencode({'q': str(question)})}", 303)
+        return HTMLResponse(*await run_in_threadpool(self.page, request.query_params))
+
+    def page(self, query: Mapping[str, str]) -> tuple[str, int]:
+        """The page, with the answer where a question was asked."""
+        of = self._saved.get("explore", query["saved"]) if "saved" in query else None
+        text = of.text if of else query.get("q", "").strip()
+        question, table, said, wrong, status, took = None, None, dict[str, Any](), None, 200, 0.0
+        if text:
+            begun = time.monotonic()
+            try:
+                question = read(text)
+                table, said = self._gate.ask(question)
+                question = read(said["question"])
+            except Refused as error:
+                wrong, status = error, error.status
+            took = time.monotonic() - begun
+        else:
+            self._gate.ready()
+        with self._pages.reader.reading() as reading:
+            sites = numbers.sites(reading)
+        asked = urlencode({"q": said.get("question", text)})
+        more: dict[str, Any] = {
+            "text": said.get("question", text), "example": EXAMPLES[0][1], "examples": EXAMPLES,
+            "wrong": wrong, "took": took, "most": MOST, "saved": self._saved.all("explore"), "kept": of,
+            "question": question,
+            "sites": sites, "subjects": SUBJECTS, "dimensions": DIMENSIONS, "times": TIMES, "keys": MOST_KEYS,
+            "said": said, "why": LEFT, "chart": _chart(question, table), "narrow": lambda key, value:
+            _narrowed(question, key, value), "again": lambda form: f"/api/explore?{asked}&format={form}",
+            **answered(table), "share": _shares(question, table), "other": OTHER,
+        }  # fmt: skip
+        return self._pages.page("explore.html", "explore", title="Explore", **more), status
+
+
+def composed(query: QueryParams) -> Question:
+    """The question that a form says: `m` measures, `by` keys, and conditions `k1 o1 v1`, `k2 o2 v2`. Raises
+    Refused."""
+
+    def conditions() -> Iterator[Condition]:
+        for n in range(1, MOST_KEYS + 1):
+            key, values = query.get(f"k{n}", ""), query.get(f"v{n}", "").strip()
+            if key and values:
+                if key not in DIMENSIONS:
+                    raise Refused(400, "dimension", f"there are {', '.join(DIMENSIONS)}")
+                parts = tuple(part.strip() for part in values.split("|") if part.strip())
+                yield Condition(key, parts, _WAYS.get(query.get(f"o{n}", "is"), False))
+
+    by = [one for one in query.getlist("by") if one in (*DIMENSIONS, *TIMES)]
+    if sum(one in TIMES for one in by) > 1:
+        raise Refused(400, "bad_question", "one of day, week and month")
+    days = [_day(query.get(name, "")) for name in ("first", "last")]
+    span = {"first": days[0], "last": days[1]} if all(days) else {}
+    measures = [one for one in query.getlist("m") if one in MEASURES]
+    return made(measures, by, conditions(), site=query.get("site", ""), **span)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Refused(400, "days", "a day is written 2026-09-30") from None
+
+
+def _narrowed(question: Question | None, key: str, value: object) -> str | None:
+    """The address of the same question of one row only: what is clicked becomes a filter."""
+    if question is None or value is None or value == OTHER:
+        return None
+    if key in TIMES:
+        if key != "day" or not isinstance(value, date):
+            return None
+        found = msgspec.structs.replace(
+            question, by=tuple(one for one in question.by if one != "day"), first=value, last=value
+        )
+    else:
+        by = tuple(one for one in question.by if one != key)
+        where = [one for one in question.where if one.key != key]
+        parts = {"site": question.site, "first": question.first, "last": question.last}
+        found = made(question.measures, by, [*where, Condition(key, (str(value),))], **parts)
+    return f"/explore?{urlencode({'q': str(msgspec.structs.replace(found, order='', limit=0))})}"
+
+
+def _chart(question: Question | None, table: pa.Table | None) -> Any:
+    """The first measure over time, where nothing but time tells the rows apart."""
+    if question is None or table is None or len(question.shown) != 1 or question.shown[0] not in TIMES:
+        return None
+    if table.num_rows < 2:
+        return None
+    rows = table.sort_by(question.shown[0])
+    labels = [f"{value:%-d %b}" for value in rows[question.shown[0]].to_pylist()]
+    values = rows[question.measures[0]].to_pylist()
+    title = f"{words.column(question.measures[0])} by {question.shown[0]}"
+    return charts.curve(labels, values, [None] * len(values), title)
+
+
+def _shares(question: Question | None, table: pa.Table | None) -> list[float]:
+    """How long each row's bar is, of 100."""
+    if question is None or table is None or not table.num_rows:
+        return []
+    values = [value or 0 for value in table[question.measures[0]].to_pylist()]
+    most = max(values) or 1
+    return [100 * value / most for value in values]
