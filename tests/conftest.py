@@ -27,8 +27,8 @@ def node() -> bool:
     return shutil.which("node") is not None and all((VECTORS / "node_modules" / p).is_dir() for p in packages)
 
 
-#: Files that take a minute or more, the longest first: they begin first, so that no process is left alone with
-#: one of them in the end.
+#: Files that take a minute or more, the longest first: they begin first, so that no process is left alone
+#: with one of them in the end.
 LONG = (
     *("pipelines/test_restatement.py", "pipelines/test_comeback.py", "whole/test_up.py"),
     *("whole/test_kills.py", "warehouse/test_properties.py", "warehouse/test_snapshot.py"),
