@@ -104,7 +104,7 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
             what = "kept_longer" if longer else "kept_shorter"
             yield Change(what, f"retention.closed.{name}", f"{held.days}", f"{holds.days}", longer)
     if bool(old.regulated) != bool(new.regulated):
-        laxer = not new.regulated or new.regimes[new.regulated].kind != "opt_in"
+        laxer = not new.regulated or _laxer_where_regulated(old, new)
         yield Change("regulated", "regulated", old.regulated, new.regulated, laxer)
     if old.conflict != new.conflict:
         laxer = CONFLICTS.index(new.conflict) > CONFLICTS.index(old.conflict)
@@ -113,6 +113,19 @@ def _of_the_whole(old: Pack, new: Pack) -> Iterator[Change]:
         binding = new.conflict == "restrictive"
         yield Change("order", "order", ", ".join(old.order), ", ".join(new.order), not binding)
     yield from _others(old, new, "")
+
+
+def _laxer_where_regulated(old: Pack, new: Pack) -> bool:
+    """Whether the regime that signals lead to now may do more than any that people come from."""
+    after = new.regimes[new.regulated]
+    return after.kind != "opt_in" or any(
+        change.significant
+        for before in {*old.by_country().values(), old.otherwise}
+        for change in (
+            *_of_a_regime(old.regimes[before], after, ""),
+            *_of_keeping(old, new, before, new.regulated),
+        )
+    )
 
 
 def _younger(old: Age, new: Age | None) -> bool:

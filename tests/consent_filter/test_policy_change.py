@@ -119,6 +119,18 @@ def test_a_country_that_moves_has_the_changes_of_its_regimes_and_others_none() -
     assert "kind_laxer" not in {one.what for one in back}
 
 
+@pytest.mark.requirement("M123")
+def test_a_regime_that_signals_lead_to_is_compared_with_those_that_people_come_from() -> None:
+    """Somebody who had no purpose at all, and whose signals agree, is measured under the new one."""
+    agreement, replace = OLD.regimes["opt_in"], msgspec.structs.replace
+    for purposes, significant in (({}, True), (agreement.purposes, False)):
+        alike = {"kind": "opt_in", "signals": agreement.signals, "purposes": purposes}
+        regimes = {name: replace(one, **alike) for name, one in OLD.regimes.items()}
+        new = replace(OLD, regimes={**regimes, "opt_in": agreement})
+        found = changes(replace(new, regulated=""), new)
+        assert [(one.what, one.significant) for one in found] == [("regulated", significant)]
+
+
 def test_a_regime_may_be_renamed() -> None:
     text = (files("consent_filter") / "packs" / "workallies-2024.toml").read_text()
     text = text.replace("regimes.notice", "regimes.elsewhere").replace(
