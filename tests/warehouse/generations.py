@@ -23,8 +23,8 @@ def change(data: Path, step: int) -> None:
     store = Store.open(data)
     for name in NAMES:
         one = report.load()[name]
-        rows = table(one, 2, ("market",), LAST)
-        store.replace(one, None, rows, "whole")
+        if name not in store.versions():
+            store.replace(one, None, table(one, 2, ("market",), LAST), "whole")
         store.connection.execute(
             f"UPDATE {name} SET {', '.join(f'{number} = {step}' for number in one.sums)}"
         )
