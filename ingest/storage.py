@@ -38,7 +38,7 @@ KEPT = (
     ),
     Kept(
         "throng.f", "localStorage", "first", "ad_measurement", 90, "t.js",
-        "how often which campaign was shown here, and since which day",
+        "how often which campaign was shown here, and since which day; how many adverts today",
     ),
     Kept(
         "throng-rights", "localStorage", "first", "", 180, "privacy.js",

@@ -60,10 +60,7 @@
     }
   };
   const send = (type, more) => {
-    // An objection that the browser sends (Global Privacy Control) outweighs an earlier agreement: no id.
-    if (queue.length < 100) queue.push({
-      site: data.site, type, url: page, time: Date.now(), id: id(), consent: api.cmp?.(kept.c) || kept.c, device_id: gpc ? undefined : kept.d, ...more
-    });
+    if (queue.length < 100) queue.push(api.event(type, more));
     later();
     return page;
   };
@@ -80,7 +77,7 @@
     depth = Math.max(depth, Math.min(100, 100 * (scrollY + innerHeight) / d.documentElement.scrollHeight | 0));
   };
   const leave = gone => {
-    const now = performance.now() >>> 0;
+    const now = performance.now() | 0;
     scrolled();
     if (page && since) send('engagement', { duration: now - since, scroll: depth });
     since = !gone && !d.hidden && now;
@@ -104,7 +101,7 @@
   on('popstate', moved);
   on('pageshow', e => { if (e.persisted) { busy = page = 0; view(l.origin); } });
   // Five times a second is enough: a listener costs in every frame, and reading may cost a layout.
-  const scrolls = () => addEventListener('scroll', () => after(200, () => { scrolls(); scrolled(); }), { once: 1 });
+  const scrolls = () => addEventListener('scroll', () => after(200, () => { scrolled(); scrolls(); }), { once: 1 });
   scrolls();
   // What the adverts' script has to say goes along.
   on('visibilitychange', () => { api.left?.(); leave(); flush(); });
@@ -114,7 +111,7 @@
   // ---- clicks on links that lead away and on downloads; forms: which one, never what was written
   const click = e => {
     const a = e.target.closest('a[href]');
-    if (e.button > 1 || e.target.closest(AD)) return;
+    if (e.target.closest(AD) || e.button > 1) return;
     const file = /\.(pdf|zip|docx?|xlsx?|csv|exe|dmg|apk)$/i.exec(a.pathname);
     if (file || a.hasAttribute('download')) send('click', { name: 'download', props: { extension: file && file[1].toLowerCase() } });
     else if (a.host && a.host !== l.host) send('click', { name: 'outbound', props: { host: a.hostname } });
@@ -135,6 +132,10 @@
     return /^ad_/.test(name) ? send(name, { ad: props, ...more }) : send('event', { name, props });
   });
   api.data = data;
+  // An objection that the browser sends (Global Privacy Control) outweighs an earlier agreement: no id.
+  api.event = (type, more) => ({
+    site: data.site, type, url: page, time: Date.now(), id: id(), consent: api.cmp?.(kept.c) || kept.c, device_id: gpc ? undefined : kept.d, ...more
+  });
   // For v.js: changes the counters of campaigns, where the visitor's own choice lets adverts be measured. Read anew:
   // nothing here may bring back what another tab has just taken back.
   api.count = safe(change => {
@@ -168,7 +169,7 @@
     let due, begun = 0, sum = 0, first = 0, last = 0;
     const adverts = () => {
       due = 0;
-      if (!d.querySelector(AD)) return;
+      if (!d.querySelector(AD + ',[data-throng-shadow]')) return;
       changes.disconnect();
       const script = d.createElement('script');
       script.src = host + '/v.js';

@@ -37,7 +37,7 @@ const TEXTS = {
     nobody: 'Nothing on record belongs to this browser: there is no number by which we would know it again.',
     requests: 'Your requests', due: 'due {0}', state: { unproved: 'waiting for proof that it is you', verified: 'being dealt with', done: 'answered', refused: 'refused', joined: 'dealt with together with another request' }, answer: 'Fetch the answer',
     storage: 'What is stored in this browser', nothing: 'Nothing is stored.', days: 'at most {0} days',
-    stored: { 'throng.c': 'your choice', 'throng.t': 'when you chose', 'throng.d': 'a random number, so that we know this browser again', 'throng.f': 'how often you were shown which advert', 'throng-rights': 'the numbers of your requests' },
+    stored: { 'throng.c': 'your choice', 'throng.t': 'when you chose', 'throng.d': 'a random number, so that we know this browser again', 'throng.f': 'how often you were shown which advert, and how many today', 'throng-rights': 'the numbers of your requests' },
     purposes: {
       measurement: ['Measurement', 'Counting visits, and whether it is you again.'], research: ['Research', 'Studies about the crowd, never about one person.'],
       personalisation: ['Personal pages', 'Showing what fits you.'], ad_measurement: ['Measuring adverts', 'Counting whether adverts are seen.'],
@@ -80,7 +80,7 @@ const TEXTS = {
     nobody: 'Zu diesem Browser ist nichts gespeichert: es gibt keine Nummer, an der wir ihn wiedererkennen würden.',
     requests: 'Ihre Anträge', due: 'bis {0}', state: { unproved: 'es fehlt der Nachweis, dass Sie es sind', verified: 'in Arbeit', done: 'beantwortet', refused: 'abgelehnt', joined: 'wird mit einem anderen Antrag behandelt' }, answer: 'Antwort holen',
     storage: 'Was in diesem Browser gespeichert ist', nothing: 'Nichts ist gespeichert.', days: 'höchstens {0} Tage',
-    stored: { 'throng.c': 'Ihre Wahl', 'throng.t': 'wann Sie gewählt haben', 'throng.d': 'eine Zufallszahl, an der wir diesen Browser wiedererkennen', 'throng.f': 'wie oft Ihnen welche Werbung gezeigt wurde', 'throng-rights': 'die Nummern Ihrer Anträge' },
+    stored: { 'throng.c': 'Ihre Wahl', 'throng.t': 'wann Sie gewählt haben', 'throng.d': 'eine Zufallszahl, an der wir diesen Browser wiedererkennen', 'throng.f': 'wie oft Ihnen welche Werbung gezeigt wurde, und wie viel heute', 'throng-rights': 'die Nummern Ihrer Anträge' },
     purposes: {
       measurement: ['Messung', 'Besuche zählen, und ob Sie es wieder sind.'], research: ['Forschung', 'Untersuchungen über die Menge, nie über Einzelne.'],
       personalisation: ['Persönliche Seiten', 'Zeigen, was zu Ihnen passt.'], ad_measurement: ['Messung von Werbung', 'Zählen, ob Anzeigen gesehen werden.'],

@@ -14,7 +14,7 @@ import pytest
 
 from consent_filter.marketing import WAYS
 from consent_filter.purpose import BY_NAME
-from ingest.scripts import SCRIPTS
+from ingest.scripts import SCRIPTS, Script
 from ingest.storage import KEPT, LONGEST
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +22,14 @@ FOLDER = ROOT / "ingest" / "beacon"
 SHIPPED = {name: (FOLDER / name).read_bytes() for name in SCRIPTS}
 BEACON = SHIPPED["t.js"]
 #: Bytes of each, compressed; a visitor's first page waits for none of them.
-LARGEST = {"t.js": 2048, "v.js": 3072, "cmp.js": 1000, "banner.js": 6000, "privacy.js": 9000}
+LARGEST = {"t.js": 2048, "v.js": 3600, "cmp.js": 1000, "banner.js": 6000, "privacy.js": 9000}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_they_are_small(name: str) -> None:
-    assert len(brotli.compress(SHIPPED[name], quality=11)) <= LARGEST[name]
+    packed = Script(name).encoded["br"]
+    assert len(packed) <= LARGEST[name]
+    assert brotli.decompress(packed) == SHIPPED[name]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

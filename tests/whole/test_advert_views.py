@@ -219,6 +219,125 @@ def test_a_click_in_a_silent_frame_is_known_by_the_focus(record: Recorder, visit
     quiet(page, 300)
     assert click["ad"]["step"] == "focus"
     assert len(record.of("ad_click")) == 1
+    # In a frame of the page's own origin a click is one, and a frame from elsewhere in there is as out here.
+    page.evaluate(
+        """frame => {
+          document.body.insertAdjacentHTML('beforeend', '<div id=n data-throng-ad=c/n></div>')
+          const own = document.createElement('iframe')
+          own.srcdoc = '<body style=margin:0><p style=margin:0;height:20px>Words</p>' + frame
+          own.height = 200
+          n.append(own)
+        }""",
+        frame,
+    )
+    sent(record, "ad_impression", 2)
+    own = page.frames[2]
+    own.click("p")
+    (_, real) = sent(record, "ad_click", 2)
+    assert "step" not in real["ad"]
+    quiet(page, 1300)
+    box = page.locator("#n").bounding_box()
+    page.mouse.click(box["x"] + 80, box["y"] + 100)
+    assert sent(record, "ad_click", 3)[2]["ad"]["step"] == "focus"
+    quiet(page, 300)
+    assert len(record.of("ad_click")) == 3
+
+
+def test_the_next_click_in_a_silent_frame_is_known_by_what_is_new(record: Recorder, visitor: Any) -> None:
+    """The frame keeps the focus; for five seconds a browser says that somebody did something."""
+    other = record.origin.replace("127.0.0.1", "localhost")
+    record.page("/silent", "<p>Words")
+    page = visitor.new_page()
+    frame = f'<iframe style="width:180px;height:150px" src="{other}/silent"></iframe>'
+    slot = f'<div id=a data-throng-ad="c/one" style="width:180px;position:fixed;left:400px">{frame}</div>'
+    page.goto(record.page("/a", f"<button>b</button>{slot}" + '<i data-throng-ad=""></i>' * 505))
+    sent(record, "ad_impression")
+    page.mouse.click(500, 60)
+    sent(record, "ad_click")
+    page.evaluate("a.dataset.throngAd = 'c/two'")
+    sent(record, "ad_impression", 2)
+    quiet(page, 5600)
+    assert len(record.of("ad_click")) == 1, "what lasts is no news"
+    page.mouse.click(480, 70)
+    sent(record, "ad_click", 2)
+    quiet(page, 5600)
+    page.click("button")
+    quiet(page, 1200)
+    assert [event["ad"]["creative"] for event in record.of("ad_click")] == ["one", "two"]
+    # Nothing may be kept here, so it is a page that stops at five hundred (S10).
+    until(lambda: len(record.of("ad_request")) == 500, 15)
+    quiet(page, 600)
+    assert len(record.of("ad_request")) == 500
+
+
+@pytest.mark.requirement("S10")
+def test_a_browser_tells_of_no_more_than_five_hundred_views_a_day(record: Recorder, visitor: Any) -> None:
+    page = visitor.new_page()
+    at = record.page("/a", "".join(f"<div data-throng-ad=c/{n} style=height:20px></div>" for n in range(4)))
+    page.goto(record.page("/b"))
+    page.evaluate("throng.consent({measurement: false, ad_measurement: true})")
+    today = page.evaluate("Date.now() / 864e5 | 0")
+    had = """had => {
+      const kept = JSON.parse(localStorage.throng)
+      kept.f = {'/': had}
+      localStorage.throng = JSON.stringify(kept)
+    }"""
+    page.evaluate(had, [497, today])
+    page.goto(at)
+    sent(record, "ad_impression", 3)
+    page.mouse.click(20, 70)  # on the one that is not told
+    page.reload()
+    quiet(page, 1500)
+    assert {len(record.of(f"ad_{kind}")) for kind in ("request", "served", "impression")} == {3}
+    assert record.of("ad_click") == []
+    assert stored(page)["throng.f"]["/"] == [505, today]
+    # Of no payload can be told how many there were before, and the next day begins anew.
+    plain = [{**event, "time": 0, "duration": 0} for event in record.events]
+    assert not {"497", "498", "500", "505"} & set(re.findall(r"[\w.]+", json.dumps(plain)))
+    page.evaluate(had, [900, today - 1])
+    page.goto(at)
+    sent(record, "ad_impression", 7)
+    assert stored(page)["throng.f"]["/"] == [4, today]
+    # A dozen clicks on one are nine.
+    for _ in range(12):
+        page.mouse.click(20, 20)
+    quiet(page, 600)
+    assert len(record.of("ad_click")) == 9
+
+
+@pytest.mark.requirement("M35")
+def test_adverts_that_are_rendered_ahead_begin_when_somebody_comes(record: Recorder, visitor: Any) -> None:
+    """The page that writes the script itself, and a frame that has one, wait as the beacon does."""
+    record.pages["/creative"] = (CREATIVE, {})
+    frame = '<iframe style="width:180px;height:150px;border:0" src="/creative?x/framed/f00"></iframe>'
+    framed = f'<div data-throng-ad="c/framed" style=width:180px>{frame}</div>'
+    slots = f"{SLOT}{framed}<script defer src=/v.js></script>"
+    alone = frame.replace("framed", "alone")
+    record.page("/rendered", slots)
+    record.pages["/bare"] = (f"<!doctype html>{alone}", {})
+    rules = '{"prerender": [{"urls": ["/rendered", "/bare"], "eagerness": "immediate"}]}'
+    links = "<a id=one href=/rendered>one</a><a id=two href=/bare>two</a>"
+    at = record.page("/a", f"{links}<script type=speculationrules>{rules}</script>")
+    for link, names in (("one", {"one", "framed"}), ("two", {"alone"})):
+        before = len(record.posts)
+        page = visitor.new_page()
+        page.goto(at)
+        target = "/rendered" if link == "one" else "/bare"
+        until(lambda: sum(path == target for path, _ in record.asked) > (link == "two"))  # noqa: B023
+        quiet(page, 1500)
+        later = [e for *_, body in record.posts[before:] for e in json.loads(body)]
+        assert not [event for event in later if "ad" in event], "nobody is there yet"
+        came = page.evaluate("Date.now()")
+        page.click(f"#{link}")
+        until(lambda: len(record.of("ad_viewable")) == (2 if link == "one" else 3), 15)  # noqa: B023
+        mine = [e for e in record.events if e.get("ad", {}).get("creative") in names]
+        assert all(event["time"] >= came for event in mine)
+        assert all(isinstance(event["url"], str) for event in mine)
+        page.close()
+        sent(record, "ad_engagement", 2 if link == "one" else 3)
+    assert {len(kinds) for kinds in views(record).values()} == {5}
+    whose = {e["ad"]["creative"]: e["ad"]["campaign"] for e in record.of("ad_impression")}
+    assert whose == {"one": "c", "framed": "c", "alone": "x"}
 
 
 def test_a_landing_says_which_click_it_was_and_no_address_has_it(record: Recorder, visitor: Any) -> None:
@@ -253,7 +372,9 @@ def test_the_browser_counts_and_says_only_how_often_about(record: Recorder, visi
     kept = stored(page)
     assert set(kept) == {"throng.c", "throng.t", "throng.f"}
     assert outside(kept) == []
-    assert list(kept["throng.f"]) == ["d/"]
+    # Also how many adverts it was today, of all campaigns: after five hundred it says no more.
+    assert set(kept["throng.f"]) == {"/", "d/"}
+    assert kept["throng.f"]["/"][0] == 8
     assert kept["throng.f"]["d/"][0] == 8
     # Another choice that still allows it leaves the counter; a refusal, of that alone, deletes it.
     page.evaluate("throng.consent({measurement: true, ad_measurement: true})")

@@ -24,7 +24,10 @@ PAGES = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.html"))}
 #: What is in frames: an advert's own page, and one between it and the site.
 CREATIVE, AROUND = ((FOLDER / "served" / name).read_text() for name in ("creative.html", "around.html"))
 #: What a page says of its adverts: whose, in which colour, how large, what is true of it.
-SAID = """() => [...document.querySelectorAll('[data-truth]')].map(e => {
+SAID = """() => (function all(root) {
+  const within = [...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => all(e.shadowRoot))
+  return [...root.querySelectorAll('[data-truth]'), ...within]
+})(document).map(e => {
   const frame = e.matches('iframe') ? e : e.querySelector('iframe[src]'), box = frame ?? e
   const [, name, colour] = frame ? frame.src.split('?')[1].split('/') : []
   const own = (e.dataset.throngAd ?? e.dataset.adCreative ?? '').split('/').pop() || e.dataset.throngPlacement
