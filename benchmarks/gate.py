@@ -92,8 +92,36 @@ def main(*, small: bool = False) -> None:
         emit(
             f"gate_error_{name}", 100 * float(off.median()), "% of rows over 1,000 people", n=int(large.sum())
         )
+    _folded(con, rows)
     _office(con)
     con.close()
+
+
+class Folded(Given):
+    """Contributions by the eight keys of `adverts`, of which nearly every row is folded, six levels deep."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, report: Report, rows: int) -> None:
+        self._con = connection
+        one = ", ".join(f"sum(1 + (exp(random() * 2))::BIGINT)::BIGINT AS {name}" for name in report.sums)
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE given AS SELECT 'market' AS site,"
+            " DATE '2026-09-01' + (n % 30)::INT AS day, 'c' || (power(random(), 2) * 30)::INT AS ad_campaign,"
+            " 'k' || (power(random(), 2) * 6)::INT AS ad_creative,"
+            " 'p' || (power(random(), 2) * 8)::INT AS ad_placement, 'x' || c % 5 AS continent,"
+            f" 'y' || c AS country, 'd' || (random() * 2)::INT AS device, hash(n // 3) AS person, {one}"
+            f" FROM (SELECT n, (power(random(), 3) * 60)::INT AS c FROM range({rows}) r(n)) GROUP BY ALL"
+        )
+
+
+def _folded(con: duckdb.DuckDBPyConnection, rows: int) -> None:
+    """Where nearly every row is too small: hiding alone, against counting the rows."""
+    one = msgspec.structs.replace(reports.load()["adverts"], sql="FROM given")
+    given = Folded(con, one, rows)
+    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in one.sums)
+    plain = f"SELECT {', '.join(one.keys)}, count(*) AS people, {sums} FROM given GROUP BY ALL ORDER BY ALL"
+    bare, _ = _timed(lambda: con.sql(plain).to_arrow_table(), 3)
+    folded, _ = _timed(lambda: list(build(con, given, [one], Warehouse(), keys=KEYS, seen=[])), 3)
+    emit("gate_folding", folded, "s", against="counting alone", ratio=folded / bare, n=rows)
 
 
 def _office(con: duckdb.DuckDBPyConnection) -> None:

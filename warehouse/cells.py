@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import ROWS, lent
@@ -159,15 +160,20 @@ def look(
     """Who of this bucket is in the rows marked under each part of the report, as if they were one row.
 
     Columns: level, the keys of the part (finer ones null), `more` (false: the rows marked small; true: with
-    the next smallest row), and of each of the two what `partial` has; but `_<sum>` are lists of the `top`
-    largest that one person adds. `marks` as made by `release.mark`.
+    the next smallest row, where there is one), and of each of the two what `partial` has; but `_<sum>` are
+    lists of the `top` largest that one person adds. `marks` as made by `release.mark`.
     """
     queries = []
     for level in sorted(set(marks["level"].to_pylist())):
         parent, node = ", ".join(report.levels[level - 1]), ", ".join(report.levels[level])
+        # Where there is no next smallest row, both are the same, and one is enough.
+        marked = (
+            f"(SELECT {node}, small, bool_or(NOT small) OVER (PARTITION BY {parent}) AS next FROM marks"
+            f" WHERE level = {level})"
+        )
         joined = (
-            f"contributions JOIN (SELECT {node}, small FROM marks WHERE level = {level}) USING ({node}),"
-            " (VALUES (false), (true)) AS twice(more) WHERE more OR small"
+            f"contributions JOIN {marked} USING ({node}), (VALUES (false), (true)) AS twice(more)"
+            " WHERE CASE WHEN more THEN next ELSE small END"
         )
         sums = [f"sum({name})::BIGINT AS {name}" for name in report.sums]
         if report.people:
@@ -210,15 +216,21 @@ def _nothing(report: Report, marks: pa.Table) -> pa.Table:
 
 
 def tops(connection: duckdb.DuckDBPyConnection, report: Report, rows: pa.Table, top: int) -> pa.Table:
-    """Of some rows (their keys) the `top` largest that one person of this bucket adds to each sum: keys, and
-    `_<sum>`, a list."""
+    """Of some rows (`dominance.failing`) the `top` largest that one person of this bucket adds to each sum:
+    keys, and `_<sum>`, a list. Of a sum of which nobody is too much anywhere there are no lists."""
+    keys = ", ".join(report.keys)
     if not rows.num_rows:
+        rows = rows.select(report.keys)
         for name in report.sums:
             rows = rows.append_column(f"_{name}", pa.nulls(0, pa.list_(pa.int64())))
         return rows
-    keys = ", ".join(report.keys)
-    lists = ", ".join(f"max({name}::BIGINT, {max(top, 1):d}) AS _{name}" for name in report.sums)
-    with lent(connection, rows=rows):
+    lists = ", ".join(
+        f"max({name}::BIGINT, {max(top, 1):d}) AS _{name}"
+        if pc.any(rows[f"_{name}"]).as_py()
+        else f"NULL::BIGINT[] AS _{name}"
+        for name in report.sums
+    )
+    with lent(connection, rows=rows.select(report.keys)):
         return connection.sql(
             f"SELECT {keys}, {lists} FROM contributions SEMI JOIN rows USING ({keys}) GROUP BY ALL"
         ).to_arrow_table()

@@ -43,17 +43,19 @@ def limit(total: Whole, top: Whole, equals: int) -> Limited:
 
 
 def failing(report: Report, whole: pa.Table, least: int, equals: int) -> pa.Table:
-    """The keys of rows that may be shown and in which someone is too much of some number; `whole` as
-    `cells.partial` has it."""
+    """The keys of rows that may be shown and in which someone is too much of some number, and of each sum
+    whether it is that (`_<sum>`); `whole` as `cells.partial` has it."""
     rows = whole.filter(pc.equal(whole["level"], len(report.levels) - 1))
+    found = rows.select(report.keys)
     if not report.people or equals == 1:
-        return rows.select(report.keys).slice(0, 0)
-    over = pa.array(np.zeros(rows.num_rows, np.bool_))
+        return found.slice(0, 0)
+    over, shown = pa.array(np.zeros(rows.num_rows, np.bool_)), pa.array(np.ones(rows.num_rows, np.bool_))
     for name in report.sums:
-        over = pc.or_(over, pc.greater(pc.multiply(rows[f"_{name}"], equals), rows[name]))
+        mine = pc.greater(pc.multiply(rows[f"_{name}"], equals), rows[name])
+        found, over = found.append_column(f"_{name}", mine), pc.or_(over, mine)
     for side in report.groups:
-        over = pc.and_(over, pc.greater_equal(rows[side], least))
-    return rows.filter(over).select(report.keys)
+        shown = pc.and_(shown, pc.greater_equal(rows[side], least))
+    return found.filter(pc.and_(over, shown))
 
 
 def cut(

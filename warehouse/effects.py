@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
@@ -162,12 +163,12 @@ def dominance(report: Report, table: pa.Table, took: Iterable[tuple[Any, str, An
     parts = [EFFECTS.empty_table()]
     for over, name, lost, people in took:
         rows = np.flatnonzero(over)
-        chosen = table.take(pa.array(rows))
-        within = [chosen[key].cast(pa.string()).to_pylist() for key in report.within]
+        within = table.select(report.within).take(pa.array(rows))
+        words = [within[key].cast(pa.string()).combine_chunks() for key in report.within]
         parts.append(
             pa.table(
                 [
-                    pa.array(["\x1f".join(words) for words in zip(*within, strict=True)], pa.string()),
+                    pc.binary_join_element_wise(*words, "\x1f"),
                     pa.array(["dominance"] * len(rows)),
                     pa.array([name] * len(rows)),
                     pa.array(lost[rows]),
