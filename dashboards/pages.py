@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
-from dashboards import attribution, charts, numbers, period, words
+from dashboards import additive, attribution, charts, numbers, period, words
 from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from warehouse.analyst import Desk
@@ -132,6 +132,7 @@ class Pages:
                 f" GROUP BY {', '.join(keys)} ORDER BY {order}",
                 [site["site"], *values],
             )
+            foot = additive.footing(reading, name, site["site"], span, rows) if daily else None
             first, last = (span.first, span.last) if daily else (date.min, date.max)
             versions = reading.rows(
                 "SELECT day, version, made_at, reason, people, hidden, says FROM restatements WHERE site = ?"
@@ -148,6 +149,7 @@ class Pages:
             "keys": keys,
             "numbers": sums,
             "rows": rows[:MOST],
+            "foot": foot,
             "n": len(rows),
             "back": f"/?{here}",
             "csv": f"/csv/{name}.csv?{here}",

@@ -448,3 +448,38 @@ def test_the_overview_bounds_what_those_who_refused_may_have_seen(data: Path, ma
     text = " ".join("".join(Page(market.get(f"/?site=market&first={last}&last={last}").text).text).split())
     assert out > 0
     assert f"With those who refused there were {views:,} to {views + out:,} page views" in text
+
+
+@pytest.mark.parametrize("name", ["devices", "countries", "sessions", "entry_pages", "sources", "refused"])
+def test_a_table_adds_up_to_the_total_that_it_shows(name: str, data: Path, market: Asking) -> None:
+    """Rows as they are in SQL, and a line for what is in none of them. Planted: that line left out."""
+    report, where = reports.load()[name], folder(data) / "current"
+    last, before = LAST.isoformat(), (LAST - timedelta(days=6)).isoformat()
+    said = f"site=market&first={before}&last={last}"
+    text = market.get(f"/report/{name}?{said}").text
+    of = next((one for one in report.total if reports.load()[one].keys == ("site", "day")), "")
+    shared = [one for one in report.sums if of and one in reports.load()[of].sums]
+    assert ("<tfoot>" in text) == bool(shared)
+    if not shared:
+        return
+
+    def total(table: str, number: str) -> int:
+        rows = pq.read_table(where / f"{table}.parquet").to_pylist()
+        in_it = [row for row in rows if row["site"] == "market" and before <= row["day"].isoformat() <= last]
+        return sum(row[number] for row in in_it)
+
+    (foot,) = re.findall(r"<tfoot>(.*?)</tfoot>", text, re.S)
+    lines = [
+        re.findall(r'<td class="n">(.*?)</td>', line) for line in re.findall(r"<tr>.*?</tr>", foot, re.S)
+    ]
+    numbers = [*report.groups, *report.sums]
+    assert [len(line) for line in lines] == [len(numbers)] * 3
+    for number, *column in zip(numbers, *lines, strict=True):
+        if number not in shared:
+            assert column == ["–"] * 3
+            continue
+        rows, rest, whole = (int(one.replace(",", "").replace("−", "-")) for one in column)
+        assert (rows, whole) == (total(name, number), total(of, number))
+        assert rows + rest == whole
+    assert 'href="/about-numbers#totals"' in text
+    assert 'id="totals"' in market.get("/about-numbers").text
