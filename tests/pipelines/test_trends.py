@@ -18,13 +18,14 @@ import pytest
 from consent_filter.errors import Broken, Refused
 from consent_filter.site import Site
 from pipelines import drafting, trends
+from pipelines.drawing import price
 from pipelines.settings import Pipelines
 from tests.warehouse.crowd import Row, lay, withdraw
 from warehouse import budget, draft
 from warehouse.draft import Draft
 from warehouse.period import read as period
 from warehouse.release_settings import Release
-from warehouse.trend import load
+from warehouse.trend import AUDIENCES, load
 
 #: So much budget that noise is small beside groups of fifty.
 RICH = Release(rho_draft=50.0, rho_month=120.0, rho_year=2000.0)
@@ -266,6 +267,18 @@ def test_an_extract_for_research_has_only_who_allowed_research(data: Path) -> No
     assert abs(row["people"] - 140) < 40
 
 
+@pytest.mark.requirement("M53")
+def test_every_audience_has_trends_and_a_partner_none_that_names_another() -> None:
+    """Planted: hosts of others in what partners get; what it costs is no more than what investors' costs."""
+    found = {audience: price(audience, Release()) for audience in AUDIENCES}
+    assert set(found["partner"]) == {"growth", "countries", "devices", "sources"}
+    assert all(trend.spaces.get(key) != "open" for name in found["partner"] for trend in (load()[name],)
+               for key in trend.keys[2:])  # fmt: skip
+    assert {name: plan.rho for name, plan in found["partner"].items()} == {
+        name: found["investors"][name].rho for name in found["partner"]
+    }, "the same numbers, drawn once"
+
+
 def test_two_at_once_make_one(data: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         assert len({one.id for one in pool.map(drafted, [data, data], [FEW, FEW])}) == 1
@@ -276,7 +289,7 @@ def test_two_at_once_make_one(data: Path) -> None:
     ("said", "code"),
     [
         ({"now": NOW - 15 * 86_400}, "period_open"),
-        ({"audience": "partner"}, "audience"),
+        ({"audience": "public", "settings": Release(shares={"growth": 0.0})}, "audience"),
         ({"sites": ["elsewhere"]}, "site"),
         ({"period": period("2025-Q3"), "settings": Release()}, None),
     ],

@@ -47,7 +47,7 @@ RECIPIENTS = "".join(
     for name, kind, region, until in (
         ("fund", "investor", "US", "2099-01-01"), ("bank", "investor", "EU", "2099-01-01"),
         ("gone", "investor", "EU", "2020-01-01"), ("shop", "advertiser", "EU", "2099-01-01"),
-        ("moon", "investor", "JP", "2099-01-01"),
+        ("moon", "investor", "JP", "2099-01-01"), ("mate", "partner", "EU", "2099-01-01"),
     )
 )  # fmt: skip
 MARKET, BLOG, BOTH = "investors-2026-Q3-market", "investors-2026-Q3-blog", "investors-2026-Q3-both"
@@ -161,6 +161,25 @@ def test_the_whole_way_from_a_draft_to_a_pack_that_is_checked_without_us(
         json.loads(line) for line in throng("release", "log", made.id, "--format", "json").out.splitlines()
     ]
     assert [one["what"] for one in log] == ["prepared", "approved", "delivered", "fetched", "fetched"]
+
+
+@pytest.mark.requirement("M53", "M54")
+def test_a_partner_is_given_what_is_for_partners_and_nobody_else_is(
+    throng: Throng, data: Path, tmp_path: Path
+) -> None:
+    made = drafts.make(data, "partner-2026-Q2", of="2026-Q2", audience="partner", only=("growth", "sources"))
+    at = ("--period", "2026-Q2", "--draft", made.id, "--by", "Ben Analyst")
+    assert throng("release", "partner", *at).code == 0
+    assert throng("release", "approve", made.id, "--by", "Ada Officer").code == 0
+    assert "(audience)" in throng("release", "deliver", made.id, "--to", "fund").err
+    assert "(audience)" in throng("release", "deliver", MARKET, "--to", "mate").err
+    said = json.loads(throng("release", "deliver", made.id, "--to", "mate", "--format", "json").out)
+    pinned = [Signer(data / signing.FILE).key().public]
+    files = pack.opened(deliveries.packed(data, said["delivery"]))
+    manifest = pack.verify(files, pinned)
+    assert (manifest.given.recipient, manifest.given.terms) == ("mate", "T-7")
+    assert "Partner report" in files["index.html"].decode()
+    assert {"tables/growth.csv", "tables/sources.csv"} <= set(files)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 title = "Geography"
 doc = "By the address, which is forgotten at once. Approximate: where an address is registered, not where its user is. ZZ is unknown. Whoever was in more than two countries in a month counts in the two of most views."
 owner = "investors"
-audiences = ["investors", "advertiser"]
+audiences = ["investors", "advertiser", "partner"]
 purpose = "measurement"
 keys = ["site", "month", "country"]
 cells = 2

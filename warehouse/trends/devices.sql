@@ -2,7 +2,7 @@
 title = "Devices"
 doc = "Desktop, mobile, tablet and others. Whoever used more than two kinds in a month counts in the two of most views."
 owner = "investors"
-audiences = ["investors", "advertiser"]
+audiences = ["investors", "advertiser", "partner"]
 purpose = "measurement"
 keys = ["site", "month", "device"]
 cells = 2

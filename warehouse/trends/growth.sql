@@ -2,7 +2,7 @@
 title = "Growth of the user base"
 doc = "People by month. Known ones have allowed an identifier and are one person however often they come, for as long as that lasts; new ones are those seen for the first time in the facts that are kept. Who allows none cannot be known again on the next day and is one passer-by each day: they are told apart, and not to be added to the others."
 owner = "investors"
-audiences = ["investors", "advertiser", "public"]
+audiences = ["investors", "advertiser", "partner", "public"]
 purpose = "measurement"
 keys = ["site", "month"]
 cells = 1

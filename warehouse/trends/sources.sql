@@ -2,6 +2,7 @@
 title = "Acquisition"
 doc = "Visits by where their first page was come to from. internal: back after a pause, from a page of the site. Whoever came from more than three kinds of source in a month counts in the three of most visits."
 owner = "investors"
+audiences = ["investors", "partner"]
 purpose = "measurement"
 keys = ["site", "month", "source"]
 cells = 3
