@@ -9,6 +9,7 @@ A verdict depends on its day and on the one before, never on which days are judg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
@@ -33,12 +34,27 @@ ROW = (
 )  # fmt: skip
 #: Types that say of a view that it was on the page.
 _LATER = "'ad_viewable', 'ad_engagement', 'ad_video', 'ad_click'"
+#: By what rows of a view are told apart; and a bit for each type (and step): two seldom have the same.
+_KEYS = ("site", "day", "time", "type", "person", "ad_view", "ad_step")
+_OFTEN = ("ad_request", "ad_served", "ad_impression", "ad_viewable", "ad_engagement", "ad_click")
+_MARK = (
+    f"CASE type {' '.join(f'WHEN {kind!r} THEN {1 << n}::UBIGINT' for n, kind in enumerate(_OFTEN))}"
+    f" ELSE {1 << len(_OFTEN)}::UBIGINT << (hash(type, ad_step) % {63 - len(_OFTEN)})::INTEGER END"
+)
 #: Rows of which one pass over everybody's holds the views; more pay for a pass, fewer hold more.
 _PASS, _MOST = 4_000_000, 64
 
 
-def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit: int, rows: int = 0) -> None:
-    """Make `ad_shared`: views that more than one person has sent on a day, and who was first,
+def shared(
+    connection: duckdb.DuckDBPyConnection,
+    everyone: str,
+    where: str,
+    bit: int,
+    rows: int = 0,
+    *,
+    into: str = "ad_shared",
+) -> None:
+    """Make `into`: views that more than one person has sent on a day, and who was first,
     by when it was received: a copier can say an earlier time, and can't have known the id earlier.
 
     `everyone`: facts of all persons. `where`: a condition on the day. `rows`: about how many there are; a
@@ -52,7 +68,7 @@ def shared(connection: duckdb.DuckDBPyConnection, everyone: str, where: str, bit
             f" FROM {everyone} WHERE {where} AND ad_view IS NOT NULL AND {part} AND person IS NOT NULL"
             f" AND purposes & {bit:d} <> 0 GROUP BY ALL HAVING min(person) <> max(person)"
         )
-        how = "CREATE OR REPLACE TEMP TABLE ad_shared AS" if number == 0 else "INSERT INTO ad_shared"
+        how = f"CREATE OR REPLACE TEMP TABLE {into} AS" if number == 0 else f"INSERT INTO {into}"
         connection.execute(f"{how} {query}")
 
 
@@ -62,31 +78,47 @@ def judge(
     days: Sequence[date],
     columns: Sequence[str],
     judged: Mapping[date, int] | None = None,
+    *,
+    of: str = "events",
+    sent: str = "ad_shared",
+    into: str = "adverts",
 ) -> None:
-    """Make `adverts` of `events` (those of a bucket) and `ad_shared`: `columns`, `invalid` and its `ground`.
+    """Make `into` of the rows `of` a bucket, and of `sent` (`shared`): `columns` (and what verdicts are made
+    of), `invalid` and its `ground`.
 
     `everyone`: facts of all persons. `judged`: the version for days that are not judged by the one in force.
+    A row's verdict hangs on its person's rows of the same type on that day, and on the impressions of its
+    view: so a part of a day's rows that has all of these is judged as the whole day is.
     """
-    run = connection.execute
-    wanted = ", ".join(dict.fromkeys((*columns, *ROW)))
+    run, verdict = connection.execute, _verdict(days, judged)
+    read = reads(days, judged)
+    wanted = dict.fromkeys((*columns, *read))
     run(
-        f"CREATE OR REPLACE TEMP TABLE ad_rows AS SELECT {wanted}, row_number() OVER () AS n FROM events"
-        " WHERE starts_with(type, 'ad_')"
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT {', '.join(wanted)}, NULL::VARCHAR AS invalid,"
+        f" NULL::VARCHAR AS ground FROM {of} WHERE starts_with(type, 'ad_')"
     )
+    run(f"CREATE OR REPLACE TEMP VIEW ad_rows AS SELECT *, rowid AS n FROM {into}")
     _views(connection, everyone, days)
     _repeats(connection, everyone, days)
     _clicks(connection)
-    shown = ", ".join(f"r.{name}" for name in dict.fromkeys(columns))
+    # Few rows are invalid: a wide table is written once, and these are changed in it.
     run(
-        f"CREATE OR REPLACE TEMP TABLE adverts AS SELECT {shown}, {_verdict(days, judged)} AS invalid,"
-        f" {_ground()} AS ground"
-        f" FROM (SELECT r.*, {_derived()} FROM ad_rows r"
+        f"CREATE OR REPLACE TEMP TABLE ad_invalid AS SELECT n, {verdict} AS said"
+        f" FROM (SELECT {', '.join(f'r.{name}' for name in read)}, r.n, {_derived()} FROM ad_rows r"
         " LEFT JOIN ad_views v USING (site, day, person, ad_view)"
-        " LEFT JOIN ad_shared s USING (site, day, ad_view)"
-        " LEFT JOIN ad_again a USING (n) LEFT JOIN ad_clicks c USING (n)) r"
+        f" LEFT JOIN {sent} s USING (site, day, ad_view)"
+        " LEFT JOIN ad_again a USING (n) LEFT JOIN ad_clicks c USING (n)) WHERE said IS NOT NULL"
     )
-    for name in ("ad_rows", "ad_eve", "ad_views", "ad_again", "ad_clicks"):
+    run(f"UPDATE {into} SET invalid = said, ground = {_ground()} FROM ad_invalid WHERE {into}.rowid = n")
+    run("DROP VIEW ad_rows")
+    for name in ("ad_invalid", "ad_eve", "ad_views", "ad_again", "ad_clicks"):
         run(f"DROP TABLE {name}")
+
+
+def reads(days: Sequence[date], judged: Mapping[date, int] | None = None) -> list[str]:
+    """The columns of a row that verdicts on those days hang on."""
+    said = f"{_verdict(days, judged)} {_TIES}"
+    return [name for name in ROW if name in _KEYS or re.search(rf"\b{name}\b", said)]
 
 
 def _derived() -> str:
@@ -100,9 +132,7 @@ def _derived() -> str:
 def _ground() -> str:
     """Of a verdict whether it is by lists and parameters, or by how rows go together: an expression."""
     general = ", ".join(f"'{reason}'" for reason, ground in sorted(grounds().items()) if ground == "general")
-    return (
-        f"CASE WHEN invalid IN ({general}) THEN 'general' WHEN invalid IS NOT NULL THEN 'sophisticated' END"
-    )
+    return f"CASE WHEN said IN ({general}) THEN 'general' ELSE 'sophisticated' END"
 
 
 def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
@@ -111,7 +141,8 @@ def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[
     run = connection.execute
     run(
         "CREATE OR REPLACE TEMP TABLE ad_views AS SELECT site, day, person, ad_view,"
-        f" min(time) FILTER (type = 'ad_impression') AS began, bool_or(type IN ({_LATER})) AS later"
+        f" min(time) FILTER (type = 'ad_impression') AS began, bool_or(type IN ({_LATER})) AS later,"
+        f" count(*) > bit_count(bit_or({_MARK})) AS several"
         " FROM ad_rows WHERE ad_view IS NOT NULL GROUP BY ALL"
     )
     orphan = "SELECT site, day, ad_view FROM ad_views WHERE began IS NULL AND later"
@@ -133,22 +164,21 @@ def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[
 
 
 def _repeats(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[date]) -> None:
-    """Make `ad_again`: rows whose view has sent several of their type and step on that day, or one on the day
-    before, numbered. Few have: only theirs are put in order."""
-    eve = " OR ".join(f"day = DATE '{(day - timedelta(days=1)).isoformat()}'" for day in days) or "false"
-    same = "site, day, person, ad_view, type, step"
-    stepped = "(SELECT *, coalesce(ad_step, '') AS step FROM ad_rows WHERE ad_view IS NOT NULL)"
+    """Make `ad_again`: rows of views that may have sent several of a type and step on that day, or one on the
+    day before, numbered. Few have: only theirs are put in order."""
+    eve = " OR ".join(f"e.day = DATE '{(day - timedelta(days=1)).isoformat()}'" for day in days) or "false"
+    view, same = "site, day, person, ad_view", "site, day, person, ad_view, type, step"
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE ad_eve AS SELECT DISTINCT site, (day + 1)::DATE AS day, person,"
-        f" ad_view, type, coalesce(ad_step, '') AS step, 1 AS before FROM {everyone}"
-        " SEMI JOIN (SELECT site, person, ad_view FROM ad_rows) USING (site, person, ad_view)"
-        f" WHERE starts_with(type, 'ad_') AND ({eve})"
+        "CREATE OR REPLACE TEMP TABLE ad_eve AS SELECT DISTINCT v.site, v.day, v.person, v.ad_view, e.type,"
+        f" coalesce(e.ad_step, '') AS step, 1 AS before FROM {everyone} e JOIN ad_views v ON"
+        " v.site = e.site AND v.person = e.person AND v.ad_view = e.ad_view AND v.day = e.day + 1"
+        f" WHERE starts_with(e.type, 'ad_') AND ({eve})"
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, coalesce(before, 0) + row_number() OVER"
-        f" (PARTITION BY {same} ORDER BY time, {_TIES}) AS nth FROM {stepped} SEMI JOIN"
-        f" (SELECT {same} FROM {stepped} GROUP BY ALL HAVING count(*) > 1"
-        f" UNION ALL SELECT {same} FROM ad_eve) USING ({same}) LEFT JOIN ad_eve USING ({same})"
+        f" (PARTITION BY {same} ORDER BY time, {_TIES}) AS nth FROM (SELECT r.*,"
+        f" coalesce(ad_step, '') AS step FROM ad_rows r SEMI JOIN (SELECT {view} FROM ad_views WHERE several"
+        f" UNION ALL SELECT {view} FROM ad_eve) USING ({view})) LEFT JOIN ad_eve USING ({same})"
     )
 
 

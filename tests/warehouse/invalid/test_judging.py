@@ -14,6 +14,7 @@ from msgspec import structs
 from consent_filter.errors import Misconfigured
 from tests.warehouse.crowd import events, read
 from warehouse.invalid import rules
+from warehouse.invalid.judging import judge
 from warehouse.lake import TABLES
 from warehouse.relations import Bucket, Days, hold, offer_withdrawn
 from warehouse.report import Report
@@ -34,10 +35,23 @@ READS = Report(
 )
 
 
+_VIEW = "site, day, person, ad_view"
+_CLICKED = (
+    "FROM events WHERE type = 'ad_click' UNION ALL (SELECT * FROM events SEMI JOIN (SELECT"
+    f" {_VIEW} FROM events WHERE type = 'ad_click') USING ({_VIEW}) WHERE type = 'ad_impression')"
+)
+
+
 def verdicts(
-    rows: list[dict[str, Any]], of: int = 1, version: int | None = None, *, apart: bool = False
+    rows: list[dict[str, Any]],
+    of: int = 1,
+    version: int | None = None,
+    *,
+    apart: bool = False,
+    clicks: bool = False,
 ) -> dict[int, str | None]:
-    """Number of a row → why it is invalid, in so many buckets. `apart`: each day by itself."""
+    """Number of a row → why it is invalid, in so many buckets. `apart`: each day by itself. `clicks`: of
+    clicks alone, judged by them and the impressions of their views, as paths look back (`paths.py`)."""
     con = duckdb.connect(config={"threads": 1})
     try:
         hold(
@@ -56,7 +70,11 @@ def verdicts(
             for number in range(of):
                 relations.move(Bucket(number, of), [READS])
                 relations.show(READS)
-                told = con.execute("SELECT value, invalid FROM adverts").fetchall()
+                if clicks:
+                    con.execute(f"CREATE OR REPLACE TEMP TABLE few AS {_CLICKED}")
+                    judge(con, "facts_of", some, ["value", "type"], said, of="few", into="adverts")
+                where = "WHERE type = 'ad_click'" if clicks else ""
+                told = con.execute(f"SELECT value, invalid FROM adverts {where}").fetchall()
                 found |= {int(n): why for n, why in told}
         return found
     finally:
@@ -70,6 +88,8 @@ def test_what_a_rule_filters(case: str) -> None:
     found = verdicts(rows)
     assert verdicts(rows, of=8) == found
     assert verdicts(rows, apart=True) == found, "which days are judged together must not show"
+    few = verdicts(rows, clicks=True)
+    assert few == {n: found[n] for n in few}, "a click needs its view's impressions, and nothing else"
     said = [{**row, "expect": found[n]} for n, row in enumerate(rows)]
     assert said == [{**row, "expect": row.get("expect")} for row in rows]
 
