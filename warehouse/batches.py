@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from warehouse import report as reports
+from warehouse.days import named
 from warehouse.departures import absent
-from warehouse.relations import lent, named
+from warehouse.relations import lent
 from warehouse.released import Store
 from warehouse.report import Report
 from warehouse.restatement import AWAY, HIDDEN, Guard, Verdict

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from warehouse.days import named
 from warehouse.footprint import EVENTS
 from warehouse.paths import AHEAD, BACK
-from warehouse.relations import lent, named
+from warehouse.relations import lent
 from warehouse.released import Store
 
 _OWN = "echoes_of (day DATE, refunds BIGINT, others BIGINT)"

@@ -31,6 +31,7 @@ from warehouse import askable, links
 from warehouse.answered import Answer, shape
 from warehouse.build import build
 from warehouse.crossing import Crossing
+from warehouse.days import named
 from warehouse.extensions import quote
 from warehouse.finest import standing
 from warehouse.footprint import EVENTS, RECEIVED
@@ -41,7 +42,7 @@ from warehouse.purges import coarse
 from warehouse.question import Question, spanned
 from warehouse.reader import Reader, Reading
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import Days, named, offer_withdrawn
+from warehouse.relations import Days, offer_withdrawn
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from consent_filter.links import Linked
 from consent_filter.purpose import Purpose
-from warehouse.relations import COLUMNS, counted, hold, named
+from warehouse.days import named
+from warehouse.relations import COLUMNS, counted, hold
 from warehouse.sessions import PAUSE
 
 _MEASURED = f"purposes & {int(Purpose.MEASUREMENT)} <> 0"

@@ -26,7 +26,8 @@ from datetime import date, timedelta
 
 import duckdb
 
-from warehouse.invalid.judging import judge, shared
+from warehouse.days import named
+from warehouse.invalid.judging import judge, reads, shared
 
 #: How far back a path, a label or the first telling of an order is looked for, in days. No window is longer.
 BACK = 30
@@ -50,7 +51,8 @@ _STANDS = "counts AND NOT returned"
 _GOAL = "coalesce(ad_goal, '(none)')"
 _CAMPAIGN = "coalesce(ad_campaign, '(none)')"
 _VALUE = "round(greatest(coalesce(value, 0), 0))::BIGINT"
-_READ = ("site", "day", "time", "type", "person", "ad_view", "ad_order", "ad_goal", "ad_campaign", "value")
+#: What is read of `adverts`.
+READS = ("site", "day", "time", "type", "person", "ad_view", "ad_order", "ad_goal", "ad_campaign", "value")
 #: A touch, seen from a moment of a day: to the millisecond on that day, to the hour before it.
 _AT = "CASE WHEN t.day = o.day THEN t.time ELSE date_trunc('hour', t.time) END"
 
@@ -65,32 +67,71 @@ def offer(
     judged: Mapping[date, int] | None = None,
 ) -> None:
     """Make RELATIONS of these days. `facts`, of which the condition `bucket` names a bucket, and `everyone`,
-    in whom orders and refunds are looked up, are relations of facts; `events` is what reports see, and is
-    another relation afterwards. `judged`: see `invalid/judged.py`."""
+    in whom orders and refunds are looked up, are relations of facts; `events` is what reports see, and
+    `adverts` the same, judged, with READS. `judged`: see `invalid/judged.py`."""
     run = connection.execute
-    if not run("SELECT 1 FROM events WHERE starts_with(type, 'ad_') LIMIT 1").fetchall():
+    if not run("SELECT 1 FROM adverts LIMIT 1").fetchall():
         for name, columns in RELATIONS.items():
             run(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
         return
     first, last = min(days), max(days)
-    before = first - timedelta(days=BACK)
-    near = [before + timedelta(days=by) for by in range((last - before).days + 1)]
-    after = last + timedelta(days=AHEAD)
+    before, after = first - timedelta(days=BACK), last + timedelta(days=AHEAD)
     granted = f"purposes & {bit:d} <> 0 AND person IS NOT NULL"
     _goals(connection)
-    _judge(connection, facts, everyone, near, f"{granted} AND {bucket}", bit, judged)
-    run(
-        "CREATE OR REPLACE TEMP TABLE told AS SELECT site, day, time, type, person, ad_order, value,"
-        f" {_GOAL} AS goal FROM {everyone} ANTI JOIN withdrawn USING (person)"
-        f" WHERE type IN ('ad_conversion', 'ad_refund') AND ad_order IS NOT NULL AND {granted}"
-        f" AND day BETWEEN DATE '{before}' AND DATE '{after}'"
+    run("CREATE OR REPLACE TEMP TABLE here AS SELECT DISTINCT site, day, person FROM events")
+    _order(connection, everyone, f"{granted} AND day BETWEEN DATE '{before}' AND DATE '{after}'")
+    run(f"CREATE OR REPLACE TEMP TABLE fires AS {_fires('adverts')}")
+    run(  # orders that stand, and whoever saw something on a day and ordered nothing
+        "CREATE OR REPLACE TEMP TABLE ends AS SELECT number, site, day, person, goal, time FROM orders"
+        f" WHERE {_STANDS} UNION ALL SELECT -row_number() OVER (), site, day, person, '(none)', max(time)"
+        f" FROM fires ANTI JOIN (FROM orders WHERE {_STANDS}) USING (site, day, person)"
+        " GROUP BY site, day, person"
     )
+    _look_back(connection, facts, everyone, days, f"{granted} AND {bucket}", bit, judged)
+    run(
+        f"CREATE OR REPLACE TEMP TABLE led AS SELECT o.number, t.campaign, t.click, {_AT} AS seen,"
+        " date_diff('hour', date_trunc('hour', seen), date_trunc('hour', o.time)) AS hours FROM ends o"
+        " LEFT JOIN windows w USING (goal) JOIN fires t ON t.site = o.site AND t.person = o.person"
+        " AND (t.day < o.day OR (t.day = o.day AND t.time <= o.time))"
+        f" WHERE {_AT} >= date_trunc('hour', o.time) - to_days(CASE WHEN t.click"
+        f" THEN coalesce(w.after_click, {CLICK_DAYS}) ELSE coalesce(w.after_view, {VIEW_DAYS}) END)"
+    )
+    run(  # where there is a click, impressions count for nothing
+        "DELETE FROM led WHERE NOT click AND number IN (SELECT number FROM led WHERE click)"
+    )
+    run(
+        "CREATE OR REPLACE TEMP TABLE touches AS SELECT number, campaign, hours,"
+        " row_number() OVER (PARTITION BY number ORDER BY seen, campaign) AS n,"
+        " count(*) OVER (PARTITION BY number) AS of FROM led WHERE number > 0"
+    )
+    run(
+        "CREATE OR REPLACE TEMP TABLE ways AS WITH latest AS (SELECT number, campaign FROM led"
+        " GROUP BY number, campaign"
+        f" QUALIFY row_number() OVER (PARTITION BY number ORDER BY max(seen) DESC, campaign) <= {MOST}),"
+        f" sets AS (SELECT number, string_agg(campaign, '{AND}' ORDER BY campaign) AS campaigns FROM latest"
+        f" GROUP BY ALL) SELECT site, day, person, goal, coalesce(campaigns, '{NOBODY}') AS campaigns,"
+        " count(*) FILTER (number > 0) AS orders FROM ends LEFT JOIN sets USING (number)"
+        " WHERE number > 0 OR campaigns IS NOT NULL GROUP BY ALL"
+    )
+    _label(connection, facts, f"{granted} AND {bucket} AND day BETWEEN DATE '{before}' AND DATE '{last}'")
+
+
+def _order(connection: duckdb.DuckDBPyConnection, everyone: str, which: str) -> None:
+    """Make `orders`. `which`: a condition on `everyone`, of the days on which the same may have been told."""
+    run = connection.execute
     run(
         f"CREATE OR REPLACE TEMP TABLE mine AS SELECT row_number() OVER () AS number, site, day, time,"
         f" person, {_GOAL} AS goal, {_CAMPAIGN} AS campaign, ad_order, {_VALUE} AS value,"
         f" row_number() OVER (PARTITION BY site, day, {_GOAL}, ad_order, person"
-        " ORDER BY time, ad_campaign, value) AS place FROM around SEMI JOIN here USING (site, day, person)"
+        " ORDER BY time, ad_campaign, value) AS place FROM adverts"
         " WHERE type = 'ad_conversion' AND (invalid IS NULL OR invalid = 'duplicate')"
+    )
+    told = run("SELECT 1 FROM mine WHERE ad_order IS NOT NULL LIMIT 1").fetchall()
+    run(
+        "CREATE OR REPLACE TEMP TABLE told AS SELECT site, day, time, type, person, ad_order, value,"
+        f" {_GOAL} AS goal FROM {everyone} ANTI JOIN withdrawn USING (person)"
+        f" WHERE type IN ('ad_conversion', 'ad_refund') AND ad_order IS NOT NULL"
+        f" AND {which if told else 'false'}"
     )
     same = "m.site = t.site AND m.goal = t.goal AND m.ad_order = t.ad_order"
     run(
@@ -106,94 +147,108 @@ def offer(
         " CASE WHEN returned THEN value WHEN refunded THEN returns ELSE 0 END AS given"
         " FROM mine m LEFT JOIN again a USING (number) LEFT JOIN back USING (number)"
     )
-    run(
-        f"CREATE OR REPLACE TEMP TABLE fires AS SELECT site, day, min(time) AS time, person,"
-        f" {_CAMPAIGN} AS campaign, type = 'ad_click' AS click FROM around"
-        " WHERE type IN ('ad_click', 'ad_viewable') AND invalid IS NULL"
-        f" GROUP BY site, day, person, ad_view, {_CAMPAIGN}, click, CASE WHEN ad_view IS NULL THEN n END"
+
+
+def _fires(judged: str) -> str:
+    """A query: clicks and what was viewable, of rows that are judged; those of one view are one."""
+    what = f"{_CAMPAIGN} AS campaign, type = 'ad_click' AS click FROM {judged}"
+    valid = "type IN ('ad_click', 'ad_viewable') AND invalid IS NULL"
+    return (
+        f"SELECT site, day, min(time) AS time, person, {what} WHERE {valid} AND ad_view IS NOT NULL"
+        f" GROUP BY site, day, person, ad_view, campaign, click"
+        f" UNION ALL SELECT site, day, time, person, {what} WHERE {valid} AND ad_view IS NULL"
     )
-    run(
-        f"CREATE OR REPLACE TEMP VIEW told_by AS SELECT site, person, day FROM {facts} WHERE {granted}"
-        f" AND type = 'ad_conversion' AND {bucket} AND day BETWEEN DATE '{before}' AND DATE '{last}'"
+
+
+def _look_back(
+    connection: duckdb.DuckDBPyConnection,
+    facts: str,
+    everyone: str,
+    days: Sequence[date],
+    which: str,
+    bit: int,
+    judged: Mapping[date, int] | None,
+) -> None:
+    """Add to `fires` what those of `ends` did on days that are not shown, or not shown of them (`absent`).
+
+    Nothing but clicks is read of a day that no window of impressions reaches, and of what a verdict hangs on
+    (`judge`) only that: of views that were clicked the impressions.
+    """
+    run = connection.execute
+    away = run("SELECT 1 FROM absent LIMIT 1").fetchall()
+    shown = set[date]() if away else set(days)
+    near = [day for n in range(BACK + (max(days) - min(days)).days + 1)
+            if (day := min(days) - timedelta(days=BACK - n)) not in shown]  # fmt: skip
+    if not near:
+        return
+    ((wide,),) = run("SELECT greatest(max(after_view), ?) FROM windows", [VIEW_DAYS]).fetchall()
+    # Two days more: windows are of hours, and days of a site's clock, which may have been put forward.
+    seen = [day for day in near if any(0 <= (one - day).days <= wide + 2 for one in days)]
+    theirs = (
+        f"FROM {facts} ANTI JOIN withdrawn USING (person)"
+        " SEMI JOIN (SELECT site, person FROM ends) USING (site, person)"
+        f"{' ANTI JOIN here USING (site, day, person)' if away else ''} WHERE {which} AND"
     )
-    run(  # orders that stand, and whoever saw something on a day and ordered nothing
-        "CREATE OR REPLACE TEMP TABLE ends AS SELECT number, site, day, person, goal, time FROM orders"
-        f" WHERE {_STANDS} UNION ALL SELECT -row_number() OVER (), site, day, person, '(none)', max(time)"
-        f" FROM fires ANTI JOIN (FROM orders WHERE {_STANDS}) USING (site, day, person)"
-        " SEMI JOIN here USING (site, day, person) GROUP BY site, day, person"
-    )
+    columns = ", ".join(dict.fromkeys((*READS, *reads(near, judged))))
     run(
-        f"CREATE OR REPLACE TEMP TABLE led AS SELECT o.number, t.campaign, t.click, {_AT} AS seen,"
-        " date_diff('hour', date_trunc('hour', seen), date_trunc('hour', o.time)) AS hours,"
-        " bool_or(t.click) OVER (PARTITION BY o.number) AS clicked FROM ends o"
-        " LEFT JOIN windows w USING (goal) JOIN fires t ON t.site = o.site AND t.person = o.person"
-        " AND (t.day < o.day OR (t.day = o.day AND t.time <= o.time))"
-        f" WHERE {_AT} >= date_trunc('hour', o.time) - to_days(CASE WHEN t.click"
-        f" THEN coalesce(w.after_click, {CLICK_DAYS}) ELSE coalesce(w.after_view, {VIEW_DAYS}) END)"
+        f"CREATE OR REPLACE TEMP TABLE back_rows AS SELECT {columns} {theirs}"
+        f" ((type = 'ad_click' AND {named(near)})"
+        f" OR (type IN ('ad_impression', 'ad_viewable') AND {named(seen)}))"
     )
+    if far := sorted(set(near) - set(seen)):
+        view = "site, day, person, ad_view"
+        run(
+            f"INSERT INTO back_rows BY NAME SELECT {view}, type, time FROM {facts}"
+            f" SEMI JOIN (SELECT {view} FROM back_rows WHERE type = 'ad_click') USING ({view})"
+            f" WHERE {which} AND type = 'ad_impression' AND {named(far)}"
+        )
+    if run("SELECT 1 FROM back_rows LIMIT 1").fetchall():
+        run(  # these views, whoever has sent them
+            "CREATE OR REPLACE TEMP TABLE back_views AS SELECT site, day, time, received, type, person,"
+            f" purposes, ad_view, ad_step FROM {everyone}"
+            " SEMI JOIN (SELECT ad_view FROM back_rows) USING (ad_view)"
+            f" WHERE {named([near[0] - timedelta(days=1), *near])}"
+        )
+        shared(connection, "back_views", named(near), bit, into="back_shared")
+        judge(
+            connection,
+            "back_views",
+            near,
+            READS,
+            judged,
+            of="back_rows",
+            sent="back_shared",
+            into="back_judged",
+        )
+        run(f"INSERT INTO fires {_fires('back_judged')}")
+
+
+def _label(connection: duckdb.DuckDBPyConnection, facts: str, which: str) -> None:
+    """Make `labels`. `which`: a condition on facts, of the days that are near."""
+    run = connection.execute
     run(
-        "CREATE OR REPLACE TEMP TABLE touches AS SELECT number, campaign, hours,"
-        " row_number() OVER (PARTITION BY number ORDER BY seen, campaign) AS n,"
-        " count(*) OVER (PARTITION BY number) AS of FROM led WHERE number > 0 AND click = clicked"
-    )
-    run(
-        "CREATE OR REPLACE TEMP TABLE ways AS WITH latest AS (SELECT number, campaign FROM led"
-        " WHERE click = clicked GROUP BY number, campaign"
-        f" QUALIFY row_number() OVER (PARTITION BY number ORDER BY max(seen) DESC, campaign) <= {MOST}),"
-        f" sets AS (SELECT number, string_agg(campaign, '{AND}' ORDER BY campaign) AS campaigns FROM latest"
-        f" GROUP BY ALL) SELECT site, day, person, goal, coalesce(campaigns, '{NOBODY}') AS campaigns,"
-        " count(*) FILTER (number > 0) AS orders FROM ends LEFT JOIN sets USING (number)"
-        " WHERE number > 0 OR campaigns IS NOT NULL GROUP BY ALL"
-    )
-    run(
-        "CREATE OR REPLACE TEMP TABLE labels AS WITH said AS (SELECT site, person, day, time, ad_group,"
+        "CREATE OR REPLACE TEMP TABLE labelled AS SELECT site, person, day, time, ad_group,"
         f" {_CAMPAIGN} AS campaign FROM {facts} ANTI JOIN withdrawn USING (person)"
-        f" WHERE ad_group IS NOT NULL AND {granted} AND {bucket}"
-        f" AND day BETWEEN DATE '{before}' AND DATE '{last}'),"
-        " since AS (SELECT s.*, o.day AS met FROM said s"
+        f" WHERE ad_group IS NOT NULL AND {which}"
+    )
+    if not run("SELECT 1 FROM labelled LIMIT 1").fetchall():
+        run(f"CREATE OR REPLACE TEMP TABLE labels ({RELATIONS['labels']})")
+        return
+    run(
+        "CREATE OR REPLACE TEMP TABLE labels AS WITH since AS (SELECT s.*, o.day AS met FROM labelled s"
         " JOIN here o"
         f" USING (site, person) WHERE s.day BETWEEN o.day - {BACK} AND o.day),"
         " groups AS (SELECT site, person, campaign, met, min(day) AS first,"
         " arg_min(ad_group, (day, ad_group)) AS part, min(time) FILTER (day = met) AS today"
         " FROM since GROUP BY ALL),"
-        " before AS (SELECT DISTINCT site, person, day FROM told_by)"
+        f" before AS (SELECT DISTINCT site, person, day FROM {facts} WHERE type = 'ad_conversion'"
+        f" AND {which})"
         " SELECT site, met AS day, person, campaign, part, 'entered' AS stage FROM groups WHERE first = met"
         " UNION ALL SELECT g.site, g.met, g.person, g.campaign, g.part, 'ordered' FROM groups g SEMI JOIN"
         f" (FROM orders WHERE {_STANDS}) o ON o.site = g.site AND o.person = g.person AND o.day = g.met"
         " AND (g.first < g.met OR o.time >= g.today) ANTI JOIN before b ON b.site = g.site"
         " AND b.person = g.person AND b.day >= g.first AND b.day < g.met"
     )
-
-
-def _judge(
-    connection: duckdb.DuckDBPyConnection,
-    facts: str,
-    everyone: str,
-    near: Sequence[date],
-    which: str,
-    bit: int,
-    judged: Mapping[date, int] | None,
-) -> None:
-    """Make `here`, who is on which of the days shown; and `around`, their advert events of all days near, and
-    why each is `invalid`. The verdicts on the days shown stay as they are where there are any."""
-    run, mine = connection.execute, ("adverts", "ad_shared")
-    span = f"day BETWEEN DATE '{near[0]}' AND DATE '{near[-1]}'"
-    run("CREATE OR REPLACE TEMP TABLE here AS SELECT DISTINCT site, day, person FROM events")
-    run(
-        f"CREATE OR REPLACE TEMP TABLE near_here AS SELECT * FROM {facts} ANTI JOIN withdrawn USING (person)"
-        " SEMI JOIN here USING (site, person) WHERE starts_with(type, 'ad_')"
-        f" AND {which} AND {span}"
-    )
-    for name in mine:
-        run(f"ALTER TABLE IF EXISTS {name} RENAME TO {name}_shown")
-    run("CREATE OR REPLACE TEMP VIEW events AS FROM near_here")
-    same = f"(SELECT * FROM {everyone} SEMI JOIN (SELECT ad_view FROM near_here) USING (ad_view))"
-    shared(connection, same, span, bit)
-    judge(connection, everyone, near, _READ, judged)
-    run("CREATE OR REPLACE TEMP TABLE around AS SELECT *, row_number() OVER () AS n FROM adverts")
-    for name in mine:
-        run(f"DROP TABLE {name}")
-        run(f"ALTER TABLE IF EXISTS {name}_shown RENAME TO {name}")
 
 
 def _goals(connection: duckdb.DuckDBPyConnection) -> None:

@@ -23,7 +23,7 @@ To both: `received`, the counts of the balance, which are about nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -39,6 +39,7 @@ from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
 from warehouse import advert_views, paths
 from warehouse.catalogue import NOTHING, Catalogue
+from warehouse.days import named
 from warehouse.invalid.judging import judge, shared
 from warehouse.report import Report
 from warehouse.sessions import SELECT, visits
@@ -82,18 +83,6 @@ class Relations(Protocol):
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None: ...
     def show(self, report: Report) -> None: ...
-
-
-def named(days: Iterable[date]) -> str:
-    """A condition on the column `day`: a range, by which files are skipped, and a list if it has gaps."""
-    found = sorted(days)
-    if not found:
-        return "false"
-    span = f"day BETWEEN DATE '{found[0].isoformat()}' AND DATE '{found[-1].isoformat()}'"
-    if (found[-1] - found[0]).days < len(found):
-        return span
-    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in found)
-    return f"{span} AND day IN ({listed})"
 
 
 @contextmanager
@@ -212,26 +201,19 @@ class Days:
                 f"CREATE OR REPLACE TEMP TABLE profiles AS SELECT {_PROFILE},"
                 " count(*) FILTER (type = 'page_view') AS views, count(*) AS events FROM events GROUP BY ALL"
             )
-        if any(report.mentions(name) for name in paths.RELATIONS) and self._lacks("ways"):
-            where = self._bucket.where
-            paths.offer(
-                self._con,
-                self._facts,
-                others(self._con, self._everyone),
-                self._days,
-                where,
-                report.bit,
-                self._judged,
-            )
-            self._offer(report.bit)
         if report.mentions("visits") and self._soon is not None:
             hold(self._con, "visits", self._soon.result())
             self._soon = None
         views = report.mentions("advert_views")
-        if (views or report.mentions("adverts")) and self._lacks("adverts"):
+        led = any(report.mentions(name) for name in paths.RELATIONS)
+        if (views or led or report.mentions("adverts")) and self._lacks("adverts"):
             self.judge(report.bit, ["person", *self._mentioned()])
         if views and self._lacks("advert_views"):
             advert_views.offer_views(self._con)
+        if led and self._lacks("ways"):
+            where = self._bucket.where
+            everyone = others(self._con, self._everyone)
+            paths.offer(self._con, self._facts, everyone, self._days, where, report.bit, self._judged)
 
     def _lacks(self, name: str) -> bool:
         """Whether that is to be made; from now on it is there."""
@@ -252,10 +234,13 @@ class Days:
         """The columns that any report reads of `adverts`."""
         reading = [one for one in self._reports if one.mentions("adverts")]
         viewed = any(one.mentions("advert_views") for one in self._reports)
+        led = any(one.mentions(name) for one in self._reports for name in paths.RELATIONS)
         return [
             name
             for name in (*COLUMNS.split(", "), "local")
-            if (viewed and name in advert_views.READS) or any(one.mentions(name) for one in reading)
+            if (viewed and name in advert_views.READS)
+            or (led and name in paths.READS)
+            or any(one.mentions(name) for one in reading)
         ]
 
     def _offer(self, bit: int) -> None:

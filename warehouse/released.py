@@ -18,10 +18,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from warehouse.days import named
 from warehouse.extensions import OFFLINE, quote
 from warehouse.facts import Absent
 from warehouse.finest import stands
-from warehouse.relations import hold, lent, named
+from warehouse.relations import hold, lent
 from warehouse.report import Report
 
 _OWN = (

@@ -128,6 +128,20 @@ def test_neither_buckets_nor_the_order_of_events_show(said: Any, n: int, chance:
     assert released(first, of=n, held=n % 2 == 0) == found
 
 
+@few(2)
+@given(CROWDS, st.integers(1, 2))
+def test_a_day_that_is_made_alone_is_as_with_all_others(said: Any, n: int) -> None:
+    of = rows(said)
+    chosen, apart = [reports.load()[name] for name in NAMES], defaultdict[str, list[tuple[Any, ...]]](list)
+    with crowd(of) as one:
+        for day in list(one._days):
+            one._days = [day]
+            made = one.release(HOW, chosen=chosen, catalogue=catalogue.parse(GOALS), of=n)
+            for name, table in made.items():
+                apart[name] += [tuple(row.values()) for row in table.to_pylist()]
+    assert {name: sorted(apart[name]) for name in NAMES} == released(of)
+
+
 @few(5)
 @given(CROWDS)
 def test_credits_of_all_orders_add_up_in_each_model(said: Any) -> None:
