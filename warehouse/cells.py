@@ -31,7 +31,14 @@ def contribute(connection: duckdb.DuckDBPyConnection, report: Report, settings: 
     out where nothing is folded. Which rows those are depends on their names only, so it is the same every
     time. Nor does anybody add more to a number of a row than its cap. Returns what that took (CLIPPED).
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE contributions AS {report.sql}")
+    made = connection.sql(report.sql)
+    # A sum of whole numbers is of 128 bits, which cost twice as much in all that follows.
+    wide = [name for name, kind in zip(made.columns, made.types, strict=True) if kind == "HUGEINT"]
+    narrow = ", ".join(f"{name}::BIGINT AS {name}" for name in wide)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE contributions AS"
+        f" SELECT *{f' REPLACE ({narrow})' if wide else ''} FROM ({report.sql}\n)"
+    )
     took: list[pa.Table] = []
     if report.people and report.rest:
         took += _few_rows(connection, report, settings)
@@ -74,7 +81,7 @@ def _few_rows(connection: duckdb.DuckDBPyConnection, report: Report, settings: W
         f"CASE WHEN {beyond} THEN '{OTHER}' ELSE {k} END AS {k}" if k in report.fold else k
         for k in report.keys
     )
-    sums = ", ".join(f"sum({name}) AS {name}" for name in report.sums)
+    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in report.sums)
     kept = "" if report.fold else f" WHERE NOT {beyond}"
     run(
         f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT {keys}, {who}, {sums} FROM placed{kept}"
@@ -160,32 +167,25 @@ def look(
     """Who of this bucket is in the rows marked under each part of the report, as if they were one row.
 
     Columns: level, the keys of the part (finer ones null), `more` (false: the rows marked small; true: with
-    the next smallest row, where there is one), and of each of the two what `partial` has; but `_<sum>` are
-    lists of the `top` largest that one person adds. `marks` as made by `release.mark`.
+    the next smallest row), and of each of the two what `partial` has; but `_<sum>` are lists of the `top`
+    largest that one person adds. `marks` as made by `release.mark`.
     """
     queries = []
     for level in sorted(set(marks["level"].to_pylist())):
         parent, node = ", ".join(report.levels[level - 1]), ", ".join(report.levels[level])
-        # Where there is no next smallest row, both are the same, and one is enough.
-        marked = (
-            f"(SELECT {node}, small, bool_or(NOT small) OVER (PARTITION BY {parent}) AS next FROM marks"
-            f" WHERE level = {level})"
+        joined = f"contributions JOIN (SELECT {node}, small FROM marks WHERE level = {level}) USING ({node})"
+        both = ", ".join(
+            f"sum({name})::BIGINT AS {name}, sum({name}) FILTER (small)::BIGINT AS small_{name}"
+            for name in report.sums
         )
-        joined = (
-            f"contributions JOIN {marked} USING ({node}), (VALUES (false), (true)) AS twice(more)"
-            " WHERE CASE WHEN more THEN next ELSE small END"
-        )
-        sums = [f"sum({name})::BIGINT AS {name}" for name in report.sums]
-        if report.people:
-            size = _groups(report, keys)
-            numbers = [*sums, *(f"max({name}, {max(top, 1):d}) AS _{name}" for name in report.sums)]
-            source = f"(SELECT more, {parent}, {_kept(report)}, {', '.join(sums)} FROM {joined} GROUP BY ALL)"
-        else:
-            size, numbers = [f"sum({report.sums[0]})::BIGINT AS people"], sums
-            source = f"(SELECT more, {parent}, {', '.join(report.sums)} FROM {joined})"
+        who = f", {_kept(report)}" if report.people else ""
         queries.append(
-            f"SELECT {level} AS level, more, {parent}, {', '.join([*size, *numbers])}"
-            f" FROM {source} GROUP BY ALL"
+            f"(WITH found AS MATERIALIZED (SELECT {parent}{who}, bool_or(small) AS few, {both}"
+            f" FROM {joined} GROUP BY ALL)"
+            f" SELECT {level} AS level, true AS more, {parent}, {_together(report, keys, top)}"
+            " FROM found GROUP BY ALL UNION ALL BY NAME"
+            f" SELECT {level} AS level, false AS more, {parent}, {_together(report, keys, top, 'small_')}"
+            " FROM found WHERE few GROUP BY ALL)"
         )
     if not queries:
         return _nothing(report, marks)
@@ -195,6 +195,15 @@ def look(
         lacking = [f"NULL AS {key}" for key in report.keys if key not in made.columns]
         found = connection.sql(f"SELECT *{''.join(', ' + one for one in lacking)} FROM made")
         return found.select(", ".join(names)).to_arrow_table()
+
+
+def _together(report: Report, keys: RecordKeys | None, top: int, of: str = "") -> str:
+    """What `look` counts of rows of one person each, or of requests: `of` the small rows alone."""
+    sums = [f"sum({of}{name})::BIGINT AS {name}" for name in report.sums]
+    if not report.people:
+        return ", ".join([f"sum({of}{report.sums[0]})::BIGINT AS people", *sums])
+    most = [f"max({of}{name}, {max(top, 1):d}) AS _{name}" for name in report.sums]
+    return ", ".join([*_groups(report, keys), *sums, *most])
 
 
 def _columns(report: Report) -> list[str]:

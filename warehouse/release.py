@@ -35,6 +35,9 @@ from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN
 from warehouse.settings import Warehouse
 
+#: From so many marks on it takes longer to count what is inside of a small part than to find that it is.
+_MANY = 5_000
+
 
 class Released(NamedTuple):
     """A table fit to be read by anyone who may read reports, and what was done to make it so: in words, and
@@ -74,7 +77,7 @@ def mark(
         small += f" OR (level, CASE level {nodes} END) IN (SELECT (level, node) FROM hidden)"
     part = ", ".join(f"{said} AS {key}" for key, said in _part(report, "level").items())
     with lent(connection, whole=whole, hidden=hidden):
-        return connection.sql(
+        found = connection.sql(
             f"WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small FROM whole"
             f" WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS few,"
             f" min(struct_pack(people, {keys})) FILTER (NOT small) AS smallest FROM rows GROUP BY ALL)"
@@ -82,6 +85,20 @@ def mark(
             f" {', '.join(f'smallest.{key}' for key in report.levels[-1])},"
             " false AS small FROM next WHERE few AND smallest IS NOT NULL"
         ).to_arrow_table()
+    return found if found.num_rows < _MANY else _outermost(connection, report, found)
+
+
+def _outermost(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.Table) -> pa.Table:
+    """Marks without those inside of a part that is small: its rows are hidden there, whatever they are."""
+    within = ""
+    for level in range(1, _last(report)):
+        *coarser, key = report.levels[level]  # a part is not inside of itself
+        same = [f"m.{one} = s{level}.{one}" for one in coarser]
+        same.append(f"CASE WHEN m.level > {level} THEN m.{key} END = s{level}.{key}")
+        small = f"(SELECT {', '.join((*coarser, key))} FROM marks WHERE level = {level} AND small)"
+        within += f" ANTI JOIN {small} s{level} ON {' AND '.join(same)}"
+    with lent(connection, marks=marks):
+        return connection.sql(f"SELECT m.* FROM marks m{within}").to_arrow_table()
 
 
 def _part(report: Report, level: str, of: str = "") -> dict[str, str]:
