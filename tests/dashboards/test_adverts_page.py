@@ -139,7 +139,7 @@ def test_pressure_is_the_share_above_the_ceiling(data: Path, of: AdvertNumbers) 
 @pytest.mark.requirement("M74")
 def test_more_than_the_settings_allow_is_said_on_the_page(pages: Asking, data: Path) -> None:
     assert "Too many:" in pages.get("/adverts").text  # 7 % of these people, where 5 % are allowed
-    with_more = Pages(data, Warehouse())
+    with_more = Pages(data, Warehouse(), False)
     assert "Too many:" not in AdvertsPage(with_more, adverts=Adverts(ceiling=80)).page({})
     with_more.close()
 
