@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import msgspec
@@ -58,6 +59,15 @@ class _Seen(Struct, frozen=True):
     at: tuple[object, ...]
     marks: dict[date, str]
     coarse: frozenset[date]
+
+
+class _Facts(NamedTuple):
+    """Relations of one snapshot: facts that are asked about, those of every site; how many the former are."""
+
+    con: duckdb.DuckDBPyConnection
+    those: str
+    everyone: str
+    rows: int
 
 
 class Gate:
@@ -107,7 +117,12 @@ class Gate:
         marks, rough = self._marks(report, site, days)
         opened = self._opened.marks(site, report.purpose)
         moved = {day for day in days if day in opened and opened[day][0] != marks[day]}
-        closed = {day for day in moved if anew.get(day, 0) > opened[day][1]}
+        since = self._opened.move(site, report.purpose, moved, set(days) - moved, self._clock())
+        longest = self._settings.restate_days * 86_400
+        closed = {
+            day for day in moved
+            if anew.get(day, 0) > opened[day][1] or since[day] + longest < self._clock()
+        }  # fmt: skip
         if closed:
             self._opened.drop(report.purpose, site, closed)
         held = self._opened.held(report.name, site, days)
@@ -131,10 +146,12 @@ class Gate:
         """Made as every report is; the days of which the audit says that something follows; and the marks of
         the same facts."""
         seen: list[pa.Table] = []
-        with self._facts(site, days) as (con, facts, rows):
+        with self._facts(site, days) as (con, facts, everyone, rows):
             marks = self._mark(con, facts, report, days)
-            relations = Days(con, facts, RECEIVED, days, rows=rows, many=self._settings.max_cells,
-                             judged=judged(con) if report.mentions("advert_views") else None)  # fmt: skip
+            relations = Days(
+                con, facts, RECEIVED, days, rows=rows, many=self._settings.max_cells, everyone=everyone,
+                judged=judged(con) if report.mentions("advert_views") else None,
+            )  # fmt: skip
             ((_, released),) = build(
                 con, relations, [report], self._settings, keys=self._keys, guard=Crossing(), seen=seen
             )
@@ -152,7 +169,7 @@ class Gate:
         at, key = self._at(), (report.name, site, days[0], days[-1])
         found = self._seen.get(key)
         if found is None or found.at != at:
-            with self._facts(site, days) as (con, facts, _):
+            with self._facts(site, days) as (con, facts, _, _):
                 marks, table = self._mark(con, facts, report, days), standing(report, coarse(con))
             stands = zip(table["site"].to_pylist(), table["day"].to_pylist(), strict=True)
             if len(self._seen) > 500:
@@ -174,21 +191,21 @@ class Gate:
         return dict.fromkeys(days, "0") | {day: f"{n}:{sums}" for day, n, sums in rows}
 
     @contextmanager
-    def _facts(self, site: str, days: Sequence[date]) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, int]]:
-        """The facts of a site on some days, as reports read them, and about how many there are."""
+    def _facts(self, site: str, days: Sequence[date]) -> Iterator[_Facts]:
+        """The facts of a site on some days, as reports read them."""
         lake = Lake.open(self._data, threads=self._settings.threads)
         if lake is None:
             raise Refused(404, "nothing_published", "there are no facts yet")
         con = lake.connection.cursor()
         try:
             offer_withdrawn(con, self._gone())
-            those = f"(SELECT * FROM {EVENTS} WHERE site = '{quote(site)}')"
-            facts = links.offer(con, those, ledger.linked(self._data / "ledger.sqlite"), days)
+            logins = ledger.linked(self._data / "ledger.sqlite")
+            everyone = links.offer(con, EVENTS, logins, days)
             ((rows,),) = con.execute(
                 f"SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE site = ? AND {named(days)}",
                 [site],
             ).fetchall()
-            yield con, facts, rows
+            yield _Facts(con, f"(SELECT * FROM {everyone} WHERE site = '{quote(site)}')", everyone, rows)
         finally:
             con.close()
             lake.close()

@@ -3,7 +3,7 @@
 The first question about a day opens it: a mark is kept of the people that it was counted of. While the mark
 is the same, more may be asked of it. Where it is another (somebody has left, or came late), a new answer less
 an old one would be that somebody: so nothing new is asked of the day. What was answered stands until the day
-is published anew, and is then deleted; the day stays closed.
+is published anew, or as long as a published day may stand still, and is then deleted; the day stays closed.
 
 The tables in here are released ones: groups, and nobody.
 """
@@ -11,7 +11,7 @@ The tables in here are released ones: groups, and nobody.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -25,7 +25,7 @@ FILE = "explore.sqlite"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS rule (text TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS opened (site TEXT, purpose TEXT, day TEXT, mark TEXT, at REAL,
-    PRIMARY KEY (site, purpose, day)) WITHOUT ROWID;
+    moved REAL, PRIMARY KEY (site, purpose, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answered (report TEXT, site TEXT, day TEXT, rows BLOB,
     PRIMARY KEY (report, site, day)) WITHOUT ROWID;
 """
@@ -52,6 +52,27 @@ class Opened:
         )
         return {date.fromisoformat(day): (mark, at) for day, mark, at in found}
 
+    def move(
+        self, site: str, purpose: str, moved: Collection[date], stands: Collection[date], at: float
+    ) -> dict[date, float]:
+        """Note of which days the people are others now, and of which they are the same (again). Returns since
+        when that is known of each of the former."""
+        where = "WHERE site = ? AND purpose = ? AND day = ?"
+        with self._con:
+            self._con.executemany(
+                f"UPDATE opened SET moved = coalesce(moved, ?) {where}",
+                [(at, site, purpose, day.isoformat()) for day in moved],
+            )
+            self._con.executemany(
+                f"UPDATE opened SET moved = NULL {where} AND moved IS NOT NULL",
+                [(site, purpose, day.isoformat()) for day in stands],
+            )
+        found = self._con.execute(
+            "SELECT day, moved FROM opened WHERE site = ? AND purpose = ? AND moved IS NOT NULL",
+            [site, purpose],
+        )
+        return {date.fromisoformat(day): since for day, since in found}
+
     def held(self, report: str, site: str, days: Iterable[date]) -> dict[date, pa.Table]:
         """What was answered of these days."""
         listed = [day.isoformat() for day in days]
@@ -74,7 +95,7 @@ class Opened:
         opened = [(site, report.purpose, day.isoformat(), marks[day], at) for day in tables]
         with self._con:
             self._con.execute("BEGIN IMMEDIATE")
-            self._con.executemany("INSERT OR IGNORE INTO opened VALUES (?, ?, ?, ?, ?)", opened)
+            self._con.executemany("INSERT OR IGNORE INTO opened VALUES (?, ?, ?, ?, ?, NULL)", opened)
             now = self.marks(site, report.purpose)
             good = {day: table for day, table in tables.items() if now[day][0] == marks[day]}
             rows = [(report.name, site, day.isoformat(), _bytes(table)) for day, table in good.items()]

@@ -164,6 +164,12 @@ def test_who_leaves_or_comes_late_does_not_show_in_a_difference(tmp_path: Path) 
     withdraw(tmp_path, [])
     assert gate.ask(read("people by device, country")).table.num_rows > 0, "who has come back was never away"
     withdraw(tmp_path, [3])
+    assert gate.ask(read("people, views by device")).table == before.table
+    gate._now = NOW + 60 * 86_400
+    assert gate.ask(read("people, views by device")).told == 0, "no longer than a published day may stand"
+    withdraw(tmp_path, [])
+    assert gate.ask(read("people, views by device")).table == before.table
+    withdraw(tmp_path, [3])
     say(tmp_path, 59, "restated")
     after = gate.ask(read("people, views by device"))
     assert (after.table.num_rows, after.left["moved"]) == (0, DAYS), "published anew, it is told no more"
