@@ -136,7 +136,8 @@ def _budget(arguments: Namespace) -> int:
     print(
         f"\nlimit, spent and left in zCDP (rho); epsilon at delta {settings.delta:g}. What is spent stays"
         f" spent. A month of which nothing was drawn has {settings.rho_month:g} (epsilon {eps:.2f}); the"
-        f" months of a year together {settings.rho_year:g} ({year:.2f})."
+        f" months of a year together {settings.rho_year:g} ({year:.2f}). Pages, queries and an"
+        " advertiser's own rows draw on no account: their noise is bounded, drawn once, and has no epsilon."
     )
     return 0
 

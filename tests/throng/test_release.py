@@ -36,7 +36,9 @@ def test_a_draft_from_its_price_to_its_numbers(throng: Throng, tmp_path: Path) -
     (row,) = json.loads(shown.out)
     assert row["known_low"] <= row["known"] <= row["known_high"]
     assert abs(row["known"] - 260) < 60, "sixteen times the noise"
-    budget = throng("release", "budget").out.splitlines()[1].split()
+    said = throng("release", "budget").out
+    assert "draw on no account" in said
+    budget = said.splitlines()[1].split()
     assert budget[:5] == ["market", "2026-01", "8", "5.0000", "3.0000"]
     assert budget[6] == name
     refused = throng(*asked, "--again")
