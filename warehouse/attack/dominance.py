@@ -8,6 +8,8 @@ from warehouse.attack.evidence import Evidence, Finding, Sure, place
 
 #: The most of a number that one person may have made.
 SHARE = 0.1
+#: Numbers of a row → another that is a part of it for everyone. `net_x` is of `x`.
+PARTS = {"visits": "bounces", "impressions": "measured", "measured": "viewable"}
 
 
 def dominance(evidence: Evidence) -> Iterator[Finding]:
@@ -38,3 +40,19 @@ def few_acts(evidence: Evidence) -> Iterator[Finding]:
             ):
                 says = f"fewer than a group made what is in {number}"
                 yield Finding("few_acts", one.name, place(row, one.keys, row["stands"]), says, Sure.CERTAIN)
+
+
+def less(evidence: Evidence) -> Iterator[Finding]:
+    """A number of a row less one that is a part of it: the acts of a few (visits that did not bounce). Of a
+    group of people, as for `few_acts`: not whose they are."""
+    for one in evidence.daily():
+        keys = ", ".join(one.keys)
+        pairs = [(whole, part) for whole, part in PARTS.items() if {whole, part} <= set(one.sums)]
+        pairs += [(name, f"net_{name}") for name in one.sums if f"net_{name}" in one.sums]
+        for whole, part in pairs if not one.off("people") else ():
+            for row in evidence.rows(
+                f"FROM (SELECT *, row_number() OVER (ORDER BY {keys}) AS stands FROM now_{one.name})"
+                f" WHERE {whole} > {part} AND {whole} - {part} < {evidence.k}"
+            ):
+                says = f"fewer than a group made what is in {whole} and not in {part}"
+                yield Finding("less", one.name, place(row, one.keys, row["stands"]), says, Sure.CERTAIN)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from warehouse.attack.absence import absence, unlimited
 from warehouse.attack.averaging import averaging, exact
 from warehouse.attack.bins import bins
-from warehouse.attack.dominance import dominance, few_acts
+from warehouse.attack.dominance import dominance, few_acts, less
 from warehouse.attack.evidence import Evidence, Finding, Sure
 from warehouse.attack.forged import forged
 from warehouse.attack.linkage import leftover, names, shared
@@ -24,6 +24,7 @@ from warehouse.attack.reconstruction import cubes, reconstruction
 from warehouse.attack.scope import same_rows, scope
 from warehouse.attack.small import small
 from warehouse.attack.spans import spans
+from warehouse.attack.tenants import tenants
 from warehouse.attack.unique import unique
 from warehouse.attack.update import update
 
@@ -53,6 +54,8 @@ ATTACKS: dict[str, Attack] = {
     "unique": Attack(unique, Sure.LIKELY, "words that are one person's"),
     "dominance": Attack(dominance, Sure.CERTAIN, "numbers that one person made"),
     "few_acts": Attack(few_acts, None, "numbers that a few made"),
+    "less": Attack(less, None, "a number of a row less one that is a part of it"),
+    "tenants": Attack(tenants, Sure.LIKELY, "two sites of the same people"),
     "names": Attack(names, Sure.LIKELY, "words that are names of public members"),
     "leftover": Attack(leftover, Sure.LIKELY, "rows less the members who are public there"),
     "shared": Attack(shared, None, "what all share, of members who are public there"),
