@@ -66,25 +66,30 @@ def _note(book: Ledger, of: Release, delivery: Delivery, why: str) -> None:
 def prepare(
     data: Path, settings: Settings, today: date | None = None, *, held: bool = False
 ) -> list[dict[str, Any]]:
-    """Prepare what the schedule asks for and is not there yet; a line for each entry of the schedule. held:
-    the caller has pipeline.lock."""
+    """Prepare what the schedule asks for and is not there yet; a line for each period that is due, the oldest
+    first: those that went by while nothing ran are made up, once. held: the caller has pipeline.lock."""
     from throng import packs
 
     day, said = today or datetime.now(UTC).date(), []
     for one in settings.schedule:
-        of = one.last(day)
-        line = {"audience": one.audience, "period": of, "release": "", "state": ""}
+        sites = tuple(sorted(one.sites or (site.id for site in settings.site)))
         with deliveries.ledger(data) as book:
-            sites = tuple(sorted(one.sites or (site.id for site in settings.site)))
-            done = book.versions(one.audience, of, sites)
-            state = book.state(done[-1].id) if done else ""
-        if done:
-            line |= {"release": done[-1].id, "state": state}
-        else:
-            try:
-                made = packs.drafted(data, settings, one.audience, of, one.sites, held=held)
-                line |= {"release": packs.prepare(data, made).id, "state": deliveries.AWAITS}
-            except Refused as error:
-                line |= {"state": f"not drafted: {error.message}"}
-        said.append(line)
+            known = _done(book, one.audience, sites)
+            states = {of: book.state(id) for of, id in known.items()}
+        for of in one.due(day, known):
+            line = {"audience": one.audience, "period": of, "release": known.get(of, ""), "state": ""}
+            if of in known:
+                line |= {"state": states[of]}
+            else:
+                try:
+                    made = packs.drafted(data, settings, one.audience, of, one.sites, held=held)
+                    line |= {"release": packs.prepare(data, made).id, "state": deliveries.AWAITS}
+                except Refused as error:
+                    line |= {"state": f"not drafted: {error.message}"}
+            said.append(line)
     return said
+
+
+def _done(book: Ledger, audience: str, sites: tuple[str, ...]) -> dict[str, str]:
+    """Period → its newest release, of those for that audience and of these sites."""
+    return {one.period: one.id for one in book.releases() if (one.audience, one.sites) == (audience, sites)}

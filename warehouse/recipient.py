@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from consent_filter.fields import FIELDS
 from consent_filter.purpose import BY_NAME
 from consent_filter.regions import region
 from consent_filter.signing import PublicKey
+from warehouse import period
 
 #: A recipient's kind → the audience whose releases it may be given.
 AUDIENCE = {
@@ -120,6 +121,10 @@ class Processor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured("processor.until", str(self.until), "a day after since")
 
 
+#: Months of each kind of period.
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
 class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[schedule]]` table: a release that is prepared when its period closes, and waits for a person.
 
@@ -134,7 +139,7 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.audience not in AUDIENCE.values():
             raise Misconfigured("schedule.audience", self.audience, ", ".join(AUDIENCE.values()))
-        if self.every not in ("month", "quarter", "year"):
+        if self.every not in _MONTHS:
             raise Misconfigured("schedule.every", self.every, "month, quarter, year")
 
     def last(self, today: date) -> str:
@@ -146,6 +151,20 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             quarter = (month - 1) // 3
             return f"{year}-Q{quarter}" if quarter else f"{year - 1}-Q4"
         return str(year - 1)
+
+    def due(self, today: date, done: Collection[str]) -> list[str]:
+        """The periods to be prepared by that day, the oldest first: the last that is over, and those before
+        it that came after the newest that is done, where any is, a year back at most. `done`: names of
+        periods."""
+        found = [self.last(today)]
+        mine = [one for one in map(period.read, done) if len(one.months) == _MONTHS[self.every]]
+        newest = max((one.first for one in mine), default=date.max)
+        while len(found) < 12 // _MONTHS[self.every]:
+            before = self.last(period.read(found[-1]).first)
+            if period.read(before).first <= newest:
+                break
+            found.append(before)
+        return found[::-1]
 
 
 def find(recipients: Iterable[Recipient], name: str, audience: str, today: date) -> Recipient:

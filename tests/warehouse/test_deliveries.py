@@ -132,3 +132,23 @@ def test_a_processor_says_what_it_sees_where_and_since_when() -> None:
 )
 def test_a_schedule_knows_the_last_period(every: str, day: date, last: str) -> None:
     assert Schedule(audience="investors", every=every).last(day) == last
+
+
+@pytest.mark.parametrize(
+    ("every", "day", "done", "asked"),
+    [
+        ("month", date(2026, 10, 1), (), ["2026-09"]),
+        ("month", date(2026, 10, 1), ("2026-09",), ["2026-09"]),
+        ("month", date(2026, 10, 1), ("2026-06", "2026-Q2", "2025"), ["2026-07", "2026-08", "2026-09"]),
+        ("month", date(2026, 10, 1), ("2024-06",), [f"2025-{n}" for n in (10, 11, 12)] + [
+            f"2026-0{n}" for n in range(1, 10)]),
+        ("quarter", date(2026, 10, 1), ("2025-Q4", "2026-09"), ["2026-Q1", "2026-Q2", "2026-Q3"]),
+        ("year", date(2026, 3, 31), ("2020",), ["2025"]),
+    ],
+)  # fmt: skip
+def test_what_a_schedule_has_missed_is_due_once(
+    every: str, day: date, done: tuple[str, ...], asked: list[str]
+) -> None:
+    schedule = Schedule(audience="investors", every=every)
+    assert schedule.due(day, done) == asked
+    assert schedule.due(day, {*done, *asked}) == asked[-1:]
