@@ -19,7 +19,7 @@ from consent_filter.database import opened, transaction
 from consent_filter.errors import Misconfigured, Refused
 
 FILE = "security.sqlite"
-#: The role that may read it (`dashboards/access.py`).
+#: The role that may read it (`dashboards/rights.py`).
 ROLE = "security"
 _HOUR, _DAY = 3600, 86_400
 #: Characters of an officer's name, and days that a token is good.
@@ -99,24 +99,32 @@ def dismiss(data: Path, name: str) -> int:
 
 
 def networks(data: Path, token: str, now: float) -> list[Network]:
-    """What spiked, the newest first, for whoever has the role; who looked is written down.
+    """What spiked, the newest first, for whoever has the role by a token; who looked is written down.
 
     Raises Refused for a token that is unknown or over.
     """
     refused = Refused(403, "role", f"this is for the role {ROLE}: throng security admit NAME gives a token")
     if not (data / FILE).exists():
         raise refused
-    with opened(data / FILE, _TABLES) as database, transaction(database):
+    with opened(data / FILE, _TABLES) as database:
         found = database.execute(
             "SELECT name FROM officer WHERE hash = ? AND until > ?", (_hash(token), now)
         ).fetchone()
-        if found is None:
-            raise refused
+    if found is None:
+        raise refused
+    return look(data, found[0], now)
+
+
+def look(data: Path, name: str, now: float) -> list[Network]:
+    """The same for who is signed in with the role (`dashboards/rights.py`)."""
+    if not (data / FILE).exists():
+        return []
+    with opened(data / FILE, _TABLES) as database, transaction(database):
         rows = database.execute(
             "SELECT hour, lower(hex(network)), events, peak FROM spike"
             " ORDER BY hour DESC, events DESC, network"
         ).fetchall()
-        database.execute("INSERT INTO looked VALUES (?, ?, ?)", (int(now), found[0], len(rows)))
+        database.execute("INSERT INTO looked VALUES (?, ?, ?)", (int(now), name, len(rows)))
     return [Network(*row) for row in rows]
 
 

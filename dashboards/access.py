@@ -1,9 +1,7 @@
-"""Who may see what, and why: whoever reaches this machine by a name it knows, to read (but the console); and
-whoever comes by a name for outsiders, an advertiser or a recipient, what a signed link opens (M53).
+"""By which names the pages may be asked for, and by whose pages: before it is looked who asks (`gate.py`).
 
-The pages hold released tables only, and the server binds loopback: there are no accounts here yet. What is
-left is the browser of someone on this machine, made by a stranger's page to ask for us. What is kept for
-security has a role of its own: nobody reads it without that officer's token (`consent_filter/security.py`).
+By a name for outsiders there is what a signed link opens, and no more (M53). The server binds loopback; what
+this is against is the browser of somebody who may see the pages, made by a stranger's page to ask for us.
 """
 
 from __future__ import annotations
@@ -16,11 +14,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent_filter.transport import hsts
+from dashboards.rights import rule
 
 #: What machines change, with a token.
 _API = "/api/adverts"
-#: What takes a POST without changing a number: questions too long for an address, and texts that are kept.
-_POSTS = ("/api/sql", "/api/explore", "/sql/saved", "/explore/saved")
 #: Pages with a script of ours, which may ask our own API for what it completes.
 _SCRIPTED = ("/sql", "/explore")
 #: What there is for whoever comes from outside: what a signed link opens, and our own style.
@@ -28,10 +25,13 @@ OUTSIDE = ("/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
 _POLICY = (
-    b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-    b" frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
+#: What a page says that has scripts of ours, as its own head: no other's, and none within the page.
+WITH_SCRIPTS = {"content-security-policy": f"{_POLICY}; script-src 'self'; connect-src 'self'"}
 _HEAD = [
+    (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -60,10 +60,9 @@ class Access:
         hosts: Iterable[str] = (),
         *,
         outside: Iterable[str] = (),
-        console: bool = False,
         hsts_days: int = 0,
     ) -> None:
-        self._app, self._console = app, console
+        self._app = app
         self._line = hsts(hsts_days)
         self._outside = {host.lower().encode() for host in outside}
         self._hosts = {host.lower().encode() for host in (*_LOCAL, *hosts)} | self._outside
@@ -76,9 +75,13 @@ class Access:
         async def with_head(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                more = b"; script-src 'self'; connect-src 'self'" if scope["path"] in _SCRIPTED else b""
-                policy = (b"content-security-policy", _POLICY + more)
-                message["headers"] = [*message["headers"], policy, *_HEAD]
+                more = WITH_SCRIPTS if scope["path"] in _SCRIPTED else {}
+                own = [(name.encode(), value.encode()) for name, value in more.items()]
+                there |= {name for name, _ in own}
+                message["headers"] = [
+                    *message["headers"], *own,
+                    *((name, value) for name, value in _HEAD if name not in there),
+                ]  # fmt: skip
                 if self._line and scope["scheme"] == "https" and not _local(scope):
                     message["headers"].append(self._line)
                 if b"cache-control" not in there:
@@ -104,11 +107,10 @@ class Access:
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] == _API and b"authorization" in head:
                 return None  # a token is looked at there; no browser sends one by itself
-            asks = scope["path"] in _POSTS
-            desk = self._console and scope["path"].startswith("/console/")
-            if not (scope["method"] == "POST" and (asks or desk)):
+            one = rule(scope["path"])
+            if one is None or not one.post or scope["method"] != "POST":
                 return 405, "these pages can only be read"
-            # No other site's page: a program sends neither header. Who is signed in the console looks at.
+            # Only a form of our own page. Its word is looked at where it is read (`forms.py`).
             site, origin = head.get(b"sec-fetch-site"), head.get(b"origin", b"")
             ours = origin.partition(b"://")[2] == head[b"host"]
             if site not in (None, b"same-origin") or (origin and not ours):

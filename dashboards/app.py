@@ -17,20 +17,28 @@ from starlette.staticfiles import StaticFiles
 
 from consent_filter.errors import Refused
 from consent_filter.rights.settings import Rights
-from consent_filter.security import looks, networks
+from consent_filter.security import look, looks, networks
 from consent_filter.site import Site
 from dashboards import api_document, security_page
 from dashboards.access import Access, bearer
+from dashboards.accounts.door import Door
+from dashboards.accounts.settings import AccountSettings
+from dashboards.administration import Administration
 from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
 from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
+from dashboards.gate import Gate
+from dashboards.own_account import OwnAccount
 from dashboards.pages import Pages
+from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from dashboards.sign_in import SignIn
 from dashboards.sql_page import SqlPage
+from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
 from warehouse.settings import Warehouse
 
@@ -46,11 +54,14 @@ def create(
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
     adverts: Adverts | None = None,
+    accounts: AccountSettings | None = None,
 ) -> Starlette:
     """The ASGI application over one data folder's published tables; with the console where it is on."""
+    door = Door(data, accounts)
     pages = Pages(data, warehouse, generated, console=settings.console)
     shown = adverts or Adverts()
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
+    sign_in = SignIn(door, pages, console=settings.console)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     explore = ExplorePage(data, pages)
@@ -60,6 +71,7 @@ def create(
         yield
         await run_in_threadpool(pages.close)
         await run_in_threadpool(explore.close)
+        await run_in_threadpool(door.close)
         if console:
             await run_in_threadpool(console.close)
 
@@ -78,7 +90,11 @@ def create(
 
     async def security(request: Request) -> Response:
         """Networks that spiked, for the role `security` alone (M44)."""
-        rows = await run_in_threadpool(networks, data, bearer(request), time.time())
+        asked: Who = request.scope[SCOPE]
+        if asked.has(Role.SECURITY) and (not asked.key or "security" in asked.scopes):
+            rows = await run_in_threadpool(look, data, asked.name, time.time())
+        else:
+            rows = await run_in_threadpool(networks, data, bearer(request), time.time())
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(await run_in_threadpool(lambda: security_page.page(pages, rows, looks(data))))
         return JSONResponse([row._asdict() for row in rows])
@@ -123,6 +139,10 @@ def create(
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
             *Advertisers(data, pages, data / shown.catalogue).routes(),
+            *sign_in.routes(),
+            *SecondStep(door, pages, sign_in).routes(),
+            *OwnAccount(door, pages).routes(),
+            *Administration(door, pages).routes(),
             *(console.routes() if console else ()),
         ],
         exception_handlers={Refused: refused, 404: missing},
@@ -131,9 +151,9 @@ def create(
                 Access,
                 hosts=settings.hosts,
                 outside=settings.outside,
-                console=settings.console,
                 hsts_days=settings.hsts_days,
-            )
+            ),
+            Middleware(Gate, door=door, refused=refused),
         ],
         lifespan=life,
     )

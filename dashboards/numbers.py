@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from dashboards.panels import Panel
 from dashboards.period import Period
+from dashboards.who import present
 from warehouse.everyone import Told, bounds
 from warehouse.reader import Reading
 from warehouse.report import OTHER
@@ -207,7 +208,12 @@ class Numbers:
 
 
 def sites(reading: Reading) -> list[dict[str, Any]]:
-    """Sites with a published day: their first and last days, the busiest site first."""
+    """Sites with a published day that whoever asks may see: their first and last days, the busiest first."""
+    return [one for one in published_sites(reading) if present().sees(one["site"])]
+
+
+def published_sites(reading: Reading) -> list[dict[str, Any]]:
+    """The same for who has a key to all of them."""
     if "balance" not in reading.tables:
         return []
     return reading.rows(

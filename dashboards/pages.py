@@ -14,9 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
-from dashboards import additive, attribution, charts, numbers, period, words
+from dashboards import additive, attribution, charts, numbers, period, who, words
 from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
+from dashboards.rights import may
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
 from warehouse.checks import drafts, facts, pressure, runs, tables, weekdays
@@ -55,7 +56,7 @@ class Pages:
         self.templates.filters |= {"short": words.short, "said": words.said, "column": words.column}
         self.templates.filters |= {"shown": shown, "commas": "{:,}".format}
         self.templates.globals |= {"value": words.value, "bar": charts.bar, "meaning": meaning}
-        self.templates.globals["console"] = console
+        self.templates.globals |= {"console": console, "present": who.present, "word": who.word, "may": may}
 
     def page(self, name: str, here: str, **more: Any) -> str:
         """A template in the frame that every page shares."""

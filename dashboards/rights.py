@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dashboards.who import Role
+from dashboards.who import Role, present
 
 _NUMBERS = frozenset({Role.ANALYST})
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -16,6 +16,7 @@ _ANYONE = frozenset(Role)
 SCOPES = {
     "tables": "reports and their CSV",
     "sql": "questions in SQL",
+    "explore": "any question, answered as a report",
     "security": "networks that spiked",
 }  # fmt: skip
 
@@ -55,12 +56,21 @@ RULES = (
     Rule("/attribution", _NUMBERS),
     Rule("/adverts", _NUMBERS),
     Rule("/sql", _NUMBERS, scope="sql", every_site=True),
+    Rule("/sql/saved", _NUMBERS, every_site=True, post=True),
+    Rule("/api/sql", _NUMBERS, scope="sql", every_site=True, post=True),
+    Rule("/api/sql/tables", _NUMBERS, scope="sql", every_site=True),
+    Rule("/explore", _NUMBERS, scope="explore", every_site=True),
+    Rule("/explore/saved", _NUMBERS, every_site=True, post=True),
+    Rule("/api/explore", _NUMBERS, scope="explore", every_site=True, post=True),
+    Rule("/api/explore/words", _NUMBERS, scope="explore", every_site=True),
+    Rule("/api/openapi.json", None, log=False),
     Rule("/quality", _NUMBERS | _OFFICER, every_site=True),
     Rule("/about", _ANYONE, log=False),
     Rule("/about-numbers", _ANYONE, log=False),
     # Requests of people about their own data.
     Rule("/console", _OFFICER),
     Rule("/console/", _OFFICER, post=True),
+    Rule("/console/statistics", _OFFICER, every_site=True),
     # One's own account, and everybody's.
     Rule("/sign-out", _ANYONE, post=True, log=False),
     Rule("/account", _ANYONE, post=True, log=False),
@@ -76,6 +86,14 @@ _BELOW = sorted((r for r in RULES if r.path != "/" and r.path.endswith("/")), ke
 def rule(path: str) -> Rule | None:
     """The line that holds for an address: itself, else the longest beginning; None where there is none."""
     return _EXACT.get(path) or next((one for one in _BELOW if path.startswith(one.path)), None)
+
+
+def may(path: str) -> bool:
+    """Whether whoever asks may open it: for links."""
+    one, who = rule(path), present()
+    if one is None or (one.every_site and who.sites is not None):
+        return False
+    return one.roles is None or who.has(*one.roles)
 
 
 #: Where somebody lands who has signed in and named no page: the first of these that a role opens.

@@ -71,7 +71,7 @@ class Segments:
         if form not in FORMATS:
             raise Refused(400, "format", f"format is one of {', '.join(FORMATS)}")
         with self._reader.reading() as reading:
-            known = next((one for one in numbers.sites(reading) if one["site"] == site), None)
+            known = next((one for one in numbers.published_sites(reading) if one["site"] == site), None)
             if known is None or "interest" not in reading.tables:
                 raise Refused(404, "no_such_site", "nothing is published of that site")
             span = period.read(query, known["oldest"], known["newest"])

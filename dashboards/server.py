@@ -10,6 +10,7 @@ import uvicorn
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from consent_filter.transport import Certificate
+from dashboards.accounts.settings import AccountSettings
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.advert_settings import Adverts
@@ -26,9 +27,13 @@ def serve(
     rights: Rights | None = None,
     sites: Mapping[str, Site] | None = None,
     adverts: Adverts | None = None,
+    accounts: AccountSettings | None = None,
 ) -> None:
-    """Serve until SIGTERM. Only loopback is bound; a proxy with accounts in front of it is the operator's."""
-    app = create(data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts)
+    """Serve until SIGTERM. Only loopback is bound; a proxy in front of it is the operator's."""
+    app = create(
+        data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts,
+        accounts=accounts,
+    )  # fmt: skip
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None
     # Whoever reaches loopback is on this machine: uvicorn believes its X-Forwarded-Proto, and nobody else's.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import pyarrow as pa
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from dashboards import charts, replies
+from dashboards import charts, forms, replies
 from dashboards.examples import EXAMPLES
 from dashboards.pages import MOST, Pages
 from dashboards.saved import LONGEST, Saved
@@ -119,14 +119,14 @@ class SqlPage:
 
 async def kept(request: Request, saved: Saved, kind: str, page: str) -> Response:
     """Keep what a form sends, or remove it; then back to the page."""
-    body = (await request.body())[: 4 * LONGEST]
-    said = dict(parse_qsl(body.decode("utf-8", "replace")))
+    form = await forms.read(request, 16 * LONGEST)
+    said = {name: forms.text(form, name) for name in ("remove", "name", "q")}
 
     def change() -> str:
-        if remove := said.get("remove"):
+        if remove := said["remove"]:
             saved.remove(kind, remove)
             return page
-        return f"{page}?{urlencode({'saved': saved.put(kind, said.get('name', ''), said.get('q', '')).id})}"
+        return f"{page}?{urlencode({'saved': saved.put(kind, said['name'], said['q']).id})}"
 
     return RedirectResponse(await run_in_threadpool(change), 303)
 

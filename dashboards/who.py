@@ -7,6 +7,8 @@ nobody: what a page shows of sites is none of them, rather than all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 
@@ -30,7 +32,7 @@ class Role(StrEnum):
 class Who(Struct, frozen=True, kw_only=True):
     """One account, as it is now. account: a random id that stays. sites: those it may see, None for all.
     advertisers, recipients: whose rows an advertiser, whose packs an investor may see. key: the name of the
-    API key that asked, and its scopes; "" for a person who is signed in."""
+    API key that asked, its scopes, and how often it may; "" for a person who is signed in."""
 
     account: str
     name: str
@@ -40,6 +42,7 @@ class Who(Struct, frozen=True, kw_only=True):
     recipients: frozenset[str] = frozenset()
     key: str = ""
     scopes: frozenset[str] = frozenset()
+    per_minute: int = 0
 
     def has(self, *roles: Role) -> bool:
         """Whether it has one of these."""
@@ -50,9 +53,9 @@ class Who(Struct, frozen=True, kw_only=True):
 
 
 NOBODY = Who(account="", name="", roles=frozenset(), sites=frozenset())
-_PRESENT: ContextVar[Who] = ContextVar("who", default=NOBODY)
-#: Where the gate writes it into a request.
-SCOPE = "throng.who"
+_PRESENT: ContextVar[tuple[Who, str]] = ContextVar("who", default=(NOBODY, ""))
+#: Where the gate writes into a request who asks, and the word of its forms (`forms.py`).
+SCOPE, WORD = "throng.who", "throng.word"
 
 
 def who(request: HTTPConnection) -> Who:
@@ -66,9 +69,19 @@ def who(request: HTTPConnection) -> Who:
 
 def present() -> Who:
     """Who asks, below a route; NOBODY where nobody does."""
-    return _PRESENT.get()
+    return _PRESENT.get()[0]
 
 
-def enter(one: Who) -> None:
-    """From here on, in this task and in what it starts, that is who asks. For the gate alone."""
-    _PRESENT.set(one)
+def word() -> str:
+    """What each form of a page must hold, as `word`."""
+    return _PRESENT.get()[1]
+
+
+@contextmanager
+def here(one: Who, word: str) -> Iterator[None]:
+    """Within, in this task and in what it starts, that is who asks. For the gate alone."""
+    token = _PRESENT.set((one, word))
+    try:
+        yield
+    finally:
+        _PRESENT.reset(token)

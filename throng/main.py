@@ -12,6 +12,7 @@ from pathlib import Path
 from consent_filter.errors import Broken, Misconfigured, Refused
 from throng import (
     __version__,
+    access_options,
     advertisers_options,
     adverts_options,
     explore_options,
@@ -38,6 +39,8 @@ Begin:
 Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
   throng facts  &&  throng reports  &&  throng publish
   throng expire                    delete and coarsen what is due; --past: what was taken away
+
+  throng access add NAME --role analyst      who may look at the dashboards, and who read what
 
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
@@ -226,6 +229,7 @@ def parser() -> argparse.ArgumentParser:
     adverts_options.add(command)
     security_options.add(command)
     explore_options.add(command)
+    access_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -327,6 +331,7 @@ _WHERE = {
     "expire": "throng.expire",
     "hold": "throng.hold",
     "account": "throng.account",
+    "access": "throng.access",
     "keys": "throng.keys",
     "adverts": "throng.adverts",
     "security": "throng.security",

@@ -68,6 +68,7 @@ def dashboards(arguments: Namespace) -> int:
         rights=settings.rights,
         sites=Sites(settings.site),
         adverts=settings.adverts,
+        accounts=settings.accounts,
     )
     return 0
 

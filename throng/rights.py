@@ -23,7 +23,6 @@ from consent_filter.pseudonym import Keyring
 from consent_filter.rights import clock
 from consent_filter.rights.case import AT_ONCE, Case
 from consent_filter.rights.office import Office
-from consent_filter.rights.officers import Officers
 from consent_filter.rights.proof import Code, Judgement
 from consent_filter.rights.register import Register
 from consent_filter.signing import PublicKey, Signer, to_text
@@ -54,7 +53,8 @@ def main(arguments: Namespace) -> int:
             case "key":
                 _key(register, Sites(settings.site), arguments)
             case "console":
-                print(Officers(register).token(_officer(arguments)))
+                says = "officers have accounts now: throng access add NAME --role privacy_officer"
+                raise Refused(410, "console_token", says)
             case "secret":
                 _secret(register, arguments)
             case "answer":

@@ -36,7 +36,6 @@ A request goes: received, proved (who asks), carried out, answered, emptied. It 
   throng rights pause | resume | extend | refuse | close R-…
   throng rights statistics --month 2026-11      what came, what became of it, how long it took
   throng rights key --site shop                 a key for the site's server, to say who is signed in
-  throng rights console                         a token for the officer's console of the dashboards
 
   throng rights run                             carry out now what waits for the pipeline
   throng rights preview | prove | access ID     what would go, what is left, all that is held
@@ -112,8 +111,8 @@ def add(one: argparse.ArgumentParser) -> None:
     what.add_argument("--public", metavar="FILE", help="a public key of the site's own")
     what.add_argument("--list", action="store_true")
     what.add_argument("--end", metavar="NAME")
-    said = command("console", "a token that signs an officer in at the console, once")
-    said.add_argument("--officer", metavar="NAME", help="who (default: who is logged in here)")
+    said = command("console", "officers have accounts now: throng access")
+    said.add_argument("--officer", metavar="NAME", help=argparse.SUPPRESS)
 
 
 def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:

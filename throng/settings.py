@@ -14,6 +14,7 @@ from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
 from consent_filter.security import Security
 from consent_filter.site import Site
+from dashboards.accounts.settings import AccountSettings
 from dashboards.settings import Dashboards
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
@@ -41,6 +42,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     warehouse: Warehouse = Warehouse()
     adverts: Adverts = Adverts()
     dashboards: Dashboards = Dashboards()
+    accounts: AccountSettings = AccountSettings()
     rights: Rights = Rights()
     keys: Keys = Keys()
     security: Security = Security()

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from ingest.forwarded import Trust
-from throng import lock
+from throng import access, lock
 from throng.settings import Settings, load
 
 _LONGEST_WAIT = 30.0
@@ -208,6 +208,8 @@ def _say(data: Path, settings: Settings, port: int) -> None:
     print(f"collector   {collector}://{host}:{port}")
     print(f"beacon      <script defer src={collector}://{host}:{port}/t.js data-site=…></script>")
     print(f"dashboards  {pages}://127.0.0.1:{port + 1}")
+    if enter := access.set_up(data, settings, port + 1):
+        print(f"set up      {enter}   makes the first account; good once, for a day")
     if settings.site:
         print(f"sites       {', '.join(site.id for site in settings.site)}")
     else:

@@ -44,5 +44,4 @@ def tidy(store: Store, settings: Rights, now: int) -> dict[str, int]:
             chain.forget(database, row["id"].encode())
             database.execute("DELETE FROM about WHERE request = ? OR other = ?", (row["id"], row["id"]))
             database.execute("DELETE FROM request WHERE id = ?", (row["id"],))
-        database.execute("DELETE FROM officer WHERE until < ?", (now,))
     return {"unproved": len(unproved), "lapsed": len(lapsed), "emptied": len(closed), "forgotten": len(old)}

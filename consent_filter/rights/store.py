@@ -52,9 +52,6 @@ CREATE TABLE IF NOT EXISTS site_key (
   made INTEGER NOT NULL, ended INTEGER
 );
 CREATE TABLE IF NOT EXISTS used (hash BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS officer (
-  hash BLOB PRIMARY KEY, name TEXT NOT NULL, session INTEGER NOT NULL, until INTEGER NOT NULL
-) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS secret_request ON secret (request);
 """
 _COLUMNS = (
@@ -112,6 +109,7 @@ class Store:
                 vault = Vault.make(data / KEY)
             for statement in (_TABLES + chain.TABLES).split(";"):
                 database.execute(statement)
+            database.execute("DROP TABLE IF EXISTS officer")  # of before there were accounts
             columns = {row["name"] for row in database.execute("PRAGMA table_info(request)")}
             if "child" not in columns:  # a register of before
                 database.execute("ALTER TABLE request ADD COLUMN child INTEGER NOT NULL DEFAULT 0")

@@ -1,4 +1,4 @@
-"""What a person hands over, sealed (AES-256-GCM) under a key of its own, DATA/rights.key."""
+"""What names a person, sealed (AES-256-GCM) under a key of its own: DATA/rights.key; DATA/accounts.key."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Vault:
         try:
             return self._seal.decrypt(sealed[:_NONCE], sealed[_NONCE:], where.encode())
         except (InvalidTag, ValueError):
-            raise Broken("rights.sqlite and rights.key do not belong together, or it was altered") from None
+            raise Broken("a store and its key do not belong together, or it was altered") from None
 
     def hash(self, what: str, data: bytes) -> bytes:
         """16 bytes that stand for `data`; nobody without the key can try values."""

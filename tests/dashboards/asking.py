@@ -11,6 +11,7 @@ import httpx
 
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from tests import signed
 from warehouse.settings import Warehouse
 
 HTML = {"accept": "text/html"}
@@ -23,18 +24,24 @@ class Asking:
         settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
         self._app = create(data, settings, warehouse, generated=generated)
         self._runner = asyncio.Runner()
+        #: Whoever asks has every role, unless a request says otherwise.
+        self.signed, self.data = signed.head(data), data
 
     def get(
         self, path: str, method: str = "GET", base: str = "http://127.0.0.1:8601", **head: str
     ) -> httpx.Response:
         """The answer to a request; `sec_fetch_site="…"` is a header."""
         return self._runner.run(
-            self._get(path, method, base, HTML | {k.replace("_", "-"): v for k, v in head.items()})
+            self._get(
+                path, method, base, HTML | self.signed | {k.replace("_", "-"): v for k, v in head.items()}
+            )
         )
 
     def send(self, path: str, body: str, **head: str) -> httpx.Response:
-        """The answer to a POST of that body."""
-        named = {k.replace("_", "-"): v for k, v in head.items()}
+        """The answer to a POST of that body; of a form, with the word that its page has."""
+        named = self.signed | {k.replace("_", "-"): v for k, v in head.items()}
+        if "form" in named.get("content-type", "") and not path.startswith("/api/"):
+            body += f"&word={signed.word(self.data, self.signed)}"
         return self._runner.run(self._get(path, "POST", "http://127.0.0.1:8601", named, body))
 
     async def _get(

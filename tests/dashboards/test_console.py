@@ -17,12 +17,13 @@ import uvicorn
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring, subject
 from consent_filter.rights.case import Case
-from consent_filter.rights.officers import Officers
 from consent_filter.rights.register import Register
 from consent_filter.rights.settings import Rights
 from consent_filter.site import Site
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from dashboards.who import Role
+from tests import signed
 from tests.dashboards.test_screens import FAINT, HANGING, RING
 from tests.ports import free_ports
 from tests.whole.place import axe
@@ -51,9 +52,6 @@ class Served:
         key = subject(self.keys, "shop", "user", id)
         return self.register.receive("shop", right, key, subject=id, **{"officer": "Ms A", **more})
 
-    def token(self, name: str) -> str:
-        return Officers(self.register).token(name)
-
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -75,12 +73,8 @@ class Officer:
     """A browser without a window, signed in."""
 
     def __init__(self, served: Served, name: str) -> None:
-        self.http = httpx.Client(base_url=served.url, headers={"accept": "text/html"}, trust_env=False)
-        answer = self.http.post("/console/enter", data={"token": served.token(name)})
-        assert answer.status_code == 303, answer.text
-        cookie = answer.headers["set-cookie"]
-        assert "HttpOnly" in cookie
-        assert "samesite=strict" in cookie.lower()
+        head = {"accept": "text/html"} | signed.head(served.data, Role.PRIVACY_OFFICER, name=name)
+        self.http = httpx.Client(base_url=served.url, headers=head, trust_env=False)
 
     def page(self, path: str) -> str:
         answer = self.http.get(path)
@@ -134,23 +128,19 @@ def test_an_officer_takes_a_request_from_a_letter_to_its_answer(served: Served, 
     assert 'value="letter-writer"' in wrong.text, "what was typed is still there"
 
 
-def test_nobody_gets_in_without_a_token_and_none_is_good_twice(served: Served) -> None:
+def test_nobody_gets_in_who_is_no_officer(served: Served) -> None:
     case = served.case()
+    analyst = signed.head(served.data, Role.ANALYST, Role.ADMINISTRATOR)
     with httpx.Client(base_url=served.url, trust_env=False) as http:
         for path in ("/console", f"/console/request/{case.id}", "/console/new", "/console/statistics"):
-            page = http.get(path)
-            assert "Sign in" in page.text
-            assert case.id not in page.text
-            assert CANARY not in page.text
+            for head, status in (({}, 401), (analyst, 403)):
+                page = http.get(path, headers=head)
+                assert page.status_code == status
+                assert case.id not in page.text
+                assert CANARY not in page.text
         said = {"act": "refuse", "ground": "law"}
-        assert http.post(f"/console/request/{case.id}", data=said).status_code == 401
-        token = served.token("Ms A")
-        assert http.post("/console/enter", data={"token": "guess"}).status_code == 403
-        assert http.post("/console/enter", data={"token": token}).status_code == 303
-        http.cookies.clear()
-        assert http.post("/console/enter", data={"token": token}).status_code == 403
-        http.cookies.set("throng_console", token)
-        assert "Sign in" in http.get("/console").text, "a token is no session"
+        for head, status in (({}, 401), (analyst, 403)):
+            assert http.post(f"/console/request/{case.id}", data=said, headers=head).status_code == status
     assert served.register.get(case.id).state == "unproved"
 
 
@@ -204,10 +194,8 @@ def test_of_two_officers_the_second_is_told_what_the_first_has_done(
 
 def test_signing_out_ends_it(served: Served) -> None:
     third = Officer(served, "Ms C")
-    kept = third.http.cookies["throng_console"]
-    assert third.http.post("/console/leave", data=third.forms("/console")).status_code == 303
-    third.http.cookies.set("throng_console", kept)
-    assert "Sign in" in third.http.get("/console").text
+    assert third.http.post("/sign-out", data=third.forms("/console")).status_code == 303
+    assert third.http.get("/console").headers["location"] == "/sign-in?next=%2Fconsole"
     third.http.close()
 
 
@@ -246,7 +234,7 @@ def tab_to(page: Any, what: str) -> None:
 def test_an_officer_in_a_browser_with_the_keyboard_alone(
     served: Served, chromium: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Signed in with the token of the command line; a request is opened and verified; nothing hangs over."""
+    """A request is opened and verified; nothing hangs over."""
     late = served.register
     case = served.case("access", "keyboard-canary", text="Please send all you have.", email="k@mail.example")
     now = time.time_ns() // 1_000_000
@@ -254,16 +242,13 @@ def test_an_officer_in_a_browser_with_the_keyboard_alone(
     key = subject(served.keys, "blog", "user", "patient")
     overdue = old.receive("blog", "erase", key, subject="patient", officer="Ms A", channel="telephone")
     old.close()
-    assert main(["rights", "console", "--officer", "Ms Keyboard", "--data", str(served.data)]) == 0
-    token = capsys.readouterr().out.strip()
+    assert main(["rights", "console", "--data", str(served.data)]) == 1
+    assert "throng access add" in capsys.readouterr().err
     context = chromium.new_context(viewport={"width": 1180, "height": 900}, timezone_id="Europe/Berlin")
     page, wrong = context.new_page(), list[str]()
     page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
+    signed.browser(context, served.data, served.url, Role.PRIVACY_OFFICER, name="Ms Keyboard")
     page.goto(served.url + "/console")
-    page.wait_for_function("document.activeElement.tagName === 'INPUT'")  # the field has the focus
-    page.keyboard.type(token)
-    page.keyboard.press("Enter")
-    page.wait_for_selector("table")
     assert overdue.id in page.inner_text("tbody tr:first-child"), "the most urgent first"
     assert "overdue" in page.inner_text("tbody tr:first-child")
     page.screenshot(path=tmp_path / "list.png", full_page=True)
@@ -306,11 +291,7 @@ def test_axe_has_nothing_to_say(served: Served, chromium: Any) -> None:
     case = served.case("access", "axe", text="Please send all you have.")
     context = chromium.new_context(viewport={"width": 1180, "height": 900})
     page = context.new_page()
-    page.goto(served.url + "/console")
-    assert axe(page) == []
-    page.fill("input[name=token]", served.token("Ms Axe"))
-    page.keyboard.press("Enter")
-    page.wait_for_selector("table")
+    signed.browser(context, served.data, served.url, Role.PRIVACY_OFFICER, name="Ms Axe")
     paths = ["/console", "/console?show=closed", "/console/new", "/console/statistics"]
     for path in [*paths, f"/console/request/{case.id}"]:
         page.goto(served.url + path)

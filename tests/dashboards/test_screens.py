@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from tests import signed
 from tests.ports import free_ports
 from tests.warehouse.tables import fill
 from tests.whole.running import until
@@ -97,9 +98,14 @@ class _Quiet(uvicorn.Server):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("screens")
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[dict[str, str]]:
     """Addresses of the dashboards and of the demo's market."""
-    data, port = tmp_path_factory.mktemp("screens"), free_ports()
+    data, port = folder, free_ports()
     fill(data, days=40, sites=("market", "blog"))
     store = Store.open(data)
     publish(data, Warehouse(), store)
@@ -138,9 +144,11 @@ def chromium() -> Iterator[Any]:
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_hangs_over_and_all_can_be_read(
-    width: int, served: dict[str, str], chromium: Any, tmp_path: Path
+    width: int, served: dict[str, str], folder: Path, chromium: Any, tmp_path: Path
 ) -> None:
     context = chromium.new_context(viewport={"width": width, "height": 800})
+    signed.browser(context, folder, served["pages"])
+    signed.browser(context, folder / "nothing", served["empty"])
     page, asked, wrong = context.new_page(), list[str](), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
@@ -158,9 +166,10 @@ def test_nothing_hangs_over_and_all_can_be_read(
     assert {url.split("/")[2] for url in asked} <= {"127.0.0.1:9", *(url[7:] for url in served.values())}
 
 
-def test_all_can_be_reached_by_keyboard(served: dict[str, str], chromium: Any) -> None:
+def test_all_can_be_reached_by_keyboard(served: dict[str, str], folder: Path, chromium: Any) -> None:
     """Each stop of the tab key can be seen, and the tabs of a card answer to the arrows."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    signed.browser(context, folder, served["pages"])
     page = context.new_page()
     page.goto(served["pages"])
     seen = set()

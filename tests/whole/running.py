@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import signed
 from tests.ports import free_ports
 
 BROWSER = (
@@ -64,6 +65,7 @@ class Up:
     def __init__(self, data: Path, command: list[str], port: int) -> None:
         self.data, self.port = data, port
         self.output = data / "output.txt"
+        self._signed: dict[str, str] = {}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "throng.main", *command, "--data", str(data), "--port", str(port)],
@@ -77,9 +79,12 @@ class Up:
             return False
 
     def get(self, path: str, port: int | None = None) -> tuple[int, bytes]:
+        """An answer; the dashboards' to somebody who is signed in."""
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
         try:
-            connection.request("GET", path)
+            if port == self.port + 1 and not self._signed:
+                self._signed = signed.head(self.data)
+            connection.request("GET", path, headers=self._signed if port == self.port + 1 else {})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import signed
 from tests.ports import free_ports
 from tests.whole.running import BROWSER, Up, throng, until, up
 from throng.demo import site
@@ -163,6 +164,7 @@ def test_the_pages_show_it_narrow_and_wide(running: Up, browser: Any) -> None:
         page = browser.new_page(viewport={"width": width, "height": 900})
         asked: list[str] = []
         page.on("request", lambda request, asked=asked: asked.append(request.url))
+        signed.browser(page.context, running.data, f"http://127.0.0.1:{running.port + 1}")
         page.goto(f"http://127.0.0.1:{running.port + 1}/")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs over the edge"
         assert page.locator("svg[role=img]").count() >= 1
