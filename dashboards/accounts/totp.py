@@ -53,7 +53,7 @@ def step(secret: bytes, code: str, last: int, now: float | None = None) -> int:
     """The step of the time whose code that is; 0 where it is none, or not newer than `last`."""
     made, said = TOTP(secret, 6, SHA1(), _STEP), "".join(code.split()).encode()
     here, found = int(time.time() if now is None else now) // _STEP, 0
-    for one in range(here - _OFF, here + _OFF + 1):
+    for one in range(max(here - _OFF, 1), here + _OFF + 1):
         if secrets.compare_digest(made.generate(one * _STEP), said) and one > last:
             found = one
     return found
