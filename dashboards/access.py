@@ -1,6 +1,7 @@
 """By which names the pages may be asked for, and by whose pages: before it is looked who asks (`gate.py`).
 
-By a name for outsiders there is what a signed link opens, and no more (M53). The server binds loopback; what
+By a name for outsiders there is what a signed link opens, or an advertiser's or recipient's account, and no
+more (M53). The server binds loopback; what
 this is against is the browser of somebody who may see the pages, made by a stranger's page to ask for us.
 """
 
@@ -20,8 +21,12 @@ from dashboards.rights import rule
 _API = "/api/adverts"
 #: Pages with a script of ours, which may ask our own API for what it completes.
 _SCRIPTED = ("/sql", "/explore")
-#: What there is for whoever comes from outside: what a signed link opens, and our own style.
-OUTSIDE = ("/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health")
+#: What there is for whoever comes from outside: what a signed link opens, what is an advertiser's or a
+#: recipient's who signs in, and our own style. An address, or all that begin with it where it ends with `/`.
+OUTSIDE = (
+    "/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health",
+    "/sign-in", "/sign-in/", "/sign-out", "/enter/", "/mine", "/mine/", "/account", "/account/",
+)  # fmt: skip
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
 _POLICY = (
@@ -102,7 +107,7 @@ class Access:
                 421,
                 "this server does not answer to that name; names besides localhost: [dashboards] hosts",
             )
-        if found[1].lower() in self._outside and not scope["path"].startswith(OUTSIDE):
+        if found[1].lower() in self._outside and not _outside(scope["path"]):
             return 404, "there is no such page"
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] == _API and b"authorization" in head:
@@ -118,6 +123,10 @@ class Access:
         if head.get(b"sec-fetch-site") == b"cross-site" and head.get(b"sec-fetch-mode") != b"navigate":
             return 403, "another site's page may not ask for this"
         return None
+
+
+def _outside(path: str) -> bool:
+    return path in OUTSIDE or any(path.startswith(one) for one in OUTSIDE if one.endswith("/"))
 
 
 def _local(scope: Scope) -> bool:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import forms, numbers
-from dashboards.accounts import keys, log, totp
+from dashboards.accounts import keys, log, passkeys, totp
 from dashboards.accounts.door import Door, Opened
 from dashboards.accounts.people import Account
 from dashboards.own_account import stale_session
@@ -97,6 +97,7 @@ class Administration:
                 opened.sessions.end(id, by)
             case "second":
                 totp.remove(opened.people, id, by)
+                passkeys.remove(opened.people, id, "", by)
             case "key":
                 keys.end(opened.people, id, forms.text(form, "key"), by)
             case "end":

@@ -28,10 +28,13 @@ from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
+from dashboards.elsewhere import ElsewherePages
 from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
 from dashboards.gate import Gate
+from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
+from dashboards.own_passkeys import OwnPasskeys
 from dashboards.pages import Pages
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
@@ -139,9 +142,12 @@ def create(
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
             *Advertisers(data, pages, data / shown.catalogue).routes(),
+            *Mine(data, pages, data / shown.catalogue).routes(),
             *sign_in.routes(),
             *SecondStep(door, pages, sign_in).routes(),
             *OwnAccount(door, pages).routes(),
+            *(ElsewherePages(door, sign_in).routes() if door.settings.issuer.address else ()),
+            *OwnPasskeys(door, pages, sign_in).routes(),
             *Administration(door, pages).routes(),
             *(console.routes() if console else ()),
         ],

@@ -176,7 +176,7 @@ class Gate:
     def _form_cookie(self, request: Request, asked: Asked) -> bytes:
         name = cookie_name(request, self._door.open().cookie)
         secure = "; Secure" if request.url.scheme == "https" else ""
-        return f"{name}_form={asked.made}; Path=/; HttpOnly; SameSite=Strict{secure}".encode()
+        return f"{name}_form={asked.made}; Path=/; HttpOnly; SameSite=Lax{secure}".encode()
 
 
 def cookie_name(request: Request, name: str) -> str:

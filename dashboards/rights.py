@@ -9,6 +9,7 @@ from dashboards.who import Role, present
 _NUMBERS = frozenset({Role.ANALYST})
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _OFFICER = frozenset({Role.PRIVACY_OFFICER})
+_OUTSIDERS = frozenset({Role.ADVERTISER, Role.INVESTOR})
 #: Whoever is signed in.
 _ANYONE = frozenset(Role)
 
@@ -71,6 +72,9 @@ RULES = (
     Rule("/console", _OFFICER),
     Rule("/console/", _OFFICER, post=True),
     Rule("/console/statistics", _OFFICER, every_site=True),
+    # What is of an advertiser, or was delivered to a recipient.
+    Rule("/mine", _OUTSIDERS),
+    Rule("/mine/", _OUTSIDERS),
     # One's own account, and everybody's.
     Rule("/sign-out", _ANYONE, post=True, log=False),
     Rule("/account", _ANYONE, post=True, log=False),
@@ -101,6 +105,8 @@ _HOMES = (
     (Role.ANALYST, "/"),
     (Role.PRIVACY_OFFICER, "/console"),
     (Role.ADMINISTRATOR, "/accounts"),
+    (Role.ADVERTISER, "/mine"),
+    (Role.INVESTOR, "/mine"),
 )  # fmt: skip
 
 

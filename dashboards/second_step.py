@@ -47,9 +47,7 @@ class SecondStep:
                 return self._sign_in.begun(request, self._proved(request, session, forms.text(form, "code")))
             except Refused as error:
                 wrong = error
-        said = {"account": session.account, "wrong": wrong, "next": onward(request)}
-        page = self._pages.page("second.html", "sign-in", title="The second step", **said)
-        return HTMLResponse(page, wrong.status if wrong else 200)
+        return self._sign_in.second(request, session, wrong)
 
     def _proved(self, request: Request, session: Session, code: str) -> str:
         opened, id = self._door.open(), session.account.who.account

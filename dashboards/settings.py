@@ -12,11 +12,12 @@ from consent_filter.transport import settle
 
 class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[dashboards]`. hosts: names, besides loopback, under which the pages may be asked for. outside: names
-    under which advertisers and recipients of packs come: only what a signed link opens is there. console: the
-    officer's console for requests about one's own data, at /console, is there. certificate, key: PEM files,
-    in the data folder or by a whole path; with them the pages are served over TLS. hsts_days: for how long a
-    browser that has come encrypted, by another name than localhost, is told to come in no other way.
-    segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask for /segments."""
+    under which advertisers and recipients of packs come: only what a signed link or their account opens is
+    there. console: the officer's console for requests about one's own data, at /console, is there.
+    certificate, key: PEM files, in the data folder or by a whole path; with them the pages are served over
+    TLS. hsts_days: for how long a browser that has come encrypted, by another name than localhost, is told to
+    come in no other way. segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask
+    for /segments."""
 
     hosts: tuple[str, ...] = ()
     segments: str = ""

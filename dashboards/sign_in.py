@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import forms
+from dashboards.access import WITH_SCRIPTS
 from dashboards.accounts import log
 from dashboards.accounts.door import Door
 from dashboards.accounts.sessions import CHOOSE, SET_UP, Session
@@ -48,11 +49,28 @@ class SignIn:
                 return self._checked(request, login, forms.raw(form, "password"))
             except Refused as error:
                 wrong = error
+        return self._door_page(request, login, wrong, again=again)
+
+    def _door_page(
+        self, request: Request, login: str, wrong: Refused | None, *, again: bool = False
+    ) -> Response:
         return self._html(
             "sign_in.html", wrong.status if wrong else 200, title="Sign in", login=login, wrong=wrong,
             empty=not self._door.open().people.any(), next=onward(request), issuer=self._door.settings.issuer,
-            again=again,
+            again=again, request=request,
         )  # fmt: skip
+
+    def wrong(self, request: Request, error: Refused) -> Response:
+        """The door again, and why somebody was not let in; or the second step, after the first."""
+        session: Session | None = request.scope[SESSION]
+        if session is not None and session.step:
+            return self.second(request, session, error)
+        return self._door_page(request, "", error)
+
+    def second(self, request: Request, session: Session, wrong: Refused | None) -> Response:
+        """The page of the second step."""
+        said = {"account": session.account, "wrong": wrong, "next": onward(request), "request": request}
+        return self._html("second.html", wrong.status if wrong else 200, title="The second step", **said)
 
     def _checked(self, request: Request, login: str, password: str) -> Response:
         """Whoever has to wait is told so before anything is looked at: right and wrong look the same."""
@@ -98,12 +116,12 @@ class SignIn:
 
     # Where to go then.
 
-    def begun(self, request: Request, word: str) -> Response:
+    def begun(self, request: Request, word: str, where: str = "") -> Response:
         """Signed in, or half: the cookie, and the next page."""
         opened = self._door.open()
         session = opened.sessions.find(word)
         assert session is not None
-        answer = self.inside(request, session)
+        answer = self.inside(request, session, where)
         secure = request.url.scheme == "https"
         answer.set_cookie(
             cookie_name(request, opened.cookie), word, max_age=self._door.settings.session_hours * 3600,
@@ -111,14 +129,14 @@ class SignIn:
         )  # fmt: skip
         return answer
 
-    def inside(self, request: Request, session: Session) -> Response:
-        where = onward(request)
+    def inside(self, request: Request, session: Session, where: str = "") -> Response:
+        where = where or onward(request)
         if session.step:
             return RedirectResponse("/sign-in/second" + (f"?next={where}" if where else ""), 303)
         return RedirectResponse(where or home(session.account.who.roles, console=self._console), 303)
 
     def _html(self, template: str, status: int, **said: Any) -> Response:
-        return HTMLResponse(self._pages.page(template, "sign-in", **said), status)
+        return HTMLResponse(self._pages.page(template, "sign-in", **said), status, WITH_SCRIPTS)
 
 
 def take(door: Door, name: str, request: Request) -> None:

@@ -17,7 +17,11 @@ from tests.test_walls import ROOT, imported, modules
 #: Libraries that talk to the world → the modules that may.
 TALK = {
     "smtplib": {"consent_filter/rights/mail.py"},  # codes and news to whom a request is of; notices of recall
-    "http.client": {"throng/up.py", "throng/demo/crowd.py"},  # asks our own parts whether they are ready
+    "http.client": {
+        "throng/up.py",
+        "throng/demo/crowd.py",  # asks our own parts whether they are ready
+        "dashboards/accounts/issuer.py",  # asks the issuer that is configured, and nobody else
+    },
     "socket": {"throng/up.py", "ingest/enrich/place.py"},  # tries a port; packs an address into bytes
 }
 #: And those that nobody may use.
@@ -55,10 +59,14 @@ GIVES = {
         "/sign-in": "a session", "/sign-in/second": "a session", "/sign-out": "nothing",
         "/enter/{word:str}": "a session", "/account": "one's own account",
         "/account/second": "one's own account",
+        "/sign-in/passkey": "a session", "/sign-in/elsewhere": "where the issuer is",
+        "/sign-in/back": "a session", "/account/passkeys": "one's own account",
         "/account/keys": "a key, once", "/accounts": "accounts, to an administrator",
         "/accounts/{id:str}": "an account, to an administrator",
         "/log": "who read what, never what was read",
         "/security": "networks that spiked, by a hash of the day, to the security officer",
+        "/mine": "what is an advertiser's or a recipient's own", "/mine/adverts/{name:str}": "a link to it",
+        "/mine/packs/{name:str}": "a link to it",
         "/packs/{word:str}": "what a pack is",
         "/advertiser/{word:str}": "an advertiser's own published groups",
         "/advertiser/{word:str}/{name:str}.csv": "an advertiser's own published groups",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from consent_filter.errors import Refused
-from dashboards.accounts import log, totp
+from dashboards.accounts import log, passkeys, totp
 from dashboards.accounts.door import Door
 from dashboards.accounts.people import Account, People
 from dashboards.accounts.sessions import CHOOSE, ENTER, SET_UP, Sessions
@@ -64,7 +64,9 @@ def _act(people: People, sessions: Sessions, settings: Settings, said: Namespace
         case "sessions":
             print(f"{sessions.end(_named(people, said.login).who.account, _HERE)} sessions ended")
         case "factors":
-            totp.remove(people, _named(people, said.login).who.account, _HERE)
+            id = _named(people, said.login).who.account
+            totp.remove(people, id, _HERE)
+            passkeys.remove(people, id, "", _HERE)
         case "list":
             for one in people.list():
                 print(_json(one) if said.format == "json" else _line(one))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dashboards.accounts import log
+from dashboards.accounts.passkeys import Questions
 from dashboards.accounts.people import People
 from dashboards.accounts.sessions import Sessions
 from dashboards.accounts.settings import AccountSettings
@@ -34,6 +35,7 @@ class Door:
     def __init__(self, data: Path, settings: AccountSettings | None = None) -> None:
         self.data, self.settings = data, settings or AccountSettings()
         self.names, self.places, self.pace = Throttle(5), Throttle(30), Pace()
+        self.questions = Questions()
         self._lock = threading.Lock()
         self._opened: Opened | None = None
         self._tidied = -_TIDY

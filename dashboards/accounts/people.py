@@ -87,7 +87,7 @@ class People:
         with self.store.transaction() as database:
             one = self.get(id)
             self._keep_one(one, frozenset())
-            for table in ("link", "session", "recovery", "passkey", "api_key", "elsewhere"):
+            for table in ("link", "session", "recovery", "passkey", "api_key"):
                 database.execute(f"DELETE FROM {table} WHERE account = ?", (id,))
             sealed = self._seal(id, {"name": one.who.name, "login": "", "advertisers": [], "recipients": []})
             database.execute(

@@ -15,7 +15,7 @@ class Issuer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     is none. client: our id there. secret: the file with our secret there, in the data folder or by a whole
     path; "" where there is none (PKCE alone). name: what the button calls it. claim: the claim that lists
     groups. roles: group there = our role; who has none of the groups is not let in. sites: group there = a
-    site; who has none of them sees all sites."""
+    site, and nobody sees another; without any of them everybody sees all sites."""
 
     address: str = ""
     client: str = ""

@@ -18,7 +18,10 @@ import pytest
 from consent_filter import signing
 from consent_filter.signing import Signer
 from dashboards.attribution import MODELS
+from dashboards.settings import Dashboards
+from dashboards.who import Role
 from tests.dashboards.asking import Asking, asking
+from tests.dashboards.browsing import house
 from tests.test_ways_out import GIVES
 from tests.warehouse.crowd import person
 from tests.warehouse.tables import fill, put, table
@@ -91,6 +94,29 @@ def test_an_advertiser_sees_its_own_rows_and_no_other(market: Asking, word: str)
         assert max(date.fromisoformat(row["day"]) for row in rows) == last, name
 
 
+@pytest.mark.requirement("M53", "M126")
+def test_an_account_of_an_advertiser_opens_its_own_pages_and_no_other(data: Path, market: Asking) -> None:
+    """By the name for outsiders, too; what an account is not for, it can't even learn to be there."""
+    with house(data, dashboards=Dashboards(outside=("numbers.example",))) as place:
+        place.account("acme", Role.ADVERTISER, advertisers=["acme"])
+        place.account("fund", Role.INVESTOR, recipients=["fund"])
+        browser = place.browser(OUTSIDE)
+        assert browser.sign_in("acme").headers["location"] == "/mine"
+        assert "rival" not in browser.text("/mine")
+        to = browser.get("/mine/adverts/acme")
+        assert to.status_code == 303
+        assert "autumn" in browser.text(to.headers["location"])
+        for path in ("/mine/adverts/rival", "/mine/adverts/none", "/mine/packs/D1", "/", "/accounts", "/log"):
+            assert browser.get(path).status_code == 404, path
+        for path in ("/sql", "/adverts", "/csv/pages.csv", "/accounts", "/log"):
+            inside = place.browser()
+            inside.sign_in("acme")
+            assert inside.get(path).status_code == 403, path
+        investor = place.browser(OUTSIDE)
+        investor.sign_in("fund")
+        assert investor.get("/mine/adverts/acme").status_code == 404
+
+
 @pytest.mark.requirement("M53", "M89")
 def test_no_way_leads_to_another_advertisers_rows(market: Asking, data: Path, word: str) -> None:
     """By the name for outsiders: no page but what the link opens, no other report, and no other word."""
@@ -100,7 +126,10 @@ def test_no_way_leads_to_another_advertisers_rows(market: Asking, data: Path, wo
         for query in ("", "?site=market&q=FROM+adverts&ad_campaign=freelancers&advertiser=rival"):
             answer = market.get(path + query, base=OUTSIDE)
             assert "freelancers" not in answer.text, path
-            if not path.startswith(("/advertiser/", "/packs/", "/static", "/favicon", "/health")):
+            ours = ("/sign-", "/enter/", "/mine", "/account")
+            if path.startswith("/accounts") or not path.startswith(
+                ("/advertiser/", "/packs/", "/static", "/favicon", "/health", *ours)
+            ):
                 assert answer.status_code == 404, path
     for name in (*(reports.load().keys() - OURS), "conversions; DROP TABLE x", "restatements", "reports"):
         assert market.get(f"/advertiser/{word}/{name}.csv", base=OUTSIDE).status_code == 404, name

@@ -19,10 +19,12 @@ from msgspec.structs import replace
 from consent_filter import signing
 from consent_filter.signing import Signer
 from dashboards.settings import Dashboards
+from dashboards.who import Role
 from ingest.settings import Sites
 from tests import drafts
 from tests.consent_filter.rights.mailbox import Mailbox
 from tests.dashboards.asking import Asking
+from tests.dashboards.browsing import house
 from tests.throng.conftest import Throng
 from throng import due, loop, packs, recalling
 from throng.settings import Settings, load
@@ -104,6 +106,26 @@ def asked(data: Path) -> Iterator[Asked]:
 def deliver(data: Path, release: str, to: str, times: int = 3) -> tuple[deliveries.Delivery, str]:
     one, word = packs.deliver(data, load(data), release, to, days=7, times=times)
     return one, f"/packs/{word}"
+
+
+@pytest.mark.requirement("M126")
+def test_an_account_of_a_recipient_fetches_what_was_delivered_to_it(data: Path) -> None:
+    """And nobody else's; nor what the ledger no longer gives out."""
+    mine, _ = deliver(data, MARKET, "fund", times=1)
+    theirs, _ = deliver(data, MARKET, "bank")
+    with house(data) as place:
+        place.account("fund", Role.INVESTOR, recipients=["fund"])
+        browser = place.browser()
+        assert browser.sign_in("fund").headers["location"] == "/mine"
+        page = browser.text("/mine")
+        assert f"/mine/packs/{mine.id}" in page
+        assert theirs.id not in page
+        assert browser.get(f"/mine/packs/{theirs.id}").status_code == 404
+        to = browser.get(f"/mine/packs/{mine.id}").headers["location"]
+        assert "Fetch the pack" in browser.text(to)
+        assert pack.sha256(browser.get(f"{to}/pack.zip").content) == mine.pack_sha256
+        assert "as often as was agreed" in browser.text("/mine")
+        assert browser.get("/").headers["location"] == "/mine"
 
 
 @pytest.mark.requirement("M54", "M91", "M131", "S16")
