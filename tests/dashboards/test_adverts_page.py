@@ -15,6 +15,8 @@ from dashboards.adverts_page import AdvertsPage
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages
 from dashboards.period import Period
+from dashboards.who import Role, Who, here
+from tests import signed
 from tests.dashboards.asking import Asking, asking
 from tests.warehouse.tables import LAST, fill
 from warehouse.advert_settings import Adverts
@@ -140,7 +142,11 @@ def test_pressure_is_the_share_above_the_ceiling(data: Path, of: AdvertNumbers) 
 def test_more_than_the_settings_allow_is_said_on_the_page(pages: Asking, data: Path) -> None:
     assert "Too many:" in pages.get("/adverts").text  # 7 % of these people, where 5 % are allowed
     with_more = Pages(data, Warehouse(), False)
-    assert "Too many:" not in AdvertsPage(with_more, adverts=Adverts(ceiling=80)).page({})
+    analyst = Who(account="1", name="Bo", roles=frozenset({Role.ANALYST}))
+    with here(analyst, ""):
+        page = AdvertsPage(with_more, adverts=Adverts(ceiling=80)).page({})
+    assert "Adverts of market" in page
+    assert "Too many:" not in page
     with_more.close()
 
 
@@ -151,6 +157,15 @@ def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
     assert re.search(r"freelancers\s*<strong class=\"bad\">unlisted", text)
     assert "can not be added up" in text
     assert "people with an identifier, each once" in pages.get("/adverts?campaign=autumn").text
+
+
+def test_who_may_see_one_site_is_shown_no_sum_of_all(data: Path, pages: Asking) -> None:
+    mine = signed.head(data, Role.ANALYST, sites=["market"], name="Bo Xu")
+    assert "pacing" in pages.get("/adverts?site=market").text.lower()
+    page = pages.get("/adverts?site=market", **mine)
+    assert page.status_code == 200
+    assert "unlisted" in pages.get("/adverts?site=market").text
+    assert "unlisted" not in page.text
 
 
 def test_a_slip_in_the_catalogue_is_said_and_the_last_good_list_stays(data: Path, pages: Asking) -> None:
