@@ -9,6 +9,8 @@ import pytest
 
 from consent_filter import security
 from dashboards.security_page import by_day
+from dashboards.who import Role
+from tests import signed
 from tests.dashboards.asking import asking
 
 NOW = int(time.time())
@@ -25,12 +27,14 @@ def test_an_officer_reads_by_day_what_programs_read_as_json(tmp_path: Path) -> N
     rows += [spike(1, DAY - 24, 2100, 2100)]
     security.note(tmp_path, rows, 14, NOW)
     token = f"Bearer {security.admit(tmp_path, 'Ann <Lee>', NOW)}"
+    analyst, officer = (signed.head(tmp_path, role, name=role) for role in (Role.ANALYST, Role.SECURITY))
     with asking(tmp_path) as pages:
         for wrong in ("", "Bearer x"):
-            assert pages.get("/security", authorization=wrong).status_code == 403
+            assert pages.get("/security", authorization=wrong, **analyst).status_code == 403
         said = pages.get("/security", authorization=token, accept="application/json").json()
         assert len(said) == 4
         page = pages.get("/security", authorization=token)
+        assert "Nothing has" not in pages.get("/security", **officer).text
     assert page.headers["content-type"].startswith("text/html")
     assert page.headers["cache-control"] == "no-store"
     assert "3 networks sent 18,100 advert events" in page.text
