@@ -188,9 +188,10 @@ def test_all_can_be_reached_by_keyboard(served: dict[str, str], folder: Path, ch
     context.close()
 
 
-def test_names_are_completed_by_keyboard(served: dict[str, str], chromium: Any) -> None:
+def test_names_are_completed_by_keyboard(served: dict[str, str], folder: Path, chromium: Any) -> None:
     """Arrows choose, Enter takes, Escape closes; then the statement runs, and is remembered here alone."""
     context = chromium.new_context(viewport={"width": 360, "height": 800})
+    signed.browser(context, folder, served["pages"])
     page = context.new_page()
     page.goto(served["pages"] + "/sql")
     page.focus("#q")
