@@ -24,6 +24,8 @@ MADE = {
     "held.json",
     "attack.json",
     "adverts.toml",
+    "queries.json",
+    "openapi.json",
 }
 NAMES = {file.name for top in (*PACKAGES, "tests", "docs") for file in (ROOT / top).rglob("*")}
 
