@@ -49,10 +49,10 @@ METRICS = {
 
 
 class Numbers:
-    """Questions about one site and period."""
+    """Questions about one site and period. `joined`: with days before, as another tool has counted them."""
 
-    def __init__(self, reading: Reading, site: str, period: Period) -> None:
-        self.reading, self.site, self.period = reading, site, period
+    def __init__(self, reading: Reading, site: str, period: Period, *, joined: bool = True) -> None:
+        self.reading, self.site, self.period, self.joined = reading, site, period, joined
 
     def ask(
         self, report: str, what: str, period: Period | None = None, group: str = "", key: str = "day"
@@ -61,7 +61,8 @@ class Numbers:
         if report not in self.reading.tables:
             return []
         one = period or self.period
-        sql = f"SELECT {what} FROM {report} WHERE site = ? AND {key} BETWEEN ? AND ? {group}"
+        rows = joined(self.reading, report) if self.joined else report
+        sql = f"SELECT {what} FROM {rows} WHERE site = ? AND {key} BETWEEN ? AND ? {group}"
         return self.reading.rows(sql, [self.site, one.first, one.last])
 
     def total(self, metric: Metric, period: Period) -> float | None:
@@ -205,6 +206,25 @@ class Numbers:
         least = sum(out.get(why, 0) for why in WORDS)
         found = bounds(Told(views[0]["n"]), (least, least + out.get(OTHER, 0)))
         return {"low": found.low, "high": found.high, "refused": least}
+
+
+def joined(reading: Reading, report: str) -> str:
+    """The rows of a report, with those of days before that another tool has counted, where there are any."""
+    if report not in reading.imported:
+        return report
+    return f"(FROM {report} UNION ALL BY NAME FROM imported_{report})"
+
+
+def imported(reading: Reading, site: str) -> dict[str, Any] | None:
+    """The first and last day that another tool has counted, and which (`origin`); None where none has."""
+    if "traffic_day" not in reading.imported:
+        return None
+    rows = reading.rows(
+        "SELECT min(day) AS oldest, max(day) AS newest, string_agg(DISTINCT origin, ', ' ORDER BY origin)"
+        " AS origin FROM imported_traffic_day WHERE site = ?",
+        [site],
+    )
+    return rows[0] if rows[0]["oldest"] else None
 
 
 def sites(reading: Reading) -> list[dict[str, Any]]:

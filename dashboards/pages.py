@@ -79,7 +79,10 @@ class Pages:
             if not sites:
                 return self.nothing()
             site, span = chosen(sites, query)
-            ask, since = Numbers(reading, site["site"], span), site["oldest"]
+            apart = query.get("imported") == "no"
+            ask = Numbers(reading, site["site"], span, joined=not apart)
+            before = numbers.imported(reading, site["site"])
+            since = before["oldest"] if before and not apart else site["oldest"]
             name = query.get("show", "people")
             if name not in METRICS:
                 raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
@@ -115,6 +118,8 @@ class Pages:
                 "consent": ask.panel(CONSENT, 6),
                 "robots": ask.panel(ROBOTS, 6),
                 "stack": charts.stack,
+                "imported": before if before and span.before().first <= before["newest"] else None,
+                "apart": apart,
             }
             return self.page("overview.html", "overview", title=site["site"], **said)
 
@@ -127,9 +132,11 @@ class Pages:
             sums = [*about["counts"], *about["sums"]]
             what = ", ".join([*keys, *(f"sum({one})::BIGINT AS {one}" for one in sums)])
             when, values = ("AND day BETWEEN ? AND ?", [span.first, span.last]) if daily else ("", [])
+            apart = not daily or query.get("imported") == "no"
+            rows_of = name if apart else numbers.joined(reading, name)
             order = f"{sums[0]} DESC, {', '.join(keys)}" if daily and keys != ["day"] else ", ".join(keys)
             rows = reading.rows(
-                f"SELECT {what} FROM {name} WHERE site = ? {when}"
+                f"SELECT {what} FROM {rows_of} WHERE site = ? {when}"
                 f" GROUP BY {', '.join(keys)} ORDER BY {order}",
                 [site["site"], *values],
             )
@@ -242,7 +249,7 @@ def chosen(sites: list[dict[str, Any]], query: Mapping[str, str]) -> tuple[dict[
 
 def _at(site: str, span: period.Period, query: Mapping[str, str], change: Mapping[str, str | None]) -> str:
     """The address of this page with something else chosen; None takes a part away."""
-    kept = {name: query[name] for name in ("show", "live") if name in query}
+    kept = {name: query[name] for name in ("show", "live", "imported") if name in query}
     parts: dict[str, str | None] = {"site": site, **span.query, **kept, **change}
     if "period" in change:
         parts |= {"first": None, "last": None}

@@ -48,7 +48,7 @@ def run(data: Path, settings: Warehouse, adverts: Adverts = Adverts()) -> Publis
     store = Store.open(data)
     try:
         now = time.time()
-        if before and before["made_of"] == snapshot.made_of(store, settings):
+        if before and before["made_of"] == snapshot.made_of(data, store, settings):
             _hold(data, None)
             return Published(standing, warnings=_usual(data, store, now, adverts))
         outcomes = check(data, store, settings, now)

@@ -26,6 +26,7 @@ MADE = {
     "adverts.toml",
     "queries.json",
     "openapi.json",
+    "import.json",
 }
 NAMES = {file.name for top in (*PACKAGES, "tests", "docs") for file in (ROOT / top).rglob("*")}
 

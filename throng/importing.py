@@ -35,6 +35,10 @@ _DETAILS: Mapping[str, str] = ASIDE | {"empty": "no agent", "prefetch": "fetched
 
 def main(arguments: argparse.Namespace) -> int:
     """The command line's entry."""
+    if arguments.tool:
+        from throng import counted  # reads tables, which logs have no need of
+
+        return counted.run(arguments.data, arguments.file, arguments.site, arguments.tool, dry=arguments.dry)
     return run(arguments.data, arguments.file, arguments.site, arguments.format)
 
 

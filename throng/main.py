@@ -15,6 +15,7 @@ from throng import (
     access_options,
     advertisers_options,
     adverts_options,
+    counted_options,
     explore_options,
     keeping_options,
     keys_options,
@@ -35,6 +36,7 @@ Begin:
   throng demo                      a small marketplace with a crowd, to look at
   throng up                        collector, pipeline and dashboards on one machine
   throng import access.log --site shop      the past, from web-server logs
+  throng import export.zip --site shop --from plausible     … or as another tool has counted it
 
 Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
   throng facts  &&  throng reports  &&  throng publish
@@ -140,10 +142,7 @@ def parser() -> argparse.ArgumentParser:
                 "--rate", type=float, default=30.0, metavar="N", help="events a second of the crowd"
             )
             one.add_argument("--seed", type=int, default=1, help="the crowd's dice")
-    one = command("import", "read web-server logs through the same filter; again adds nothing")
-    one.add_argument("file", type=Path, nargs="+", metavar="FILE", help="a log: plain, gzip, bzip2 or xz")
-    one.add_argument("--site", required=True, metavar="S", help="the site the log belongs to")
-    one.add_argument("--format", choices=("auto", "combined", "common", "json"), default="auto")
+    counted_options.add(command)
     command("facts", "fold the log into facts, once")
     command("reports", "bring the reports up to date, once")
     command("publish", "check the released tables and publish them, once")
@@ -308,6 +307,7 @@ _WHERE = {
     "up": "throng.up",
     "demo": "throng.demo.main",
     "import": "throng.importing",
+    "imported": "throng.counted",
     "facts": "throng.jobs",
     "reports": "throng.jobs",
     "publish": "throng.jobs",

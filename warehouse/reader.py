@@ -33,6 +33,11 @@ class Reading:
         """The reports of this generation."""
         return set(self.made["tables"])
 
+    @property
+    def imported(self) -> set[str]:
+        """The reports of which another tool has counted days before (`imported.py`)."""
+        return {name.removeprefix("imported_") for name in self.made.get("imported", {})}
+
     def table(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
         """The answer as a table. Raises Refused where it takes too long."""
         with bounded(self._cursor, self._seconds):

@@ -25,7 +25,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from warehouse import effects
+from warehouse import effects, imported
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
 from warehouse.meaning import meaning
@@ -52,6 +52,8 @@ _TOOK = (
     "How much release took of each report, over all published days, and why; share: in percent, empty where"
     " it is of nobody or of fewer people than a group"
 )
+#: (site, first day) where nothing is counted yet.
+_NEVER = "SELECT '' AS site, DATE '9999-12-31' AS first WHERE false"
 #: Number of this layout: another one is a reason to publish again.
 LAYOUT = 4
 #: Twenty small tables take 6 MB in DuckDB's blocks of 256 KiB and 0.9 MB in these; readable since DuckDB 1.2.
@@ -89,19 +91,25 @@ def held(data: Path) -> dict[str, Any] | None:
     return found
 
 
-def made_of(store: Store, settings: Warehouse) -> dict[str, Any]:
+def made_of(data: Path, store: Store, settings: Warehouse) -> dict[str, Any]:
     """What a generation depends on: where this is the same, there is nothing to publish."""
     known = {name: text for name, text in reports.load().items() if name in store.versions()}
     texts = hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()
     versions = {name: number for name, number in store.versions().items() if name in known}
-    return {"layout": LAYOUT, "reports": versions, "min_group": settings.min_group, "definitions": texts}
+    return {
+        "layout": LAYOUT,
+        "reports": versions,
+        "min_group": settings.min_group,
+        "definitions": texts,
+        "imported": imported.marks(data),
+    }
 
 
 def publish(
     data: Path, settings: Warehouse, store: Store, *, now: float | None = None
 ) -> dict[str, Any] | None:
     """Build and swap in a new generation; None where nothing has changed. The tables were checked."""
-    marks, before = made_of(store, settings), manifest(data)
+    marks, before = made_of(data, store, settings), manifest(data)
     if before and before["made_of"] == marks:
         return None
     generation = before["generation"] + 1 if before else 1
@@ -122,7 +130,7 @@ def publish(
         "restatements": _restated(store),
         "made_of": marks,
     }
-    _database(draft, store, made, settings)
+    made["imported"] = _database(data, draft, store, made, settings)
     made["sha256"] = hashlib.sha256((draft / DATABASE).read_bytes()).hexdigest()
     (draft / MANIFEST).write_text(json.dumps(made, indent=1))
     for path in (draft / MANIFEST, draft / DATABASE, draft):
@@ -158,8 +166,11 @@ def _file(
     return {"title": reports.load()[name].title, "rows": found[0] if found else 0, "sha256": digest}
 
 
-def _database(draft: Path, store: Store, made: dict[str, Any], settings: Warehouse) -> None:
-    """One DuckDB file with a table a report, and three that say what they are."""
+def _database(
+    data: Path, draft: Path, store: Store, made: dict[str, Any], settings: Warehouse
+) -> dict[str, int]:
+    """One DuckDB file with a table a report, and three that say what they are. Returns tables of what was
+    imported, with their rows."""
     explained = dict(store.connection.execute("SELECT report, explanation FROM done_to").fetchall())
     con = duckdb.connect(":memory:", config=dict(OFFLINE))
     con.execute(f"ATTACH '{quote(draft / DATABASE)}' AS made (BLOCK_SIZE {_BLOCK})")
@@ -209,8 +220,19 @@ def _database(draft: Path, store: Store, made: dict[str, Any], settings: Warehou
         )  # fmt: skip
     if rows:
         con.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    starts = (
+        "SELECT site, min(day) AS first FROM balance GROUP BY site" if "balance" in made["tables"] else _NEVER
+    )
+    added = {}
+    for name in imported.offer(con, data, starts):
+        con.execute(
+            f"COPY (FROM {name}) TO '{quote(draft / name)}.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        )
+        _sync(draft / f"{name}.parquet")
+        ((added[name],),) = con.execute(f"SELECT count(*) FROM {name}").fetchall()
     con.execute("COMMIT")
     con.close()
+    return added
 
 
 def _restated(store: Store) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def gather(data: Path, settings: Warehouse, store: Store) -> tuple[Evidence, int
     others than before, everything is looked at, and versions are not compared (docs/restatement.md).
     """
     known = {name: one for name, one in reports.load().items() if name in store.versions()}
-    before, made = snapshot.manifest(data), snapshot.made_of(store, settings)
+    before, made = snapshot.manifest(data), snapshot.made_of(data, store, settings)
     same = before is not None and all(before["made_of"][x] == made[x] for x in ("min_group", "definitions"))
     touched = _touched(data, store, known, before, made) if before and same else None
     wide = _weeks(touched)

@@ -151,10 +151,10 @@ def test_a_larger_group_is_asked_for_by_a_setting(store: Store, tmp_path: Path) 
     assert any("whole group" in said for said in outcome.failures)
 
 
-def test_a_table_whose_report_is_gone_is_not_looked_at(store: Store) -> None:
+def test_a_table_whose_report_is_gone_is_not_looked_at(store: Store, tmp_path: Path) -> None:
     store.connection.execute("INSERT INTO done_to VALUES ('long_gone', '', 1)")
     assert "long_gone" not in [row["report"] for row in tables.control(store, Warehouse())]
-    assert "long_gone" not in snapshot.made_of(store, Warehouse())["reports"]
+    assert "long_gone" not in snapshot.made_of(tmp_path, store, Warehouse())["reports"]
 
 
 def test_a_failing_check_keeps_what_is_published_and_says_why_until_it_passes(data: Path) -> None:
