@@ -50,7 +50,11 @@ def once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Tables:
     assert sorted(made.changed) == sorted(found) == sorted(reports.load())
     # Nobody has said, nobody is refused, and nobody deals with anybody.
     deals = {name for name, one in reports.load().items() if one.mentions("deals")}
-    assert {name for name, rows in found.items() if not rows} <= {"genders", "places", "advert_refusals"} | deals
+    assert {name for name, rows in found.items() if not rows} <= {
+        "genders",
+        "places",
+        "advert_refusals",
+    } | deals
     return found
 
 
