@@ -1,8 +1,8 @@
 """By which names the pages may be asked for, and by whose pages: before it is looked who asks (`gate.py`).
 
 By a name for outsiders there is what a signed link opens, or an advertiser's or recipient's account, and no
-more (M53). The server binds loopback; what
-this is against is the browser of somebody who may see the pages, made by a stranger's page to ask for us.
+more (M53). The server binds loopback; what this is against is the browser of somebody who may see the pages,
+made by a stranger's page to ask for us.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from dashboards.rights import rule
 
 #: What machines change, with a token.
 _API = "/api/adverts"
-#: Pages with a script of ours, which may ask our own API for what it completes.
-_SCRIPTED = ("/sql", "/explore")
 #: What there is for whoever comes from outside: what a signed link opens, what is an advertiser's or a
 #: recipient's who signs in, and our own style. An address, or all that begin with it where it ends with `/`.
 OUTSIDE = (
@@ -80,12 +78,8 @@ class Access:
         async def with_head(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                more = WITH_SCRIPTS if scope["path"] in _SCRIPTED else {}
-                own = [(name.encode(), value.encode()) for name, value in more.items()]
-                there |= {name for name, _ in own}
                 message["headers"] = [
-                    *message["headers"], *own,
-                    *((name, value) for name, value in _HEAD if name not in there),
+                    *message["headers"], *((name, value) for name, value in _HEAD if name not in there)
                 ]  # fmt: skip
                 if self._line and scope["scheme"] == "https" and not _local(scope):
                     message["headers"].append(self._line)

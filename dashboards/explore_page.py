@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import charts, numbers, replies, words
+from dashboards.access import WITH_SCRIPTS
 from dashboards.pages import MOST, Pages
 from dashboards.saved import Saved
 from dashboards.sql_page import answered, kept
@@ -99,7 +100,7 @@ class ExplorePage:
         if "m" in request.query_params and "q" not in request.query_params:
             question = await run_in_threadpool(composed, request.query_params)
             return RedirectResponse(f"/explore?{urlencode({'q': str(question)})}", 303)
-        return HTMLResponse(*await run_in_threadpool(self.page, request.query_params))
+        return HTMLResponse(*await run_in_threadpool(self.page, request.query_params), WITH_SCRIPTS)
 
     def page(self, query: Mapping[str, str]) -> tuple[str, int]:
         """The page, with the answer where a question was asked."""

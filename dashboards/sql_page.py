@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import charts, forms, replies
+from dashboards.access import WITH_SCRIPTS
 from dashboards.examples import EXAMPLES
 from dashboards.pages import MOST, Pages
 from dashboards.saved import LONGEST, Saved
@@ -81,7 +82,7 @@ class SqlPage:
         if isinstance(answer, bytes):
             head = {"content-disposition": 'attachment; filename="answer.csv"'}
             return Response(answer, media_type="text/csv", headers=head)
-        return HTMLResponse(*answer)
+        return HTMLResponse(*answer, WITH_SCRIPTS)
 
     def page(self, query: Mapping[str, str]) -> tuple[str, int] | bytes:
         """The analyst's page, with the answer where a statement was sent; or the answer alone, as CSV."""

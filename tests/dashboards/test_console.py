@@ -208,18 +208,6 @@ def test_what_a_person_wrote_is_text_and_no_page(served: Served, one: Officer) -
     assert "&lt;script&gt;" in page
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
 def tab_to(page: Any, what: str) -> None:
     """Press the tab key until the focus is there; each stop on the way can be seen."""
     for _ in range(80):

@@ -48,18 +48,6 @@ def address(place: House) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        one = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield one
-        one.close()
-
-
 def with_authenticator(page: Any) -> Any:
     """A session of the browser's protocol with an authenticator that knows its user."""
     protocol = page.context.new_cdp_session(page)

@@ -130,18 +130,6 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        one = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield one
-        one.close()
-
-
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_hangs_over_and_all_can_be_read(
     width: int, served: dict[str, str], folder: Path, chromium: Any, tmp_path: Path
