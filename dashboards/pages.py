@@ -140,7 +140,9 @@ class Pages:
                 f" GROUP BY {', '.join(keys)} ORDER BY {order}",
                 [site["site"], *values],
             )
-            foot = additive.footing(reading, name, site["site"], span, rows) if daily else None
+            # A total is of what is counted here: beside days of another tool it would explain nothing.
+            own = daily and rows_of == name
+            foot = additive.footing(reading, name, site["site"], span, rows) if own else None
             first, last = (span.first, span.last) if daily else (date.min, date.max)
             versions = reading.rows(
                 "SELECT day, version, made_at, reason, people, hidden, says FROM restatements WHERE site = ?"

@@ -115,6 +115,18 @@ def test_it_is_shown_on_days_before_the_first_own_and_goes_without_a_trace(data:
     assert not list((data / "imported").iterdir())
 
 
+def test_beside_days_of_another_tool_no_total_of_ones_own_is_shown(data: Path) -> None:
+    old = date.fromordinal(LAST.toordinal() - 60)
+    rows = {"device": ["desktop"], "people": pa.array([40], pa.int64()), "views": pa.array([90], pa.int64())}
+    found = days(old) | {"devices": pa.table({"day": pa.array([old], pa.date32()), **rows})}
+    imported.add(data, "market", "ga4", found, 10, 0.0)
+    again(data)
+    with asking(data) as pages:
+        path = f"/report/devices?site=market&first={old}&last={LAST}"
+        assert "In no row" in pages.get(f"{path}&imported=no").text
+        assert "In no row" not in pages.get(path).text
+
+
 def test_what_is_of_few_only_is_refused_and_nothing_is_written(data: Path) -> None:
     with pytest.raises(Refused, match="nothing was kept"):
         imported.add(data, "market", "ga4", days(DAY, people=9), 10, 0.0)
