@@ -88,7 +88,7 @@ class Ledger(Shared):
         if not has(database, "content"):
             database.close()  # made a moment ago, and not yet filled
             return cls.memory(keys)
-        if not has(database, "epoch"):
+        if not has(database, "undone"):
             database.close()  # of before: it gets the tables that it lacks
             prepare(connect(path, "rw")).close()
             database = connect(path, "ro")
@@ -354,6 +354,10 @@ class Ledger(Shared):
         """Every login that stands."""
         return links.every(self._database)
 
+    def unlinked(self) -> Linked:
+        """Every login that stood until it was undone."""
+        return links.every(self._database, undone=True)
+
     def verify(self) -> bool:
         """Whether no link was changed, and every content that is still there is what was committed to."""
         return chain.verify(self._database)
@@ -385,3 +389,9 @@ def linked(path: Path) -> Linked:
     """Every login that stands, for the pipeline."""
     with closing(Ledger.open(path, read_only=True)) as ledger:
         return ledger.linked()
+
+
+def unlinked(path: Path) -> Linked:
+    """Every login that stood until it was undone, for the pipeline."""
+    with closing(Ledger.open(path, read_only=True)) as ledger:
+        return ledger.unlinked()

@@ -1,7 +1,8 @@
 """Logins: which browser's pseudonym turned out to be which account's, and when (M42).
 
 A link is noted where both ids came with one event and both may be measured. It says nothing of rows: reports
-decide how far back it reaches, so that undoing it is deleting it.
+decide how far back it reaches, so that undoing it is taking it away. What was undone is kept apart while both
+ids are known, for the reports that were made with it (S1).
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ CREATE TABLE IF NOT EXISTS link (
 CREATE INDEX IF NOT EXISTS link_account ON link (account);
 CREATE TABLE IF NOT EXISTS unlinked (
   device BLOB NOT NULL, account BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (device, account)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS undone (
+  device BLOB NOT NULL, account BLOB NOT NULL, at INTEGER NOT NULL, device_person INTEGER NOT NULL,
+  account_person INTEGER NOT NULL, PRIMARY KEY (device, account, at)
 ) WITHOUT ROWID;
 """
 #: Milliseconds in which a second login need not be noted: no more than a pause that ends a visit.
@@ -84,12 +89,15 @@ def write(database: sqlite3.Connection, link: tuple[bytes, bytes, int], device: 
 
 def drop(database: sqlite3.Connection, key: bytes) -> None:
     """Whatever was joined to that id stands for itself again. Part of the caller's transaction."""
-    database.execute("DELETE FROM link WHERE device = ? OR account = ?", (key, key))
+    for table in ("link", "undone"):
+        database.execute(f"DELETE FROM {table} WHERE device = ? OR account = ?", (key, key))
 
 
 def undo(database: sqlite3.Connection, device: bytes, account: bytes, now: int) -> None:
     """These two are not one, nor will they be. Part of the caller's transaction."""
-    database.execute("DELETE FROM link WHERE device = ? AND account = ?", (device, account))
+    pair = "device = ? AND account = ?"
+    database.execute(f"INSERT OR IGNORE INTO undone SELECT * FROM link WHERE {pair}", (device, account))
+    database.execute(f"DELETE FROM link WHERE {pair}", (device, account))
     database.execute("INSERT OR REPLACE INTO unlinked VALUES (?, ?, ?)", (device, account, now))
 
 
@@ -102,10 +110,11 @@ def of(database: sqlite3.Connection, key: bytes) -> tuple[bytes, ...]:
     return tuple(other for (other,) in found)
 
 
-def every(database: sqlite3.Connection) -> Linked:
-    """Every login, ordered by browser, moment and account."""
+def every(database: sqlite3.Connection, *, undone: bool = False) -> Linked:
+    """Every login that stands (or that did, until it was undone), ordered by browser, moment and account."""
     rows = database.execute(
-        "SELECT device_person, account_person, at FROM link ORDER BY device_person, at, account_person"
+        f"SELECT device_person, account_person, at FROM {'undone' if undone else 'link'}"
+        " ORDER BY device_person, at, account_person"
     ).fetchall()
     table = np.array(rows, np.int64).reshape(-1, 3)
     return Linked(table[:, 0].copy().view(np.uint64), table[:, 1].copy().view(np.uint64), table[:, 2].copy())

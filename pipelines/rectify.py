@@ -21,10 +21,12 @@ from consent_filter.ledger import Subject
 from consent_filter.member import AGES, GENDERS, OK
 from pipelines.holder import Task
 from pipelines.holders import Facts
+from pipelines.reports import correcting
 from pipelines.settings import Pipelines
 from warehouse import erase
 from warehouse.extensions import quote
 from warehouse.lake import Lake
+from warehouse.settings import Warehouse
 
 #: Bands of age of grown-ups: a child's data is not corrected, it is erased (M87).
 _GROWN = [OK, *(band for band, (youngest, _) in AGES.items() if youngest >= 18)]
@@ -43,9 +45,15 @@ _LONGEST = 100
 
 
 def carry(
-    data: Path, subject: Subject, changes: Mapping[str, str], settings: Pipelines, now: int
+    data: Path,
+    subject: Subject,
+    changes: Mapping[str, str],
+    settings: Pipelines,
+    now: int,
+    warehouse: Warehouse = Warehouse(),  # noqa: B008
 ) -> dict[str, Any]:
-    """Correct every fact of that person; what was done. The caller holds pipeline.lock.
+    """Correct every fact of that person; what was done. The caller holds pipeline.lock. `warehouse`: by which
+    the reports count what they leave, before it is changed (S1).
 
     Raises Refused for what can't be corrected, with nothing changed.
     """
@@ -57,13 +65,9 @@ def carry(
         rows = [row for batch in erase.rows(lake, persons) for row in batch.to_pylist()]
         files = erase.held(lake, persons)
         if files:
-            Facts().rewrite(
-                Task(data, lambda some: np.isin(some, persons), settings, now / 1000),
-                lake,
-                list(files),
-                persons,
-                sets,
-            )
+            task = Task(data, lambda some: np.isin(some, persons), settings, now / 1000)
+            with correcting(data, warehouse, persons, sets, now / 1000):
+                Facts().rewrite(task, lake, list(files), persons, sets)
     finally:
         lake.close()
     nonce = secrets.token_bytes(16)

@@ -10,22 +10,25 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
-from consent_filter.ledger import linked
+from consent_filter.ledger import linked, unlinked
 from pipelines.keeping import left_out
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
-from warehouse import batches, catalogue, departures, echoes, effects, links
+from warehouse import batches, catalogue, departures, echoes, effects, links, moves
 from warehouse import report as reports
 from warehouse.batches import Moment, Settled
 from warehouse.build import build
@@ -219,7 +222,8 @@ def run(
             changed = _take(store, room, works, whole, settings, anew, marks, why, why_days)
             echoes.keep(store, echo)
             made_by = msgspec.json.encode(settings).decode()
-            store.put(commit=number, rule=rule, waiting=rests, made_by=made_by, catalogue=listed)
+            store.put(commit=number, snapshot=lake.snapshot(), rule=rule, waiting=rests)
+            store.put(made_by=made_by, catalogue=listed)
             store.join(logins)
             if whole:
                 store.put(rested_at=time.time() + took * settings.idle_share)
@@ -251,10 +255,30 @@ def _note(
 ) -> None:
     con, ledger = lake.connection.cursor(), data / "ledger.sqlite"
     try:
-        buckets = [Bucket(number, of) for number in range(of)]
-        departures.note(store, con, left_out(data), settings, now, linked(ledger), buckets, child=child)
+        buckets, logins = [Bucket(number, of) for number in range(of)], linked(ledger)
+        departures.note(store, con, left_out(data), settings, now, logins, buckets, child=child)
+        moves.relink(store, con, logins, unlinked(ledger), settings, now, buckets)
     finally:
         con.close()
+
+
+@contextmanager
+def correcting(
+    data: Path, settings: Warehouse, persons: NDArray[np.uint64], sets: Mapping[str, str], now: float
+) -> Iterator[None]:
+    """Count what these persons leave by a correction (column → SQL) that is made inside. Only under
+    pipeline.lock."""
+    with ExitStack() as until:
+        lake = Lake.open(data, threads=settings.threads)
+        if lake is None:
+            yield
+            return
+        until.callback(lake.close)
+        store = until.enter_context(closing(Store.open(data)))
+        of = _buckets(sum(_rows(lake).values()), 4 * ROWS)
+        buckets, logins = [Bucket(number, of) for number in range(of)], linked(data / "ledger.sqlite")
+        with moves.correcting(store, lake.connection, persons, sets, settings, now, logins, buckets):
+            yield
 
 
 def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:

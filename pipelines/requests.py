@@ -20,6 +20,7 @@ from pipelines import access, rectify
 from pipelines.removal import FOLDER, Removal
 from pipelines.settings import Pipelines
 from warehouse.counted import counted
+from warehouse.settings import Warehouse
 
 #: What ends with a removal.
 _LEAVING = ("erase", "guardian")
@@ -41,8 +42,14 @@ class Asked(Struct):
         return [id for id in self.ids if id not in taken]
 
 
-def words(data: Path, settings: Pipelines, now: int) -> Asked:
-    """Say in the ledger what is asked for, and do at once what needs no removal. `now`: UTC milliseconds."""
+def words(
+    data: Path,
+    settings: Pipelines,
+    now: int,
+    warehouse: Warehouse = Warehouse(),  # noqa: B008
+) -> Asked:
+    """Say in the ledger what is asked for, and do at once what needs no removal. `now`: UTC milliseconds.
+    `warehouse`: see `rectify.carry`."""
     asked = Asked()
     if not (data / "rights.sqlite").exists():
         return asked
@@ -64,7 +71,7 @@ def words(data: Path, settings: Pipelines, now: int) -> Asked:
                     asked.reasons.append("minor" if case.child else "erase")
                     continue
                 try:
-                    outcome, answer = _do(data, ledger, case, case.key, settings, now)
+                    outcome, answer = _do(data, ledger, case, case.key, settings, now, warehouse)
                 except Refused as error:  # an officer's to answer: it stays open, and says why
                     asked.stuck.append(f"{case.id}: {error.message}")
                     continue
@@ -106,7 +113,13 @@ def _erase(ledger: Ledger, case: Case, key: bytes, now: int) -> None:
 
 
 def _do(
-    data: Path, ledger: Ledger, case: Case, key: bytes, settings: Pipelines, now: int
+    data: Path,
+    ledger: Ledger,
+    case: Case,
+    key: bytes,
+    settings: Pipelines,
+    now: int,
+    warehouse: Warehouse,
 ) -> tuple[dict[str, Any], bytes | None]:
     source = f"request {case.id}"
     if case.right == "restrict":
@@ -116,7 +129,8 @@ def _do(
         ledger.lift(key, source, now)
         return {"restricted": False, "at": now}, None
     if case.right == "rectify":
-        done = rectify.carry(data, ledger.subject(key), case.detail.get("changes", {}), settings, now)
+        changes = case.detail.get("changes", {})
+        done = rectify.carry(data, ledger.subject(key), changes, settings, now, warehouse)
         return done, json.dumps(done).encode()
     bundle = access.bundle(data, ledger.subject(key), now)
     return {"rows": bundle.rows, "at": now}, access.packed(bundle)

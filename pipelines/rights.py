@@ -63,7 +63,7 @@ def run(
     moment, done = time.time() if now is None else now, Done()
     if not (data / "ledger.sqlite").exists():
         return done
-    asked = requests.words(data, settings, round(moment * 1000))
+    asked = requests.words(data, settings, round(moment * 1000), warehouse)
     gone, going = tombstones(data), removing(data / "ledger.sqlite")
     # What is held waits: in no report, and on the disk until the hold ends (M81).
     stay = holds.persons(data, round(moment * 1000))

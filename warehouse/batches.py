@@ -17,6 +17,7 @@ from typing import NamedTuple
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
@@ -33,6 +34,8 @@ from warehouse.settings import Warehouse
 GROUP = "concat_ws(chr(31), site, day::VARCHAR)"
 _OF = "array_to_string(string_split(f.node, chr(31))[1:2], chr(31))"
 _STEPS = "(SELECT step FROM pending)"
+#: How many have left a part, at least: less those who had come to it by a correction or a login (`moves.py`).
+_LEFT, _ANY = "greatest(sum(n), 1)::BIGINT AS n", "GROUP BY ALL HAVING max(n) > 0"
 
 
 class Moment(Struct):
@@ -98,9 +101,7 @@ def lay_out(store: Store, room: Path, days: Iterable[date], moment: Moment) -> N
     known = store.versions()
     if "traffic_day" in known:
         pq.write_table(run("FROM traffic_day").to_arrow_table(), room / "traffic_day@before.parquet")
-    away = run(
-        "SELECT report, level, node, sum(n)::BIGINT AS n FROM away WHERE day IS NOT NULL GROUP BY ALL"
-    ).to_arrow_table()
+    away = run(f"SELECT report, level, node, {_LEFT} FROM away WHERE day IS NOT NULL {_ANY}").to_arrow_table()
     over_all = run("SELECT report, level, node, n, step FROM away WHERE day IS NULL").to_arrow_table()
     hidden = run("SELECT DISTINCT report, level, node FROM veiled").to_arrow_table()
     if not away.num_rows and not over_all.num_rows and not hidden.num_rows:
@@ -207,16 +208,16 @@ def guard_over_all(room: Path, settled: Settled) -> tuple[Guard, dict[str, list[
         return Guard.none(), {}
     over_all, pending = pq.read_table(room / "over_all.parquet"), pq.read_table(room / "pending.parquet")
     waits = {row["step"] for row in pending.to_pylist() if row["place"] in settled.still}
-    counts: dict[tuple[str, int, str], int] = defaultdict(int)
+    waiting = pc.is_in(over_all["step"], pa.array(sorted(waits), pa.int64()))
     still = defaultdict(list)
-    for row in over_all.to_pylist():
-        if row["step"] not in waits:
-            counts[row["report"], row["level"], row["node"]] += row["n"]
-        elif row["level"] == 0:
+    for row in over_all.filter(waiting).to_pylist():
+        if row["level"] == 0 and row["n"] > 0:
             still[row["report"]].append(row["node"])
-    rows = [(*at, n) for at, n in sorted(counts.items())]
-    columns = [pa.array(column) for column in zip(*rows, strict=True)] if rows else None
-    away = pa.table(columns, names=AWAY.names).cast(AWAY) if columns else AWAY.empty_table()
+    with duckdb.connect() as con, lent(con, goes=over_all.filter(pc.invert(waiting))):
+        counts = con.sql(
+            f"SELECT report, level, node, {_LEFT} FROM goes {_ANY} ORDER BY ALL"
+        ).to_arrow_table()
+    away = counts.cast(AWAY)
     return Guard(away, pq.read_table(room / "hidden.parquet"), room), dict(still)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from consent_filter.links import Linked
 from warehouse import report as reports
-from warehouse.footprint import NONE, choose, footprints, places
+from warehouse.footprint import EVENTS, NONE, choose, footprints, places
 from warehouse.relations import ABSENT, Bucket, hold, lent
 from warehouse.released import Store
 from warehouse.restatement import counted_as
@@ -94,7 +94,7 @@ def note(
     since = now - settings.restate_minutes * 60 if child else now
     count = Count(store, lake, settings, logins, buckets, before, step, since)
     with store.change():
-        reverted = _return(count, back)
+        reverted = come_back(count, back)
         if len(left):
             hold(store.connection, "left_now", pa.table({"person": left}))
             _leave(count, left)
@@ -108,10 +108,10 @@ def _leave(count: Count, left: NDArray[np.uint64]) -> None:
     store, lake, step = count.store, count.lake, count.step
     run = store.connection.execute
     choose(lake, left, absent(store))
-    found, shown = places(lake), _shown(store)
+    found, published = places(lake), shown(store)
     for site, day, people in found:
         run("INSERT INTO owed VALUES (?, ?, false)", [site, day])
-        if (site, day) in shown:
+        if (site, day) in published:
             run("INSERT INTO pending VALUES (?, ?, ?, ?, 0, ?)", [site, day, step, count.since, people])
         elif run("SELECT 1 FROM away_from WHERE site = ? AND day = ? LIMIT 1", [site, day]).fetchall():
             run("INSERT INTO away_from VALUES (?, ?, ?, ?)", [site, day, step, people])
@@ -130,7 +130,8 @@ def _leave(count: Count, left: NDArray[np.uint64]) -> None:
         )
 
 
-def _return(count: Count, back: NDArray[np.uint64]) -> bool:
+def come_back(count: Count, back: NDArray[np.uint64]) -> bool:
+    """Count these in again, who had left. Whether a day is counted as at first: nobody is away any more."""
     store, lake = count.store, count.lake
     run, reverted = store.connection.execute, False
     hold(store.connection, "back_now", pa.table({"person": pa.array(back, pa.uint64())}))
@@ -162,7 +163,7 @@ def _return(count: Count, back: NDArray[np.uint64]) -> bool:
                     run("INSERT INTO absent FROM who")
                 reverted |= _revert(store, site, day)
     run("DELETE FROM pending WHERE people <= 0")
-    run("DELETE FROM away WHERE n <= 0")
+    run("DELETE FROM away WHERE n = 0")
     run(  # nobody is left of a step: no trace of what they did meanwhile is, either
         "DELETE FROM away WHERE step NOT IN (SELECT step FROM pending UNION SELECT step FROM away_from)"
         " OR (day IS NOT NULL AND (site, day, step) NOT IN (SELECT (site, day, step) FROM pending))"
@@ -188,7 +189,7 @@ def _revert(store: Store, site: str, day: date) -> bool:
     return True
 
 
-def _shown(store: Store) -> set[tuple[str, date]]:
+def shown(store: Store) -> set[tuple[str, date]]:
     """(site, day) that any report about people has a row of."""
     known, found = store.versions(), set[tuple[str, date]]()
     for one in reports.load().values():
@@ -199,23 +200,28 @@ def _shown(store: Store) -> set[tuple[str, date]]:
 
 def _parts(count: Count, others: NDArray[np.uint64]) -> pa.Table:
     """How many of the chosen are in each part of each report: report, site, day, level, node, n."""
+    stand(count, others, "parts_of")
+    return count.lake.sql(
+        "SELECT report, site, day, level, node, count(*) AS n FROM parts_of GROUP BY ALL"
+    ).to_arrow_table()
+
+
+def stand(count: Count, others: NDArray[np.uint64], name: str, events: str = EVENTS) -> None:
+    """Make a table of that name: report, site, day, level, node, person; each part that each of the chosen is
+    in. `others`, `events`: as `footprints` reads them."""
     store, lake, how = count.store, count.lake, count.settings
     lake.execute(
-        "CREATE OR REPLACE TEMP TABLE parts_of"
-        " (report VARCHAR, site VARCHAR, day DATE, level BIGINT, node VARCHAR, n BIGINT)"
+        f"CREATE OR REPLACE TEMP TABLE {name}"
+        " (report VARCHAR, site VARCHAR, day DATE, level BIGINT, node VARCHAR, person UBIGINT)"
     )
-    away, shown = absent(store), store.published([])
-    for one in footprints(lake, others, away, shown, how, count.logins, count.buckets):
+    away, published = absent(store), store.published([])
+    for one in footprints(lake, others, away, published, how, count.logins, count.buckets, events):
         if one.name == "growth":  # the sum of published days: `pipelines/reports.py`
             continue
         at = "site, day" if one.grain == "day" else "NULL, NULL"
         for level in range(len(one.levels)):
-            for side, name in enumerate(counted_as(one)):
+            for side, report in enumerate(counted_as(one)):
                 lake.execute(
-                    f"INSERT INTO parts_of SELECT '{name}', {at}, {level}, {one.node(level)} AS node,"
-                    " count(DISTINCT person) FROM contributions"
-                    f" {f'WHERE side = {side}' if one.two else ''} GROUP BY ALL"
+                    f"INSERT INTO {name} SELECT DISTINCT '{report}', {at}, {level}, {one.node(level)},"
+                    f" person FROM contributions {f'WHERE side = {side}' if one.two else ''}"
                 )
-    return lake.sql(
-        "SELECT report, site, day, level, node, sum(n)::BIGINT AS n FROM parts_of GROUP BY ALL"
-    ).to_arrow_table()

@@ -26,7 +26,6 @@ from warehouse.settings import Warehouse
 #: Nobody has logged in.
 NONE = Linked(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
 EVENTS, RECEIVED = "lake.events", "lake.received"
-_THEIRS = f"(SELECT * FROM {EVENTS} SEMI JOIN chosen USING (person))"
 #: A report may count a person once a day, as `growth` does: by a hash of both.
 _ONLY = (
     "person IN (SELECT person FROM seen_as)"
@@ -40,10 +39,11 @@ def choose(connection: duckdb.DuckDBPyConnection, persons: NDArray[np.uint64], a
     offer_withdrawn(connection, persons[:0], absent)
 
 
-def places(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, date, int]]:
+def places(connection: duckdb.DuckDBPyConnection, events: str = EVENTS) -> list[tuple[str, date, int]]:
     """(site, day, how many) of the days on which the chosen have facts of whatever purpose."""
+    theirs = f"(SELECT * FROM {events} SEMI JOIN chosen USING (person))"
     return connection.execute(
-        f"SELECT site, day, count(DISTINCT person) FROM {_THEIRS} ANTI JOIN absent USING (site, day, person)"
+        f"SELECT site, day, count(DISTINCT person) FROM {theirs} ANTI JOIN absent USING (site, day, person)"
         " GROUP BY ALL ORDER BY ALL"
     ).fetchall()
 
@@ -56,24 +56,26 @@ def footprints(
     settings: Warehouse,
     logins: Linked = NONE,
     buckets: Sequence[Bucket] = (Bucket(),),
+    events: str = EVENTS,
 ) -> Iterator[Report]:
     """Report by report that the chosen may count in, and bucket by bucket; each time the table
     `contributions` holds what they add to its rows (keys, person, sums capped), before small rows are hidden.
 
     `others`: persons not to be counted, as when the tables were made. `published`: (site, day) that may be.
-    `logins`: by which rows of a browser are an account's, which then is the person of both.
+    `logins`: by which rows of a browser are an account's, which then is the person of both. `events`: the
+    facts, where they are not those of the lake as they stand.
     """
-    found = places(connection)
+    found = places(connection, events)
     if not found:
         return
     run, many = connection.execute, settings.max_cells
     offer_withdrawn(connection, others[:0], absent)
     on = sorted({day for _, day, _ in found})
     _reach(connection, logins)
-    met = offer(connection, f"(SELECT * FROM {EVENTS} SEMI JOIN reach USING (person))", logins, on)
+    met = offer(connection, f"(SELECT * FROM {events} SEMI JOIN reach USING (person))", logins, on)
     hold(connection, "gone_before", pa.table({"person": pa.array(others, pa.uint64())}))
     theirs = f"(SELECT * FROM {met} SEMI JOIN seen_as USING (person))"
-    everyone = f"(SELECT * FROM {EVENTS} ANTI JOIN gone_before USING (person))"
+    everyone = f"(SELECT * FROM {events} ANTI JOIN gone_before USING (person))"
     days = Days(connection, theirs, RECEIVED, on, many=many, everyone=everyone, judged=judged(connection))
     by_day = sorted((one for one in _counted() if one.grain == "day"), key=lambda one: one.bit)
     days.move(Bucket(), by_day)
@@ -83,7 +85,7 @@ def footprints(
         yield report
     sites = ", ".join(f"'{site.replace(chr(39), chr(39) * 2)}'" for site in sorted({one[0] for one in found}))
     offer_withdrawn(connection, others, absent)
-    facts = offer(connection, f"(SELECT * FROM {EVENTS} WHERE site IN ({sites}))", logins)
+    facts = offer(connection, f"(SELECT * FROM {events} WHERE site IN ({sites}))", logins)
     history = History(
         connection, facts, RECEIVED, published, buckets, min_group=settings.min_group,
         judged=judged(connection),

@@ -40,7 +40,7 @@ REASONS = {
     "first": "the day's first numbers",
     "new_events": "events came since",
     "refunds": "something that was ordered on that day was given back",
-    "restated": "people have left: their consent was withdrawn, or they were erased, restricted or held",
+    "restated": "people have left, or are counted in other rows: a choice, a right, a hold or a login",
     "returned": "people who had left were counted again, all of them",
     "rules": "reports, how they are released, or the list of adverts changed",
     "verdicts": "advert events were judged by another version of the rules of invalid traffic",
@@ -135,6 +135,20 @@ class Store:
             f" WHERE mark NOT IN (SELECT {_MARK} FROM now) ORDER BY ALL"
         )
         return new, [day for (day,) in gone.fetchall()]
+
+    def known(self, logins: pa.Table) -> pa.Table:
+        """Those of the logins that the tables were made with."""
+        hold(self.connection, "now", logins)
+        return self.connection.sql(f"FROM now WHERE {_MARK} IN (SELECT mark FROM logins)").to_arrow_table()
+
+    def turn(self, new: pa.Table, gone: pa.Table) -> None:
+        """Say that what is made next is made with these logins, too, and without those."""
+        for logins, change in (
+            (new, f"INSERT INTO logins SELECT {_MARK}, moment FROM now"),
+            (gone, f"DELETE FROM logins WHERE mark IN (SELECT {_MARK} FROM now)"),
+        ):
+            hold(self.connection, "now", logins)
+            self.connection.execute(change)
 
     def join(self, logins: pa.Table) -> None:
         """Say which logins the tables are now made with: by a hash, so that whoever is erased is not here."""

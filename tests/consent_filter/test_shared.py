@@ -13,7 +13,7 @@ from consent_filter import departed
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.departed import Person
 from consent_filter.errors import Broken
-from consent_filter.ledger import Ledger, linked, removing, withdrawn
+from consent_filter.ledger import Ledger, linked, removing, unlinked, withdrawn
 from consent_filter.pseudonym import Keyring
 
 WHO = ("eu", "device", "d-1")
@@ -250,6 +250,7 @@ def test_a_login_joins_a_browser_to_an_account_and_can_be_undone_for_good(file: 
     officer = Ledger.open(file, keys, gives=False)
     officer.unlink(device, user, "officer", NOON)
     assert linked(file).at.tolist() == []
+    assert unlinked(file).at.tolist() == [NOON, NOON + 31 * 60_000], "reports were made with them"
     ledger.refresh()
     ledger.link("eu", "u-1", "d-1", NOON + 24 * 3_600_000)
     ledger.flush()
@@ -261,5 +262,7 @@ def test_a_login_joins_a_browser_to_an_account_and_can_be_undone_for_good(file: 
     assert len(linked(file).at) == 1
     ledger.erase("eu", "user", "u-2", "site", NOON)
     assert linked(file).at.tolist() == []
+    ledger.erase("eu", "user", "u-1", "site", NOON)
+    assert unlinked(file).at.tolist() == []
     for one in (ledger, officer):
         one.close()

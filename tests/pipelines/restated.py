@@ -11,10 +11,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from consent_filter.decide import Word
+from consent_filter.departed import Person
+from consent_filter.ledger import Subject
+from consent_filter.purpose import Purpose
+from pipelines import rectify
 from pipelines import reports as job
 from pipelines.reports import Work
+from pipelines.settings import Pipelines
 from tests.warehouse import plain
-from tests.warehouse.crowd import Row, lay, person, whole, withdraw
+from tests.warehouse.crowd import Row, lay, login, person, whole, withdraw
 from warehouse import departures
 from warehouse import report as reports
 from warehouse.released import Store
@@ -80,6 +86,8 @@ class Market:
         self.data, self.how, self.now = data, how, BEGIN
         self.rows: list[Row] = []
         self.gone: set[int] = set()
+        self.logins: list[tuple[int, int, str]] = []
+        self.undone: list[tuple[int, int, str]] = []
         self.versions: list[Version] = []
 
     def come(self, rows: Sequence[Row]) -> None:
@@ -96,6 +104,25 @@ class Market:
         """The restriction of these is lifted."""
         self.gone -= set(numbers)
         withdraw(self.data, sorted(self.gone))
+
+    def correct(self, numbers: Sequence[int], country: str) -> None:
+        """These live in another country than was guessed."""
+        purpose, when = int(Purpose.MEASUREMENT), round(self.now * 1000)
+        persons = tuple(Person(purpose, int(person(number)), "active") for number in numbers)
+        subject = Subject(b"", Word(0, 0), None, False, persons, (), ())
+        rectify.carry(self.data, subject, {"country": country}, Pipelines(), when, self.how)
+        self.rows = [row | {"country": country} if row["person"] in numbers else row for row in self.rows]
+
+    def login(self, *logins: tuple[int, int, str]) -> None:
+        """These became known."""
+        self.logins += logins
+        login(self.data, self.logins, self.undone)
+
+    def undo(self, *logins: tuple[int, int, str]) -> None:
+        """These were none."""
+        self.logins = [one for one in self.logins if one not in logins]
+        self.undone += logins
+        login(self.data, self.logins, self.undone)
 
     def make(self, later: float = 0.0) -> Version:
         """One pass of the job, so many seconds later."""
@@ -214,7 +241,7 @@ def _changed(one: Cells, other: Cells, away: set[Any]) -> set[Any]:
         for p in one.get(keys, {}).keys() | other.get(keys, {}).keys()
         if one.get(keys, {}).get(p) != other.get(keys, {}).get(p)
     }
-    return who if first - then or then & away else set()
+    return who if first - then or who & then & away else set()
 
 
 def _away(version: Version) -> set[Any]:

@@ -156,19 +156,25 @@ def withdraw(data: Path, numbers: Iterable[int]) -> None:
         ledger.executemany("INSERT INTO withdrawn (person, since) VALUES (?, 0)", [(one,) for one in signed])
 
 
-def login(data: Path, logins: Iterable[tuple[int, int, str | int]]) -> None:
-    """Say in the ledger of a data folder that these logins stand, and no others."""
+def login(
+    data: Path,
+    logins: Iterable[tuple[int, int, str | int]],
+    undone: Iterable[tuple[int, int, str | int]] = (),
+) -> None:
+    """Say in the ledger of a data folder that these logins stand, and no others; and that those did once."""
     Ledger.open(data / "ledger.sqlite").close()
-    met = linked(logins)
-    rows = zip(
-        met.at.tolist(), met.device.view(np.int64).tolist(), met.account.view(np.int64).tolist(), strict=True
-    )
     with closing(sqlite3.connect(data / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("DELETE FROM link")
-        ledger.executemany(
-            "INSERT INTO link VALUES (?, ?, ?, ?, ?)",
-            [(b"%d" % device, b"%d" % account, at, device, account) for at, device, account in rows],
-        )
+        for name, some in (("link", logins), ("undone", undone)):
+            met = linked(some)
+            device, account = (one.view(np.int64).tolist() for one in (met.device, met.account))
+            ledger.execute(f"DELETE FROM {name}")
+            ledger.executemany(
+                f"INSERT INTO {name} VALUES (?, ?, ?, ?, ?)",
+                [
+                    (b"%d" % browser, b"%d" % owner, at, browser, owner)
+                    for at, browser, owner in zip(met.at.tolist(), device, account, strict=True)
+                ],
+            )
 
 
 def linked(logins: Iterable[tuple[int, int, str | int]]) -> Linked:
