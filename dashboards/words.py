@@ -13,6 +13,7 @@ COLUMNS = {
     "views": "views",
     "referrer_group": "kind",
     "referrer_host": "source",
+    "referral_channel": "invited by",
     "path": "page",
     "utm_source": "source",
     "utm_medium": "medium",

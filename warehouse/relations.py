@@ -50,7 +50,8 @@ COLUMNS = (
     "site, day, time, received, type, person, treatment, purposes, signal, basis, name, path, utm_source,"
     " utm_medium, utm_campaign, referrer_host, referrer_group, browser, os, device, country, duration_ms,"
     " scroll, ad_slot, ad_creative, ad_campaign, ad_placement, ad_size, ad_frequency, ad_group, ad_goal,"
-    " ad_step, ad_view, ad_order, ad_share, ad_flags, ad_rate, continent, gender, cell, value, props"
+    " ad_step, ad_view, ad_order, ad_share, ad_flags, ad_rate, continent, gender, cell, value,"
+    " referral_channel, props"
 )
 #: Events of a marketplace's own, and the one property that they may have, as the filter writes it.
 _DEALS = ", ".join(f"'{name}'" for name in market.EVENTS)

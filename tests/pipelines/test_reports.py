@@ -53,6 +53,7 @@ def once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Tables:
     assert {name for name, rows in found.items() if not rows} <= {
         "genders",
         "places",
+        "referrals",
         "advert_refusals",
     } | deals
     return found

@@ -170,7 +170,7 @@ def test_at_each_age_the_files_tell_what_the_schedule_says_and_reports_stay(
     shutil.copytree(published, data)
     first, balance, before, differ = tables(data), found(data).balance, 1.0, set[str]()
     assert {name for name, rows in first.items() if not rows} == {
-        "adverts", "refused", "genders", "places", "tasks", "marketplace", "liquidity",
+        "adverts", "refused", "genders", "places", "referrals", "tasks", "marketplace", "liquidity",
         "conversions", "attribution", "conversion_paths", "holdout",
         "advert_hours",
         "invalid_traffic", "advert_balance", "advert_refusals", "viewing", "delivery", "pressure",

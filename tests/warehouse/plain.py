@@ -168,6 +168,8 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             add(sums, fact.get("path") or "(none)")
         elif name == "tasks" and kind == "event" and fact.get("name") == "task_posted":
             add([1], "(none)")
+        elif name == "referrals" and fact.get("referral_channel"):
+            add([1], fact["referral_channel"], fact.get("name") or "(none)")
         elif name in ("genders", "places"):
             said = fact.get("gender" if name == "genders" else "cell")
             if said:

@@ -59,6 +59,8 @@ DEEDS: list[dict[str, Any]] = [
     {"type": "ad_conversion", "ad_goal": "buy", "ad_campaign": OTHER, "value": 20, "ad_group": "exposed"},
     {"purposes": int(Purpose.RESEARCH | Purpose.AD_MEASUREMENT)},
     {"purposes": int(Purpose.MEASUREMENT | Purpose.AD_MEASUREMENT), "type": "ad_impression"},
+    {"type": "event", "name": "sign_up", "referral_channel": "link"},
+    {"referral_channel": "email"},
     {"reason": "consent", "detail": "opt_in"},
     {"reason": "consent", "detail": "opt_in", "type": "ad_impression", "ad_campaign": "spring"},
     {"reason": "robot", "detail": OTHER, "protocol": "pixel"},
