@@ -93,9 +93,10 @@ def held(data: Path) -> dict[str, Any] | None:
 
 def made_of(data: Path, store: Store, settings: Warehouse) -> dict[str, Any]:
     """What a generation depends on: where this is the same, there is nothing to publish."""
-    known = {name: text for name, text in reports.load().items() if name in store.versions()}
+    every = store.versions()
+    known = {name: text for name, text in reports.load().items() if name in every}
     texts = hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()
-    versions = {name: number for name, number in store.versions().items() if name in known}
+    versions = {name: number for name, number in every.items() if name in known}
     return {
         "layout": LAYOUT,
         "reports": versions,

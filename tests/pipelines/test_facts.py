@@ -36,7 +36,7 @@ EVENTS = st.builds(
     st.sampled_from(["/", "/a\x00b", "\U0010a862"]),
     other=st.none(),  # both sides of an event: tests/warehouse/test_two_people.py
 )
-SAID = st.lists(st.tuples(st.lists(EVENTS, max_size=5), st.integers(0, 2)), min_size=1, max_size=10)
+SAID = st.lists(st.tuples(st.lists(EVENTS, max_size=5), st.integers(0, 2)), min_size=4, max_size=10)
 
 
 def append(data: Path, said: Sequence[tuple[list[Event], int]], segment: int = 6000) -> None:
@@ -51,7 +51,7 @@ def fold(data: Path, at: float = 90_000, how: Pipelines = TINY) -> facts.Folded:
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,  # making a lake costs more than all that is put into it
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -64,7 +64,7 @@ def test_runs_and_stretches_do_not_show(said: Said, ends: set[int], segment: int
             append(data, said[begun:end], segment)
             begun = end
             fold(data)
-            assert fold(data).commit == 0, "a second run has nothing to do"
+        assert fold(data).commit == 0, "a second run has nothing to do"
         assert found(data) == expected(said)
         assert left_over(data) == set()
 

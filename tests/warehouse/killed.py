@@ -2,13 +2,13 @@
 
     python -m tests.warehouse.killed DATA
 
-At every line from the first sync to the last removal, and at every third of the others. Prints one JSON line:
-where it was killed, and what was wrong after any of the kills.
+At every line before which something has changed on the disk (any other leaves what its forerunner leaves),
+and at every sixth of the others. Prints one JSON line: where it was killed, and what was wrong after any of
+the kills.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import signal
@@ -23,7 +23,7 @@ import pandas  # noqa: F401
 import pyarrow.dataset  # noqa: F401
 
 from tests.warehouse.generations import change, whole
-from warehouse import snapshot
+from warehouse import report, snapshot
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 
@@ -31,11 +31,20 @@ _FILE = snapshot.__file__
 _SETTINGS = Warehouse(keep_generations=2)
 
 
-def at_line(last: int | None, seen: list[int]) -> Callable[[FrameType, str, Any], Any]:
-    """A trace that ends the process at the nth line of snapshot.py that runs; None counts lines only."""
+def at_line(
+    last: int | None, seen: list[int], look: Callable[[], object] | None = None, left: list[int] | None = None
+) -> Callable[[FrameType, str, Any], Any]:
+    """A trace that ends the process at the nth line of snapshot.py that runs; None counts lines only, and
+    collects in `left` those before which what `look` sees has changed."""
+    stood: list[object] = [None]
 
     def local(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "line":
+            if look is not None and left is not None:
+                now = look()
+                if now != stood[0]:
+                    left.append(len(seen))
+                stood[0] = now
             seen.append(frame.f_lineno)
             if last is not None and len(seen) > last:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -47,16 +56,23 @@ def at_line(last: int | None, seen: list[int]) -> Callable[[FrameType, str, Any]
     return enter
 
 
-def publish(data: Path, last: int | None) -> list[int]:
-    """Publish, and be killed after so many lines; returns the lines that ran."""
-    store, seen = Store.open(data), list[int]()
-    sys.settrace(at_line(last, seen))
+def lying(data: Path) -> list[tuple[str, int, int, int]]:
+    """What is on the disk of publications: each name, and what tells a file from a newer one."""
+    found = sorted(snapshot.folder(data).rglob("*")) if snapshot.folder(data).is_dir() else []
+    return [(str(one), (at := one.lstat()).st_ino, at.st_size, at.st_mtime_ns) for one in found]
+
+
+def publish(data: Path, last: int | None, look: bool = False) -> tuple[list[int], list[int]]:
+    """Publish, and be killed after so many lines; returns the lines that ran, and where one is to `look`, the
+    places in them before which the disk had changed."""
+    store, seen, left = Store.open(data), list[int](), list[int]()
+    sys.settrace(at_line(last, seen, (lambda: lying(data)) if look else None, left))
     try:
         snapshot.publish(data, _SETTINGS, store)
     finally:
         sys.settrace(None)
     store.close()
-    return seen
+    return seen, left
 
 
 def apart(work: Callable[[], object]) -> tuple[int, str]:
@@ -76,13 +92,10 @@ def apart(work: Callable[[], object]) -> tuple[int, str]:
     return os.waitpid(child, 0)[1], said
 
 
-def points(lines: list[int]) -> list[int]:
+def points(lines: list[int], left: list[int]) -> list[int]:
     """Where to kill: how many lines run before. Loops over tables are the same thing three times."""
-    text, begin = inspect.getsourcelines(snapshot.publish)
-    syncing = begin + next(n for n, line in enumerate(text) if "for path in (draft / MANIFEST" in line)
-    swap = lines.index(syncing)
-    once = [n for n in range(swap) if lines[n] not in lines[:n]]
-    return [*once[::3], *(n for n in range(swap, len(lines)) if lines[n] != lines[n - 1])]
+    once = [n for n in range(len(lines)) if lines[n] not in lines[:n]]
+    return sorted({*left, *once[::6], len(lines) - 1})
 
 
 def killed(data: Path, step: int, last: int) -> None:
@@ -106,10 +119,11 @@ def afterwards(data: Path) -> list[object]:
 
 def main(data: Path) -> None:
     wrong: list[str] = []
+    report.load()  # once, and not in each process
     for step in (1, 2, 3):  # by the third a generation is removed, as it will be ever after
         apart(lambda step=step: change(data, step))  # type: ignore[misc]
-        _, said = apart(lambda: publish(data, None))
-    stand, chosen = 3, points(json.loads(said))
+        _, said = apart(lambda: publish(data, None, look=True))
+    stand, chosen = 3, points(*json.loads(said))
     for point in chosen:
         step = stand + 1
         status, said = apart(lambda step=step, point=point: killed(data, step, point))  # type: ignore[misc]

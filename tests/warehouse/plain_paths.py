@@ -12,6 +12,8 @@ from tests.warehouse.adverts import invalid, reasons
 
 Fact = Mapping[str, Any]
 Row = tuple[tuple[Any, ...], Any, list[int]]
+#: (site, person) → places and events.
+Touches = Mapping[Any, Sequence[tuple[int, Fact]]]
 
 HOUR = 3_600_000
 #: Goal → days after a click, and after an impression in view; whatever is not named has the usual ones.
@@ -58,22 +60,25 @@ def orders(facts: Sequence[Fact]) -> list[Order]:
     return [Order(fact, facts) for fact in facts if fact["type"] == "ad_conversion"]
 
 
+def touches(facts: Sequence[Fact]) -> Touches:
+    """What may count for an order of each (site, person): its places and events, in the order of `facts`."""
+    found, bad = defaultdict[Any, list[tuple[int, Fact]]](list), invalid(facts)
+    for place, fact in enumerate(facts):
+        if place not in bad and fact["type"] in ("ad_click", "ad_viewable"):
+            found[fact["site"], fact["person"]].append((place, fact))
+    return found
+
+
 def path(
-    site: str, person: Any, day: Any, time: int, goal: str, facts: Sequence[Fact], windows: Mapping[str, Any]
+    site: str, person: Any, day: Any, time: int, goal: str, touched: Touches, windows: Mapping[str, Any]
 ) -> list[tuple[int, str]]:
     """(moment, campaign) of what counts for an order, the earliest first."""
     fires: dict[Any, tuple[Any, int, str, bool]] = {}
-    bad = invalid(facts)
-    for place, fact in enumerate(facts):
-        if (
-            place not in bad
-            and fact["type"] in ("ad_click", "ad_viewable")
-            and (fact["site"], fact["person"]) == (site, person)
-        ):
-            view, click = fact.get("ad_view"), fact["type"] == "ad_click"
-            name = (fact["day"], campaign(fact), click, place if view is None else (view,))
-            one = (fact["day"], fact["time"], campaign(fact), click)
-            fires[name] = min(one, fires.get(name, one))
+    for place, fact in touched.get((site, person), ()):
+        view, click = fact.get("ad_view"), fact["type"] == "ad_click"
+        name = (fact["day"], campaign(fact), click, place if view is None else (view,))
+        one = (fact["day"], fact["time"], campaign(fact), click)
+        fires[name] = min(one, fires.get(name, one))
     after = dict(zip((True, False), windows.get(goal, USUAL), strict=True))
     found = []
     for on, at, name, click in fires.values():
@@ -115,11 +120,12 @@ def conversions(facts: Sequence[Fact]) -> Iterator[Row]:
 
 
 def attribution(facts: Sequence[Fact], windows: Mapping[str, Any]) -> Iterator[Row]:
+    touched = touches(facts)
     for one in orders(facts):
         if not one.stands:
             continue
         fact, value = one.fact, one.value - one.given
-        led = path(fact["site"], fact["person"], fact["day"], fact["time"], goal(fact), facts, windows)
+        led = path(fact["site"], fact["person"], fact["day"], fact["time"], goal(fact), touched, windows)
         led = led or [(fact["time"], "(unattributed)")]
         by = weights([at for at, _ in led], fact["time"])
         for place, (_, name) in enumerate(led):
@@ -129,26 +135,24 @@ def attribution(facts: Sequence[Fact], windows: Mapping[str, Any]) -> Iterator[R
 
 
 def ways(facts: Sequence[Fact], windows: Mapping[str, Any]) -> Iterator[Row]:
-    ordered = set()
+    ordered, touched = set(), touches(facts)
     for one in orders(facts):
         if one.stands:
             fact = one.fact
             ordered.add((*one.at, fact["person"]))
-            led = path(fact["site"], fact["person"], fact["day"], fact["time"], goal(fact), facts, windows)
+            led = path(fact["site"], fact["person"], fact["day"], fact["time"], goal(fact), touched, windows)
             yield (*one.at, _latest(led) or "(unattributed)", goal(fact)), fact["person"], [1]
     looked: dict[Any, int] = {}
     first: dict[Any, Any] = {}
-    bad = invalid(facts)
-    for place, fact in enumerate(facts):
-        if place not in bad and fact["type"] in ("ad_click", "ad_viewable"):
-            one = fact["site"], fact["person"], campaign(fact), fact["type"], fact["day"]
-            name = (*one, fact.get("ad_view"), place if fact.get("ad_view") is None else None)
-            first[name] = min((fact["day"], fact["time"]), first.get(name, (fact["day"], fact["time"])))
+    for place, fact in (one for mine in touched.values() for one in mine):
+        who = fact["site"], fact["person"], campaign(fact), fact["type"], fact["day"]
+        name = (*who, fact.get("ad_view"), place if fact.get("ad_view") is None else None)
+        first[name] = min((fact["day"], fact["time"]), first.get(name, (fact["day"], fact["time"])))
     for (site, person, *_), (day, time) in first.items():
         looked[site, day, person] = max(time, looked.get((site, day, person), time))
     for (site, day, person), time in looked.items():
         if (site, day, person) not in ordered:
-            led = path(site, person, day, time, "(none)", facts, windows)
+            led = path(site, person, day, time, "(none)", touched, windows)
             if led:
                 yield (site, day, _latest(led), "(none)"), person, [0]
 

@@ -46,9 +46,13 @@ class Seen(NamedTuple):
     received: list[dict[str, Any]]
     audited: pa.Table
 
+    counted: dict[str, plain.Cells]
+
     def cells(self, name: str) -> plain.Cells:
-        """Every row that a report would have, and who is in it."""
-        return plain.daily(reports.load()[name], self.facts, self.received)
+        """Every row that a report would have, and who is in it. Counted once, however many attacks ask."""
+        if name not in self.counted:
+            self.counted[name] = plain.daily(reports.load()[name], self.facts, self.received)
+        return self.counted[name]
 
     def shown(self, name: str, *keys: str) -> set[tuple[Any, ...]]:
         """The keys of the rows that are there."""
@@ -167,23 +171,30 @@ def _corner(chance: random.Random) -> list[Row]:
     return rows
 
 
-def seen(rows: Sequence[Row], names: Sequence[str] = ()) -> Seen:
-    """Release them, and look: at every report, or at these."""
-    crowd, chosen = Crowd(rows), reports.load()
+@cache
+def laid(seed: int) -> tuple[Crowd, list[dict[str, Any]]]:
+    """A market as facts, and as what was received: made once, since weak is what comes after."""
+    received = [whole(row) for row in market(seed)]
+    for fact in received:
+        fact["day"] = date(1970, 1, 1) + timedelta(days=fact["day"])
+    return Crowd(market(seed)), received
+
+
+def seen(seed: int, names: Sequence[str] = ()) -> Seen:
+    """Release a market, and look: at every report, or at these."""
+    crowd, received = laid(seed)
+    chosen = reports.load()
     if names:
         chosen = {name: chosen[name] for name in (*names, "traffic_day")}
     audited: list[pa.Table] = []
     tables = crowd.release(Warehouse(min_group=LEAST), chosen=chosen.values(), seen=audited)
-    crowd.close()
-    received = [whole(row) for row in rows]
-    for fact in received:
-        fact["day"] = date(1970, 1, 1) + timedelta(days=fact["day"])
     facts = [fact for fact in received if "reason" not in fact]
     return Seen(
         {name: table.to_pylist() for name, table in tables.items()},
         facts,
         received,
         pa.concat_tables(audited),
+        {},
     )
 
 
@@ -351,14 +362,19 @@ def attack(of: Seen) -> list[Found]:
     return [found for one in ATTACKS for found in one(of)]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def rows(request: pytest.FixtureRequest) -> list[Row]:
-    return market(request.param)
+@pytest.fixture(scope="module", autouse=True)
+def closing() -> Iterator[None]:
+    """Markets are let go of with the file."""
+    yield
+    for seed in SEEDS:
+        laid(seed)[0].close()
+    laid.cache_clear()
 
 
 @pytest.mark.requirement("M54")
-def test_no_difference_of_released_tables_is_of_a_few(rows: list[Row]) -> None:
-    of = seen(rows)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_difference_of_released_tables_is_of_a_few(seed: int) -> None:
+    of = seen(seed)
     # Nobody deals with anybody in this market: what both sides of a deal tell is attacked in `test_sides.py`.
     known = [name for name, one in reports.load().items() if not one.mentions("deals")]
     empty = [name for name in known if reports.load()[name].people and len(of.tables[name]) <= 5]
@@ -479,4 +495,4 @@ READS: dict[Any, tuple[str, ...]] = {
 def test_a_weak_release_is_found_out(weak: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, one = WEAK[weak]
     plant(monkeypatch)
-    assert list(one(seen(market(seed), READS.get(one, ()))))
+    assert list(one(seen(seed, READS.get(one, ()))))

@@ -122,7 +122,7 @@ def test_killed_at_any_line_a_reader_sees_a_whole_generation_and_the_next_run_me
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["wrong"] == []
-    assert said["points"] > 40
+    assert said["points"] > 25
     assert said["left"] == ["current", "reports.duckdb"]
 
 
