@@ -7,6 +7,7 @@ milliseconds for company, because a commit costs the same for one request as for
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from consent_filter.counts import Counts
-from consent_filter.errors import Broken
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
 from ingest.log import Log
 from ingest.log.record import Record
@@ -51,6 +52,8 @@ class Gather:
         self._requests: list[Request] = []
         self._tells: list[Tell] = []
         self._counts = Counts()
+        #: Requests in one commit: fewer after a record that was too large for the log, until it goes well.
+        self._at_once, self._too_large = most, False
         self._busy = False
         self._soon: asyncio.Handle | None = None
         self._last = 0.0
@@ -87,6 +90,9 @@ class Gather:
         self._soon = None
         requests, tells, extra = self._requests, self._tells, self._counts
         self._requests, self._tells, self._counts = [], [], Counts()
+        if len(requests) > self._at_once:
+            self._requests, self._tells = requests[self._at_once :], tells[self._at_once :]
+            requests, tells = requests[: self._at_once], tells[: self._at_once]
         self._busy, self._last = True, self._loop.time()
         self._idle.clear()
         try:
@@ -114,7 +120,9 @@ class Gather:
             return True
         except Exception as error:  # disk full, read-only, gone: the answer is 503 whichever it is
             if not self._metrics.unwritable:
-                _say(f"collector: nothing can be stored ({type(error).__name__}); answering 503")
+                why = str(error) if isinstance(error, Misconfigured) else type(error).__name__
+                _say(f"collector: nothing can be stored ({why}); answering 503")
+            self._too_large = isinstance(error, OSError) and error.errno == errno.EMSGSIZE
             return False
 
     def _done(
@@ -127,6 +135,10 @@ class Gather:
         begun: float,
     ) -> None:
         stored = future.result()
+        if self._too_large:
+            self._at_once, self._too_large = max(len(tells) // 2, 1), False
+        elif stored:
+            self._at_once = min(2 * self._at_once, self._most)
         if stored:
             if self._metrics.unwritable:
                 _say("collector: storing again")
