@@ -10,7 +10,7 @@ LOCK := requirements/lock.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: setup demo test check lint types promises bench beacon lock clean
+.PHONY: setup demo test check lint types promises bench beacon kafka lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -61,6 +61,10 @@ beacon:
 	$(TERSER) $(SCRIPTS)/platforms.js $(SMALL) --output $(SCRIPTS)/cmp.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/asking.js --enclose $(SMALL) --output $(SCRIPTS)/banner.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/panel.js --enclose $(SMALL) --output $(SCRIPTS)/privacy.js
+
+# A Kafka broker on 127.0.0.1:9092 until Ctrl-C, from jars that are fetched once and checked; needs Java and Maven.
+kafka: setup
+	@$(BIN)/python -m tests.kafka.broker run $(ARGS)
 
 # A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
 lock: .venv/bin/uv

@@ -23,7 +23,7 @@ from consent_filter.ledger import Subject, linked
 from consent_filter.policy import Pack, load
 from consent_filter.purpose import names
 from consent_filter.retention import ends, regime
-from ingest.log.segment import SegmentLog
+from ingest.log.opening import opened
 from warehouse import erase
 from warehouse.counted import counted
 from warehouse.lake import Lake
@@ -105,7 +105,7 @@ def _log(data: Path, persons: Persons) -> pa.Table:
     folded = lake.offsets() if lake is not None else {}
     if lake is not None:
         lake.close()
-    log = SegmentLog(data / "log")
+    log = opened(data)
     for _, record in log.read(folded):
         there = np.flatnonzero(np.isin(record.events.numbers["person"], persons))
         if len(there):

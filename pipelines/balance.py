@@ -8,7 +8,7 @@ from typing import Any
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
 from consent_filter.events import join
-from ingest.log.segment import SegmentLog
+from ingest.log.opening import opened
 from pipelines.absent import absent
 from warehouse import facts
 from warehouse.lake import Lake
@@ -34,7 +34,7 @@ def _balance(data: Path) -> tuple[int, dict[str, Any]]:
         number, found, done = lake.number(), lake.balance(), lake.offsets()
         seen = Recent(lake.recent_ids(time.time() - WINDOW.total_seconds()))
         lake.close()
-    log = SegmentLog(data / "log")
+    log = opened(data)
     counts, parts = Counts(), []
     for _, record in log.read(done):
         for key, n in record.counts.items():
@@ -60,7 +60,7 @@ def _number(data: Path) -> int:
 
 def lag(data: Path) -> dict[str, int]:
     """Bytes of the log that are not facts yet."""
-    lake, log = Lake.open(data), SegmentLog(data / "log")
+    lake, log = Lake.open(data), opened(data)
     done = lake.offsets() if lake is not None else {}
     if lake is not None:
         lake.close()

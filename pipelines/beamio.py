@@ -11,30 +11,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from consent_filter.errors import Broken, Misconfigured, Refused
-from ingest.log import Offsets, frame
+from ingest.log import Lasting, Offsets
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
 
 
 class Stretch(NamedTuple):
-    """One element: the records of one partition between two positions; `log` is the log's folder."""
+    """One element: the records of one partition between two positions; `data` is the data folder."""
 
-    log: str
+    data: str
     partition: str
     start: int
     stop: int
 
 
-def stretches(folder: Path, start: Offsets, stop: Offsets, size: int) -> Iterator[Stretch]:
-    """What stands between, cut where segments begin (a record's end, known without reading) after `size`."""
-    for partition, last in sorted(stop.items()):
-        begun = start.get(partition, 0)
-        for base in frame.bases(folder / partition):
-            if begun + size <= base < last:
-                yield Stretch(str(folder), partition, begun, base)
-                begun = base
-        if begun < last:
-            yield Stretch(str(folder), partition, begun, last)
+def stretches(data: Path, log: Lasting, start: Offsets, stop: Offsets, size: int) -> Iterator[Stretch]:
+    """What stands between, in parts of about `size` bytes."""
+    for partition, begun, end in log.cuts(start, stop, size):
+        yield Stretch(str(data), partition, begun, end)
 
 
 class _SideBySide(beam.DoFn):

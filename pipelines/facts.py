@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from consent_filter.counts import Counts
 from consent_filter.events import join
-from ingest.log.segment import SegmentLog
+from ingest.log.opening import opened
 from pipelines import expire
 from pipelines.absent import absent
 from pipelines.beamio import Stretch, each, stretches
@@ -30,7 +30,8 @@ from warehouse.recent import WINDOW, Recent, repeated
 
 
 class Folded(Struct):
-    """What a run did. `commit` is its number, 0 where there was nothing to do. `merged`: files compacted."""
+    """What a run did. `commit` is its number, 0 where there was nothing to do. `merged`: files compacted.
+    `left_out`: messages in the log that are not ours."""
 
     commit: int = 0
     stored: int = 0
@@ -38,6 +39,7 @@ class Folded(Struct):
     erased: int = 0
     files: int = 0
     merged: int = 0
+    left_out: int = 0
 
 
 class Room(NamedTuple):
@@ -100,12 +102,12 @@ def run(
     has changed then.
     """
     moment = time.time() if now is None else now
-    log = SegmentLog(data / "log")
+    log = opened(data)
     lake = Lake.open(data, write=True)
     assert lake is not None
     try:
         done, end = lake.offsets(), log.end()
-        work = list(stretches(log.folder, done, end, int(settings.stretch_mib * (1 << 20))))
+        work = list(stretches(data, log, done, end, int(settings.stretch_mib * (1 << 20))))
         folded = _commit(lake, work, end, settings, moment, absent(data)) if work else Folded()
         log.trim(end)
     finally:
@@ -142,6 +144,7 @@ def _commit(
         sum(one.duplicates for one in written),
         sum(one.erased for one in written),
         len(files),
+        left_out=sum(one.left_out for one in written),
     )
 
 
@@ -182,19 +185,20 @@ def _map(
 
 def _work(stretch: Stretch, room: Room) -> None:
     """One element: fold it and leave a note of what became of it."""
-    seen, out = _shelf.get(room.prefix) or (Recent.load(room.seen), absent(Path(stretch.log).parent))
+    seen, out = _shelf.get(room.prefix) or (Recent.load(room.seen), absent(Path(stretch.data)))
     room.note(stretch).write_bytes(pickle.dumps(fold(stretch, seen, room, out)))
 
 
 def fold(stretch: Stretch, seen: Recent, room: Room, out: facts.Absent = facts.nobody) -> facts.Written:
     """The same in a loop: the records of a stretch → files."""
-    log = SegmentLog(stretch.log)
+    log = opened(Path(stretch.data))
     counts, parts = Counts(), []
-    stop = dict.fromkeys(log.end(), 0) | {stretch.partition: stretch.stop}
-    for _, record in log.read({stretch.partition: stretch.start}, stop):
+    for _, record in log.read({stretch.partition: stretch.start}, {stretch.partition: stretch.stop}):
         for key, n in record.counts.items():
             counts[key] += n
         parts.append(record.events)
     log.close()
     name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
-    return facts.fold(join(parts), counts, seen, room.folder, name, out)
+    written = facts.fold(join(parts), counts, seen, room.folder, name, out)
+    written.left_out = log.left_out
+    return written

@@ -11,9 +11,8 @@ import numpy as np
 
 from consent_filter import accounts, holds
 from consent_filter.departed import Persons
-from consent_filter.errors import Misconfigured
-from ingest.log import frame
-from ingest.log.segment import SegmentLog
+from ingest.log import Lasting, frame
+from ingest.log.opening import opened
 from pipelines.beamio import each
 from pipelines.holder import Changed, Found, Holder, Kept, Task
 from warehouse import compact, erase, released
@@ -110,27 +109,36 @@ class Log:
     name = "log"
 
     def find(self, task: Task) -> list[Found]:
-        log = SegmentLog(task.data / "log")
+        log = opened(task.data)
         found: dict[str, int] = {}
         for offset, record in log.read({}):
             distinct, where = np.unique(record.events.numbers["person"], return_inverse=True)
             n = int(task.absent(distinct)[where].sum())
             if n:
-                known = frame.bases(log.folder / offset.partition)
-                base = max(one for one in known if one < offset.position)
-                file = f"log/{offset.partition}/{frame.name(base)}"
+                file = log.where(offset)
                 found[file] = found.get(file, 0) + n
         log.close()
         return [Found(file, n) for file, n in found.items()]
 
     def change(self, task: Task, *, dry_run: bool = False) -> Changed:
+        log = opened(task.data)
+        try:
+            return self._change(task, log, dry_run)
+        finally:
+            log.close()
+
+    def _change(self, task: Task, log: Lasting, dry_run: bool) -> Changed:
         found = self.find(task)
-        done = Changed(self.name, sum(1 for _ in (task.data / "log").rglob("*.log")))
+        done = Changed(self.name, log.pieces())
         done.found = sum(one.rows for one in found)
         if aside := sum(1 for _ in (task.data / "log").rglob(f"*{frame.SET_ASIDE}")):
             what = f"{aside} damaged segments that an operator has set aside"
             why = "nobody can read them; what is mended and put back is kept out by the tombstones"
             done.kept = [Kept(what, why, "they are deleted by hand")]
+        if minutes := math.ceil(log.lingers() / 60):
+            what = "messages that were trimmed, in files that the brokers have still to delete"
+            why = "no client can read them; a broker deletes whole files, when they are closed"
+            done.kept += [Kept(what, why, f"{minutes} minutes after this, by the brokers' usual settings")]
         if not found:
             return done
         done.removed = [f"{done.found} events in {len(found)} segments"]
@@ -140,14 +148,8 @@ class Log:
         folded = lake.offsets() if lake is not None else {}
         if lake is not None:
             lake.close()
-        for partition in {one.file.split("/")[1] for one in found}:
-            with suppress(Misconfigured):  # its writer lives, and closes the segment within five minutes
-                log = SegmentLog(task.data / "log", partition)
-                log.turn(-math.inf)
-                log.close()
-        log = SegmentLog(task.data / "log")
+        log.let_go({one.file.split("/")[1] for one in found})
         log.trim(folded)
-        log.close()
         if self.find(task):
             done.waits = "segments that are not folded yet, or that the collector is still writing"
         return done

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka import broker
+
 ROOT = Path(__file__).resolve().parent.parent
 #: Real input, beside the project; read where it stands.
 DATA = Path(os.environ.get("THRONG_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -43,6 +45,7 @@ NEEDS = {
     "chromium": (lambda: shutil.which("chromium") is not None, "apt-get install chromium"),
     "data": (DATA.is_dir, f"a folder of real input at {DATA}, or THRONG_TEST_DATA=…"),
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
+    "kafka": (broker.ready, "apt-get install default-jre-headless maven; make kafka"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
     "node": (node, f"apt-get install nodejs npm; npm ci --prefix {VECTORS.relative_to(ROOT)}"),
     "axe": (

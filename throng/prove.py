@@ -23,8 +23,7 @@ import numpy as np
 from consent_filter.departed import Tombstones
 from consent_filter.ledger import Ledger, Subject
 from consent_filter.pseudonym import Keyring
-from ingest.log import frame
-from ingest.log.segment import SegmentLog
+from ingest.log.opening import opened
 from pipelines.absent import tombstones
 from pipelines.stones import NAME
 from throng import backup
@@ -163,11 +162,10 @@ def _log(data: Path, gone: Tombstones) -> Iterator[tuple[str, str, None]]:
     """Where the log holds somebody who was removed: known by their tombstone alone."""
     if not len(gone):
         return
-    log = SegmentLog(data / "log")
+    log = opened(data)
     for offset, record in log.read({}):
         if gone.among(np.unique(record.events.numbers["person"])).any():
-            base = max(at for at in frame.bases(log.folder / offset.partition) if at < offset.position)
-            yield f"log/{offset.partition}/{frame.name(base)}", "a removed person's events", None
+            yield log.where(offset), "a removed person's events", None
     log.close()
 
 

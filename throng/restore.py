@@ -21,6 +21,7 @@ from consent_filter import keyfile
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from ingest.log.opening import folder_only
 from ingest.log.segment import SegmentLog
 from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
@@ -62,7 +63,8 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
         budget.remember(draft, sorted(spent))
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
     placing.move(draft, here)
-    removed = _clean(draft)
+    with folder_only():  # what stands with brokers is the folder's that will be, and no copy's to trim
+        removed = _clean(draft)
     with lock.pipeline(draft):
         jobs.reports(draft)
         jobs.publish(draft)

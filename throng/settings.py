@@ -16,6 +16,7 @@ from consent_filter.security import Security
 from consent_filter.site import Site
 from dashboards.accounts.settings import AccountSettings
 from dashboards.settings import Dashboards
+from ingest.log.settings import LogSettings
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
 from warehouse.advert_settings import Adverts
@@ -38,6 +39,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     site: tuple[Site, ...] = ()
     folder: Folder = Folder()
     ingest: Ingest = Ingest()
+    log: LogSettings = LogSettings()
     pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
     adverts: Adverts = Adverts()

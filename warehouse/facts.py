@@ -54,7 +54,7 @@ Absent = Callable[[NDArray[np.uint64]], NDArray[np.bool_]]
 
 class Written(Struct):
     """What became of one stretch. `ids` are those of the rows kept; `rows` counts them by (site, day).
-    `erased`: events of persons who may not be stored."""
+    `erased`: events of persons who may not be stored. `left_out`: messages of its log that are not ours."""
 
     files: list[str]
     rows: dict[tuple[str, int], int]
@@ -63,6 +63,7 @@ class Written(Struct):
     read: int
     duplicates: int
     erased: int = 0
+    left_out: int = 0
 
 
 class Sifted(Struct):

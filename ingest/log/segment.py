@@ -6,14 +6,16 @@ stands in the way) against 9-10 ms for this.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from consent_filter.errors import Broken
+from consent_filter.errors import Broken, Misconfigured
 from ingest.log import Offset, Offsets, frame, mark
 from ingest.log.record import Record, decode, encode
 from ingest.log.writer import Writer
@@ -34,6 +36,7 @@ class SegmentLog:
     def __init__(self, folder: str | Path, partition: str | None = None, *, segment: int = SEGMENT) -> None:
         self.folder = Path(folder)
         self.partition = partition
+        self.left_out = 0
         self._lock = threading.Lock()
         self._writer = Writer(self.folder / partition, segment) if partition is not None else None
 
@@ -80,6 +83,9 @@ class SegmentLog:
                     break
                 (self.folder / partition / frame.name(base)).unlink(missing_ok=True)
 
+    def check(self) -> None:
+        """Whoever opened it for writing knows: the lock is taken by then."""
+
     def turn(self, age: float) -> None:
         """Close the open segment if it was begun over `age` seconds ago, so that trimming can free it.
 
@@ -88,6 +94,38 @@ class SegmentLog:
         if self._writer is not None:
             with self._lock:
                 self._writer.turn(age)
+
+    def let_go(self, partitions: Collection[str]) -> None:
+        """Close the open segments of these, where no writer holds them: one that lives does it by itself."""
+        for partition in partitions:
+            with suppress(Misconfigured):
+                log = SegmentLog(self.folder, partition)
+                log.turn(-math.inf)
+                log.close()
+
+    def cuts(self, start: Offsets, stop: Offsets, size: int) -> Iterator[tuple[str, int, int]]:
+        """What stands between, cut where segments begin (a record's end, known without reading)."""
+        for partition, last in sorted(stop.items()):
+            begun = start.get(partition, 0)
+            for base in frame.bases(self.folder / partition):
+                if begun + size <= base < last:
+                    yield partition, begun, base
+                    begun = base
+            if begun < last:
+                yield partition, begun, last
+
+    def where(self, offset: Offset) -> str:
+        """The file that holds the record, from the data folder."""
+        base = max(one for one in frame.bases(self.folder / offset.partition) if one < offset.position)
+        return f"log/{offset.partition}/{frame.name(base)}"
+
+    def pieces(self) -> int:
+        """How many segments there are."""
+        return sum(1 for _ in self.folder.rglob(f"*{frame.SUFFIX}"))
+
+    def lingers(self) -> float:
+        """A file is gone when it is trimmed."""
+        return 0.0
 
     def close(self) -> None:
         """Give the partition up; what was appended stays."""

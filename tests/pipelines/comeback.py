@@ -36,6 +36,7 @@ from consent_filter.site import Site
 from ingest.enrich import Enrich
 from ingest.enrich.agent import Agents
 from ingest.log import frame
+from ingest.log.opening import opened
 from ingest.log.segment import SegmentLog
 from ingest.path import Path as Way
 from ingest.request import Browser, Request
@@ -80,7 +81,7 @@ def collect(
         ]  # fmt: skip
         record, _ = way.run(sent)
         ledger.flush()
-        with closing(SegmentLog(data / "log", partition)) as log:
+        with closing(opened(data, partition)) as log:
             log.append(record)
             log.turn(-1.0)
 

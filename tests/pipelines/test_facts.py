@@ -74,8 +74,8 @@ def test_a_retry_in_another_stretch_of_the_run_is_found(tmp_path: Path) -> None:
         ([Event(k, 99), Event(100 + k, 1)], 0) for k in range(30)
     ]
     append(tmp_path, said, segment=2000)
-    ends = SegmentLog(tmp_path / "log").end()
-    assert len(list(stretches(tmp_path / "log", {}, ends, 1))) > 10
+    log = SegmentLog(tmp_path / "log")
+    assert len(list(stretches(tmp_path, log, {}, log.end(), 1))) > 10
     done = fold(tmp_path)
     assert (done.stored, done.duplicates) == (60, 30)
     assert found(tmp_path) == expected(said)

@@ -1,0 +1,1 @@
+"""A real broker on this machine, made from its published jars alone."""
