@@ -279,7 +279,7 @@ def test_days_are_chosen_by_name_or_by_date(market: Asking) -> None:
         ("/?period=3", 400, "period is one of"),
         ("/?first=yesterday", 400, "first and last are dates"),
         ("/?first=2026-11-09&last=2026-11-01", 400, "last is not before first"),
-        ("/?first=0001-01-01&last=9999-12-31", 400, "less than 800 days"),
+        ("/?first=0001-01-01&last=9999-12-31", 400, "less than 1500 days"),
         ("/?site=nobody", 404, "nothing is published of that site"),
         ("/?show=secrets", 400, "show is one of"),
         ("/report/secrets", 404, "no report of that name"),
