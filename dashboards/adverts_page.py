@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from consent_filter.errors import Misconfigured, Refused
 from dashboards import charts, numbers
 from dashboards.advert_numbers import AdvertNumbers, Told
 from dashboards.numbers import Numbers
-from dashboards.pages import Pages, chosen, presets
+from dashboards.pages import Pages, presets
 from dashboards.who import present
 from warehouse import catalogue
 from warehouse.advert_settings import Adverts
@@ -38,25 +38,25 @@ class AdvertsPage:
     def page(self, query: Mapping[str, str]) -> str:
         """The page of a site, a period, and one campaign or all. Raises Refused."""
         with self._pages.reader.reading() as reading:
-            sites = numbers.sites(reading)
-            if not sites:
+            if not numbers.sites(reading):
                 return self._pages.nothing()
-            site, span = chosen(sites, query)
-            ask = Numbers(reading, site["site"], span)
+            seen = self._pages.view(reading, query)
+            site, span = seen.site, seen.period
+            ask = Numbers(reading, site, span)
             names, campaign = AdvertNumbers(ask).campaigns(), query.get("campaign", "")
             if campaign and campaign not in names:
                 raise Refused(404, "no_such_campaign", "nothing is published of that campaign in these days")
-            of, here = AdvertNumbers(ask, campaign), urlencode({"site": site["site"], **span.query})
-            pacing, slip = self._pacing(reading, site, campaign)
+            of = AdvertNumbers(ask, campaign)
+            pacing, slip = self._pacing(reading, seen.newest, campaign)
             ends = {measure: of.ends(measure) for measure in ("seconds", "share")}
             said = {
-                "site": site["site"], "sites": sites, "period": span, "presets": presets(site["newest"]),
+                "site": site, "sites": seen.sites, "period": span, "presets": presets(seen), "view": seen,
                 "campaign": campaign, "campaigns": names,
-                "at": lambda **change: _at(site["site"], campaign, span.query, change),
-                "csv": lambda report: f"/csv/{report}.csv?{here}",
-                "more": lambda report: f"/report/{report}?{here}",
+                "at": lambda **change: seen.at("/adverts", **({"campaign": campaign or None} | change)),
+                "csv": lambda report: seen.at(f"/csv/{report}.csv"),
+                "more": lambda report: seen.at(f"/report/{report}"),
                 "funnel": of.funnel(), "traffic": of.traffic(), "parts": of.parts(), "places": of.places(),
-                "pacing": pacing, "slip": slip, "newest": site["newest"],
+                "pacing": pacing, "slip": slip, "newest": seen.newest,
                 "seconds": ends["seconds"], "shares": ends["share"],
                 "sizes": of.sizes(),
                 "chart": _chart(ends["seconds"], "Views by seconds in view"),
@@ -64,9 +64,9 @@ class AdvertsPage:
                 "devices": of.devices() if campaign else None,
                 "pressure": of.pressure(self._adverts.ceiling, self._adverts.ceiling_share),
             }  # fmt: skip
-            return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site['site']}", **said)
+            return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site}", **said)
 
-    def _pacing(self, reading: Reading, site: Mapping[str, Any], campaign: str) -> tuple[list[Paced], str]:
+    def _pacing(self, reading: Reading, newest: date, campaign: str) -> tuple[list[Paced], str]:
         """Of all sites, for who may see all: a goal is one wherever it is met. And what is wrong with the
         catalogue, whose last good list is used then."""
         slip = ""
@@ -80,7 +80,7 @@ class AdvertsPage:
             "SELECT ad_campaign, day, sum(net_impressions)::BIGINT AS net_impressions,"
             " sum(net_clicks)::BIGINT AS net_clicks FROM delivery GROUP BY ALL"
         ) if "delivery" in reading.tables else []  # fmt: skip
-        found = pace(self._last, rows, site["newest"])
+        found = pace(self._last, rows, newest)
         return [one for one in found if not campaign or one.listed.campaign == campaign], slip
 
 
@@ -108,11 +108,3 @@ def _reach(of: AdvertNumbers) -> list[dict[str, Any]]:
 def _chart(told: Told, title: str, number: str = "impressions") -> Any:
     rows = [row for row in told.rows if row["band"] != "(other)"]
     return charts.columns([row["band"] for row in rows], [row[number] for row in rows], title) if rows else ""
-
-
-def _at(site: str, campaign: str, query: Mapping[str, str], change: Mapping[str, str]) -> str:
-    """The address of this page with something else chosen."""
-    parts = {"site": site, "campaign": campaign, **query, **change}
-    if "period" in change:
-        parts = {name: value for name, value in parts.items() if name not in ("first", "last")}
-    return "/adverts?" + urlencode({name: value for name, value in parts.items() if value})

@@ -20,7 +20,7 @@ from consent_filter.rights.settings import Rights
 from consent_filter.security import look, looks, networks
 from consent_filter.site import Site
 from dashboards import api_document, security_page
-from dashboards.access import Access, bearer
+from dashboards.access import WITH_SCRIPTS, Access, bearer
 from dashboards.accounts.door import Door
 from dashboards.accounts.settings import AccountSettings
 from dashboards.administration import Administration
@@ -36,6 +36,7 @@ from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
 from dashboards.own_passkeys import OwnPasskeys
 from dashboards.pages import Pages
+from dashboards.panel_page import PanelPage
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
@@ -61,7 +62,7 @@ def create(
 ) -> Starlette:
     """The ASGI application over one data folder's published tables; with the console where it is on."""
     door = Door(data, accounts)
-    pages = Pages(data, warehouse, generated, console=settings.console)
+    pages = Pages(data, warehouse, generated, console=settings.console, sites=sites)
     shown = adverts or Adverts()
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
     sign_in = SignIn(door, pages, console=settings.console)
@@ -80,7 +81,8 @@ def create(
 
     def html(make: Callable[[Request], str]) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
-            return HTMLResponse(await run_in_threadpool(make, request))
+            head = WITH_SCRIPTS if "where" in request.query_params else None  # its lists come one by one
+            return HTMLResponse(await run_in_threadpool(make, request), headers=head)
 
         return answer
 
@@ -137,6 +139,7 @@ def create(
             Mount("/static", StaticFiles(directory=_STATIC)),
             *SqlPage(data, pages).routes(),
             *explore.routes(),
+            *PanelPage(pages, explore.gate).routes(),
             *api_document.routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 
 from markupsafe import Markup
@@ -14,6 +14,8 @@ Scale = Callable[[float], float]
 #: Width, height, room at the left and at the right, labels that fit: for wide screens, and for narrow ones.
 _SHAPES = {"wide": (1120, 280, 48, 16, 9), "narrow": (400, 230, 40, 10, 4)}
 _TOP, _BOTTOM = 14, 28
+#: Points that still can be pointed at, one by one; each weighs 400 bytes, and the table has them all.
+_TOLD, _TOLD_NARROW = 200, 60
 
 
 def nice(most: float) -> float:
@@ -26,12 +28,19 @@ def nice(most: float) -> float:
     return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if step * power >= most)
 
 
-def curve(labels: Sequence[str], now: Values, before: Values, title: str, unit: str = "") -> Markup:
-    """This period as a filled line, the one before as a dashed one. A gap is a gap, not a zero."""
-    return Markup("").join(_curve(shape, labels, now, before, title, unit) for shape in _SHAPES)
+def curve(
+    labels: Sequence[str], now: Values, before: Values, title: str, unit: str = "",
+    parts: Collection[int] = (),
+) -> Markup:  # fmt: skip
+    """This period as a filled line, the one before as a dashed one. A gap is a gap, not a zero. `parts`:
+    points of less than a whole day, week or month, which are hollow."""
+    return Markup("").join(_curve(shape, labels, now, before, title, unit, parts) for shape in _SHAPES)
 
 
-def _curve(shape: str, labels: Sequence[str], now: Values, before: Values, title: str, unit: str) -> Markup:
+def _curve(
+    shape: str, labels: Sequence[str], now: Values, before: Values, title: str, unit: str,
+    parts: Collection[int],
+) -> Markup:  # fmt: skip
     width, height, left, right, fit = _SHAPES[shape]
     n, floor = len(labels), height - _BOTTOM
     top = nice(max((v for v in (*now, *before) if v is not None), default=0))
@@ -68,6 +77,13 @@ def _curve(shape: str, labels: Sequence[str], now: Values, before: Values, title
             out.append(
                 f'<circle class="dot alone" cx="{x(run[0]):.1f}" cy="{y(now[run[0]] or 0):.1f}" r="4"/>'
             )
+    out += [
+        f'<circle class="dot part" cx="{x(i):.1f}" cy="{y(now[i] or 0):.1f}" r="4"/>'
+        for i in sorted(parts)
+        if now[i] is not None
+    ]
+    if n > (_TOLD if shape == "wide" else _TOLD_NARROW):
+        return Markup("".join(out) + "</svg>")
     step = (width - left - right) / max(n - 1, 1)
     for i, (value, old) in enumerate(zip(now, before, strict=True)):
         if value is not None or old is not None:

@@ -49,7 +49,7 @@ class ExplorePage:
 
     def __init__(self, data: Path, pages: Pages) -> None:
         self._pages, self._saved = pages, Saved(data)
-        self._gate = Enquiry(data, pages.warehouse)
+        self.gate = Enquiry(data, pages.warehouse)
 
     def routes(self) -> list[Route]:
         return [
@@ -61,14 +61,14 @@ class ExplorePage:
 
     def close(self) -> None:
         """End the gate's process."""
-        self._gate.close()
+        self.gate.close()
 
     async def _api(self, request: Request) -> Response:
         text, how = await replies.asked(request, "question"), replies.form(request)
 
         def answer() -> Response:
             begun = time.monotonic()
-            table, said = self._gate.ask(read(text))
+            table, said = self.gate.ask(read(text))
             said["left_out"] = {
                 why: {"days": days, "says": LEFT[why]} for why, days in said["left_out"].items()
             }
@@ -111,13 +111,13 @@ class ExplorePage:
             begun = time.monotonic()
             try:
                 question = read(text)
-                table, said = self._gate.ask(question)
+                table, said = self.gate.ask(question)
                 question = read(said["question"])
             except Refused as error:
                 wrong, status = error, error.status
             took = time.monotonic() - begun
         else:
-            self._gate.ready()
+            self.gate.ready()
         with self._pages.reader.reading() as reading:
             sites = numbers.sites(reading)
         asked = urlencode({"q": said.get("question", text)})

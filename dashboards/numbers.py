@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from msgspec import Struct
 
 from dashboards.panels import Panel
-from dashboards.period import Period
+from dashboards.period import Period, monday
 from dashboards.who import present
 from warehouse.everyone import Told, bounds
 from warehouse.reader import Reading
@@ -18,34 +18,37 @@ from warehouse.totals import WORDS
 
 
 class Metric(Struct, frozen=True):
-    """A headline number: where it comes from, its unit, and whether more of it is better.
+    """A headline number: which report has it, its unit, and whether more of it is better.
 
-    `sql` is of a group of days. `hours`: there is one by hour, too. `note` is what it means.
+    Of a group of days it is `times` the sum of `of`, for each of `per` where there is one. `hours`: there is
+    one by hour, too. `note` is what it means.
     """
 
     title: str
     report: str
-    sql: str
+    of: str
     note: str
     unit: str = ""
+    per: str = ""
+    times: float = 1
     hours: bool = False
     more_is_better: bool = True
 
 
-_BOUNCE = "100 * sum(bounces) / nullif(sum(visits), 0)"
-_TIME = "sum(duration_ms) / nullif(sum(visits), 0) / 1000"
 #: In the order of the page.
 METRICS = {
-    "people": Metric("Visitors", "traffic_day", "sum(people)", "of each day, added up", hours=True),
-    "visits": Metric("Visits", "sessions", "sum(visits)", "end after half an hour, and at midnight"),
-    "views": Metric("Page views", "traffic_day", "sum(views)", "of everyone who may be counted", hours=True),
-    "depth": Metric("Views per visit", "sessions", "sum(views) / nullif(sum(visits), 0)", "", "x"),
+    "people": Metric("Visitors", "traffic_day", "people", "of each day, added up", hours=True),
+    "visits": Metric("Visits", "sessions", "visits", "end after half an hour, and at midnight"),
+    "views": Metric("Page views", "traffic_day", "views", "of everyone who may be counted", hours=True),
+    "depth": Metric("Views per visit", "sessions", "views", "", "x", "visits"),
     "bounce": Metric(
-        "Bounce rate", "sessions", _BOUNCE, "one page, and no action", "%",
+        "Bounce rate", "sessions", "bounces", "one page, and no action", "%", "visits", 100,
         more_is_better=False,
     ),
-    "time": Metric("Visit time", "sessions", _TIME, "from first event to last", "s"),
+    "time": Metric("Visit time", "sessions", "duration_ms", "from first event to last", "s", "visits", 0.001),
 }  # fmt: skip
+#: What there is of a day of a metric: of what, and for each of how many (1 where it is no rate).
+Pair = tuple[float, float]
 
 
 class Numbers:
@@ -65,59 +68,54 @@ class Numbers:
         sql = f"SELECT {what} FROM {rows} WHERE site = ? AND {key} BETWEEN ? AND ? {group}"
         return self.reading.rows(sql, [self.site, one.first, one.last])
 
+    def daily(self, metric: Metric, period: Period) -> dict[date, Pair]:
+        """The metric's parts by day; nothing of a day that is not published."""
+        per = f"sum({metric.per})" if metric.per else "1"
+        what = f"day AS at, sum({metric.of})::DOUBLE AS v, ({per})::DOUBLE AS n"
+        rows = self.ask(metric.report, what, period, "GROUP BY day")
+        return {row["at"]: (row["v"], row["n"]) for row in rows if row["v"] is not None and row["n"]}
+
     def total(self, metric: Metric, period: Period) -> float | None:
         """The metric over a period; None where no day of it is published."""
-        rows = self.ask(metric.report, f"({metric.sql})::DOUBLE AS v", period)
-        found: float | None = rows[0]["v"] if rows else None
-        return found
+        return figure(metric, self.daily(metric, period).values())
 
-    def headline(self, known_since: date) -> list[dict[str, Any]]:
-        """Every metric now and before: value, change in percent (None where days can't be compared)."""
-        before = self.period.before()
-        # A day that still runs, or a time before the first day, would compare unlike with unlike.
-        fair = before.first >= known_since and self.period.last < datetime.now(UTC).date()
-        rows = []
-        for name, metric in METRICS.items():
-            now = self.total(metric, self.period)
-            old = self.total(metric, before) if fair else None
-            change = (now - old) / old * 100 if now is not None and old else None
-            good = change is None or abs(change) < 0.5 or (change > 0) == metric.more_is_better
-            rows.append({"name": name, "metric": metric, "now": now, "change": change, "good": good})
-        return rows
+    def hourly(self, metric: Metric, period: Period) -> dict[tuple[date, int], float]:
+        """The metric by day and hour, where there is one by the hour."""
+        rows = self.ask(
+            "traffic_hour", f"day, hour, sum({metric.of})::DOUBLE AS v", period, "GROUP BY day, hour"
+        )
+        return {(row["day"], row["hour"]): row["v"] for row in rows}
 
-    def curve(self, metric: Metric) -> tuple[list[str], list[float | None], list[float | None]]:
-        """Labels, this period's values and those before: by hour for one day, by day for more."""
-        before = self.period.before()
-        if self.period.days == 1 and metric.hours:
-            at: list[Any] = list(range(24))
-            labels = [f"{hour}:00" for hour in at]
-            now, old = (self._by("traffic_hour", "hour", metric, one) for one in (self.period, before))
-            return labels, [now.get(hour) for hour in at], [old.get(hour) for hour in at]
-        days = self.period.all()
-        form = "{:%-d %b}" if self.period.days > 7 else "{:%a %-d %b}"
-        now, old = (self._by(metric.report, "day", metric, one) for one in (self.period, before))
-        return [form.format(d) for d in days], [now.get(d) for d in days], [old.get(d) for d in before.all()]
+    def oldest(self) -> date | None:
+        """The first day of which anything is known: no day before it is compared."""
+        rows = self.ask("balance", "min(day) AS day", Period(date.min, date.max, "ever"))
+        return rows[0]["day"] if rows else None
 
-    def _by(self, report: str, key: str, metric: Metric, period: Period) -> dict[Any, float | None]:
-        rows = self.ask(report, f"{key} AS at, ({metric.sql})::DOUBLE AS v", period, f"GROUP BY {key}")
-        return {row["at"]: row["v"] for row in rows}
-
-    def panel(self, panel: Panel, most: int = 9) -> dict[str, Any]:
-        """The longest rows of a list, those of small groups last; `share` of the largest for its bar."""
-        keys = ", ".join(panel.keys)
-        sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in panel.sums)
+    def panel(
+        self, panel: Panel, most: int = 9, fair: tuple[Period, Period] | None = None, where: str = ""
+    ) -> dict[str, Any]:
+        """The longest rows of a list, those of small groups last; `share` of the largest for its bar. fair:
+        whole days now and before of which `change` in percent is; None in a row that was not there in one.
+        where: a condition of ours on the keys, beside the panel's own."""
+        keys, key = ", ".join(panel.keys), panel.keys[0]
+        now = self.period
+        sums = ", ".join(
+            f"(sum({name}) FILTER ({_between(now)}))::BIGINT AS {name}" for name in panel.sums
+        )  # fmt: skip
+        spans = [now, *(fair or ())]
+        whole = Period(min(one.first for one in spans), max(one.last for one in spans), "all")
+        then = ", ".join(
+            f"(sum({panel.sums[0]}) FILTER ({_between(span)}))::DOUBLE AS {name}"
+            for name, span in zip(("lately", "before"), fair or (now, now), strict=True)
+        )
         rows = self.ask(
             panel.report,
-            f"{keys}, {sums}, count(*) OVER () AS of",
-            group=f"AND {panel.where} GROUP BY {keys}"
-            f" ORDER BY {panel.keys[0]} = '{OTHER}', {panel.sums[0]} DESC, {keys} LIMIT {most:d}",
+            f"{keys}, {sums}, {then}, count(*) OVER () AS of",
+            whole,
+            f"AND {panel.where} {where} GROUP BY {keys} HAVING count(*) FILTER ({_between(now)}) > 0"
+            f" ORDER BY {key} = '{OTHER}', {panel.sums[0]} DESC, {keys} LIMIT {most:d}",
         )
-        top = max((row[panel.sums[0]] for row in rows), default=0) or 1
-        named = [
-            row | {"share": 100 * row[panel.sums[0]] / top, "other": row[panel.keys[0]] == OTHER}
-            for row in rows
-        ]
-        return {"panel": panel, "rows": named, "of": rows[0]["of"] if rows else 0}
+        return listed(panel, rows, compared=fair is not None)
 
     def adverts(self, most: int = 9) -> list[dict[str, Any]]:
         """The campaigns: impressions, viewable ones of those measured, and clicks, net of invalid traffic."""
@@ -137,7 +135,7 @@ class Numbers:
         rows = self.ask(
             "funnel",
             "step, name, sum(people)::BIGINT AS people",
-            Period(_monday(self.period.first), self.period.last, "weeks"),
+            Period(monday(self.period.first), self.period.last, "weeks"),
             "GROUP BY step, name ORDER BY step",
             key="week",
         )
@@ -159,7 +157,7 @@ class Numbers:
         )
         sizes = {row["cohort_week"]: row["people"] for row in rows if row["week_offset"] == 0}
         cohorts = sorted(sizes)[-weeks:]
-        newest = _monday(self.period.last)
+        newest = monday(self.period.last)
         at = {(row["cohort_week"], row["week_offset"]): row["people"] for row in rows}
         return [
             {
@@ -208,6 +206,33 @@ class Numbers:
         return {"low": found.low, "high": found.high, "refused": least}
 
 
+def figure(metric: Metric, pairs: Iterable[Pair], *, mean: bool = False) -> float | None:
+    """The metric of several days together; `mean`: of one of them. None where there is none."""
+    found = list(pairs)
+    per = sum(n for _, n in found) if metric.per else len(found) if mean else 1
+    return metric.times * sum(v for v, _ in found) / per if found and per else None
+
+
+def listed(panel: Panel, rows: list[dict[str, Any]], *, compared: bool) -> dict[str, Any]:
+    """A list's rows with how long their bars are, and by how much they have changed."""
+    top = max((row[panel.sums[0]] or 0 for row in rows), default=0) or 1
+    named = [
+        row
+        | {"share": 100 * (row[panel.sums[0]] or 0) / top, "other": row[panel.keys[0]] == OTHER}
+        | {"change": _change(row["lately"], row["before"]) if compared else None}
+        for row in rows
+    ]
+    return {"panel": panel, "rows": named, "of": rows[0]["of"] if rows else 0, "compared": compared}
+
+
+def _change(now: float | None, before: float | None) -> float | None:
+    return 100 * (now - before) / before if now is not None and before else None
+
+
+def _between(span: Period) -> str:
+    return f"day BETWEEN DATE '{span.first.isoformat()}' AND DATE '{span.last.isoformat()}'"
+
+
 def joined(reading: Reading, report: str) -> str:
     """The rows of a report, with those of days before that another tool has counted, where there are any."""
     if report not in reading.imported:
@@ -252,10 +277,6 @@ def rates(row: Mapping[str, int]) -> dict[str, float | None]:
 
 def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
-
-
-def _monday(day: date) -> date:
-    return date.fromordinal(day.toordinal() - day.weekday())
 
 
 def table(reading: Reading, report: str, site: str, period: Period, keys: Sequence[str]) -> Any:

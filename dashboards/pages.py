@@ -14,10 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
-from dashboards import additive, attribution, charts, numbers, period, who, words
-from dashboards.numbers import METRICS, Numbers
+from consent_filter.site import Site
+from dashboards import additive, attribution, charts, headline, missing, numbers, period, view, who, words
+from dashboards.numbers import Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from dashboards.rights import may
+from dashboards.view import View
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
 from warehouse.checks import drafts, facts, pressure, runs, tables, weekdays
@@ -46,15 +48,19 @@ MOST = 500
 class Pages:
     """The pages of one data folder. `generated`: a program made the crowd, and every page says so."""
 
-    def __init__(self, data: Path, warehouse: Warehouse, generated: bool, *, console: bool = False) -> None:
+    def __init__(
+        self, data: Path, warehouse: Warehouse, generated: bool, *, console: bool = False,
+        sites: Mapping[str, Site] | None = None,
+    ) -> None:  # fmt: skip
         self.data, self.warehouse, self.generated = data, warehouse, generated
+        self.zones = {name: site.timezone for name, site in (sites or {}).items()}
         self.reader, self.desk = Reader(data, warehouse), Desk(data, warehouse)
         self.templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self.templates.filters |= {"short": words.short, "said": words.said, "column": words.column}
-        self.templates.filters |= {"shown": shown, "commas": "{:,}".format}
+        self.templates.filters |= {"shown": shown, "commas": "{:,}".format, "days": words.days}
         self.templates.globals |= {"value": words.value, "bar": charts.bar, "meaning": meaning}
         self.templates.globals |= {"console": console, "present": who.present, "word": who.word, "may": may}
 
@@ -72,41 +78,30 @@ class Pages:
         """What there is before the first publication."""
         return self.page("nothing.html", "overview", title="Nothing yet")
 
+    def view(self, reading: Reading, query: Mapping[str, str]) -> View:
+        """What an address wants to see, of sites that whoever asks may see. Raises Refused."""
+        return view.read(query, numbers.sites(reading), self.zones)
+
     def overview(self, query: Mapping[str, str]) -> str:
         """The crowd of one site in one period."""
         with self.reader.reading() as reading:
-            sites = numbers.sites(reading)
-            if not sites:
+            if not numbers.sites(reading):
                 return self.nothing()
-            site, span = chosen(sites, query)
-            apart = query.get("imported") == "no"
-            ask = Numbers(reading, site["site"], span, joined=not apart)
-            before = numbers.imported(reading, site["site"])
-            since = before["oldest"] if before and not apart else site["oldest"]
-            name = query.get("show", "people")
-            if name not in METRICS:
-                raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
-            metric = METRICS[name]
-            labels, now, old = ask.curve(metric)
+            seen = self.view(reading, query)
+            ask = Numbers(reading, seen.site, seen.period, joined=seen.imported)
+            headline.metric_of(seen)
+            if seen.where:
+                return self.page("overview.html", "overview", title=seen.site, **self.narrowed(seen, CARDS))
+            before = numbers.imported(reading, seen.site)
+            spans, why = headline.fair(seen, ask.oldest())
+            few = self.warehouse.min_group
             grown = {kind: ask.growth(kind) for kind in ("week", "month")}
-            here = urlencode({"site": site["site"], **span.query})
-            said = {
-                "site": site["site"],
-                "sites": sites,
-                "period": span,
-                "presets": presets(site["newest"]),
-                "at": lambda **change: _at(site["site"], span, query, change),
-                "csv": lambda report: f"/csv/{report}.csv?{here}",
-                "more": lambda report: f"/report/{report}?{here}",
-                "here_query": here,
-                "live": "live" in query,
-                "headline": ask.headline(since),
-                "show": name,
-                "metric": metric,
-                "chart": charts.curve(labels, now, old, f"{metric.title}, {_say(span)}", metric.unit),
-                "rows": list(zip(labels, now, old, strict=True)),
-                "empty": all(v is None for v in now),
-                "cards": [[ask.panel(panel) for panel in card] for card in CARDS],
+            compared = seen.against or seen.period.before()
+            said = self.shown(seen) | {
+                "said": why,
+                "head": headline.headed(ask.daily, ask.hourly, seen, spans),
+                "lacks": missing.of_period(ask, seen, few),
+                "cards": [[ask.panel(panel, fair=spans) for panel in card] for card in CARDS],
                 "adverts": ask.adverts(),
                 "funnel": ask.funnel(),
                 "retention": ask.retention(),
@@ -118,10 +113,26 @@ class Pages:
                 "consent": ask.panel(CONSENT, 6),
                 "robots": ask.panel(ROBOTS, 6),
                 "stack": charts.stack,
-                "imported": before if before and span.before().first <= before["newest"] else None,
-                "apart": apart,
+                "imported": before if before and compared.first <= before["newest"] else None,
             }
-            return self.page("overview.html", "overview", title=site["site"], **said)
+            return self.page("overview.html", "overview", title=seen.site, **said)
+
+    def shown(self, seen: View, path: str = "/") -> dict[str, Any]:
+        """What every page of numbers says of its view."""
+        made = manifest(self.data)
+        age = missing.stale(made, seen)
+        return {
+            "view": seen, "path": path, "presets": presets(seen), "said": "", "head": None,
+            "few_lacks": missing.of_list(self.warehouse.min_group, seen.period),
+            "stale": _age(age).removesuffix(" ago") if age else "", "imported": None,
+        }  # fmt: skip
+
+    def narrowed(self, seen: View, cards: Any, path: str = "/") -> dict[str, Any]:
+        """The same under a filter: lists that come when they are counted, and those that can't be asked."""
+        keys = ", ".join(words.column(one.key) for one in seen.where)
+        left = [(panel.title, panel.unasked) for card in cards for panel in card if panel.unasked]
+        found = [[{"panel": one} for one in card if not one.unasked] for card in cards]
+        return self.shown(seen, path) | {"cards": found, "keys": keys, "left": left}
 
     def report(self, name: str, query: Mapping[str, str]) -> str:
         """One report, all its rows."""
@@ -249,27 +260,16 @@ def chosen(sites: list[dict[str, Any]], query: Mapping[str, str]) -> tuple[dict[
     return site, period.read(query, site["oldest"], site["newest"])
 
 
-def _at(site: str, span: period.Period, query: Mapping[str, str], change: Mapping[str, str | None]) -> str:
-    """The address of this page with something else chosen; None takes a part away."""
-    kept = {name: query[name] for name in ("show", "live", "imported") if name in query}
-    parts: dict[str, str | None] = {"site": site, **span.query, **kept, **change}
-    if "period" in change:
-        parts |= {"first": None, "last": None}
-    return "/?" + urlencode({name: value for name, value in parts.items() if value is not None})
-
-
-def presets(newest: date) -> list[tuple[str, str]]:
-    today = newest >= datetime.now(UTC).date()
+def presets(seen: View) -> list[tuple[str, str]]:
+    """Periods to choose, and what they are called."""
+    today = seen.newest > seen.whole
     return [
-        ("day", "Today" if today else f"{newest:%-d %b}"),
+        ("day", "Today" if today else f"{seen.newest:%-d %b}"),
         ("7", "7 days"),
         ("28", "28 days"),
         ("90", "90 days"),
+        ("365", "Year"),
     ]
-
-
-def _say(span: period.Period) -> str:
-    return f"{span.first:%-d %B %Y}" if span.days == 1 else f"{span.first:%-d %B} to {span.last:%-d %B %Y}"
 
 
 def _grown(grown: Mapping[str, list[dict[str, Any]]]) -> Any:

@@ -1,4 +1,4 @@
-"""The lists of the overview: which report each reads, and how they share the cards."""
+"""The lists of pages: which report each reads, how they share cards, and what a click on a row filters by."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ class Panel(Struct, frozen=True):
 
     The first of the numbers orders it. People may be added up over days (a page says so), never over keys
     that a list leaves out: somebody with two browsers would count twice.
+
+    dims: key → the dimension of questions (`warehouse/askable.py`) that is the same; a click on a row filters
+    by it, and under a filter the list is asked by them. asked: number → the measure that is the same.
+    unless: rows of a question that the report does not have, by key. unasked: why there is no such question.
     """
 
     title: str
@@ -18,42 +22,68 @@ class Panel(Struct, frozen=True):
     sums: tuple[str, ...] = ("people", "views")
     note: str = ""
     where: str = "true"
+    dims: dict[str, str] = {}
+    asked: dict[str, str] = {}
+    unless: dict[str, str] = {}
+    unasked: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in an address."""
+        return self.title.lower().replace(" ", "-")
 
 
-#: Cards in the order of the page; the panels of a card are its tabs.
-CARDS = (
-    (
-        Panel("Sources", "sources", ("referrer_group", "referrer_host")),
-        Panel("Campaigns", "campaigns", ("utm_campaign", "utm_source", "utm_medium")),
-    ),
-    (
-        Panel("Pages", "pages", ("path",)),
-        Panel("Entry pages", "entry_pages", ("path",), ("people", "visits"), "where visits begin"),
-        Panel("Exit pages", "exit_pages", ("path",), ("people", "visits"), "where visits end"),
-    ),
-    (
-        Panel(
-            "Countries",
-            "countries",
-            ("country",),
-            note="approximate: by the address, which is forgotten at once",
-        ),
-    ),
-    (
-        Panel("Devices", "devices", ("device",)),
-        Panel("Browsers", "browsers", ("browser", "os")),
-        Panel("Systems", "browsers", ("os",), ("views",)),
-    ),
-    (
-        Panel("Events", "custom_events", ("name", "type"), ("people", "events")),
-        Panel(
-            "New and returning",
-            "new_returning",
-            ("kind",),
-            note="known only of those who allowed an identifier",
-        ),
-    ),
+_VISITS = {"people": "people", "views": "visit_views", "visits": "visits"}
+_VIEWS = {"people": "people", "views": "views", "events": "events"}
+_KNOWN = "who is new is known from many days at once, and questions are of single days"
+SOURCES = Panel(
+    "Sources", "sources", ("referrer_group", "referrer_host"), asked=_VISITS,
+    dims={"referrer_group": "referrer_group", "referrer_host": "referrer_host"},
+)  # fmt: skip
+CAMPAIGNS = Panel(
+    "Campaigns", "campaigns", ("utm_campaign", "utm_source", "utm_medium"), asked=_VISITS,
+    dims={"utm_campaign": "utm_campaign", "utm_source": "utm_source", "utm_medium": "utm_medium"},
+)  # fmt: skip
+PAGES = Panel("Pages", "pages", ("path",), asked=_VIEWS, dims={"path": "path"})
+ENTRY = Panel(
+    "Entry pages", "entry_pages", ("path",), ("people", "visits"), "where visits begin",
+    asked=_VISITS, dims={"path": "entry"},
+)  # fmt: skip
+EXIT = Panel(
+    "Exit pages", "exit_pages", ("path",), ("people", "visits"), "where visits end",
+    asked=_VISITS, dims={"path": "leave"},
+)  # fmt: skip
+COUNTRIES = Panel(
+    "Countries", "countries", ("country",),
+    note="approximate: by the address, which is forgotten at once",
+    asked=_VIEWS, dims={"country": "country"},
+)  # fmt: skip
+DEVICES = Panel("Devices", "devices", ("device",), asked=_VIEWS, dims={"device": "device"})
+BROWSERS = Panel(
+    "Browsers", "browsers", ("browser", "os"), asked=_VIEWS, dims={"browser": "browser", "os": "os"}
 )
+SYSTEMS = Panel("Systems", "browsers", ("os",), ("views",), asked=_VIEWS, dims={"os": "os"})
+EVENTS = Panel(
+    "Events", "custom_events", ("name", "type"), ("people", "events"),
+    asked=_VIEWS, dims={"name": "name", "type": "type"}, unless={"type": "page_view"},
+)  # fmt: skip
+RETURNING = Panel(
+    "New and returning", "new_returning", ("kind",), unasked=_KNOWN,
+    note="known only of those who allowed an identifier",
+)  # fmt: skip
 #: Beside the balance.
-CONSENT = Panel("Kept on which basis", "consent_mix", ("basis", "signal"), ("events",))
-ROBOTS = Panel("Robots", "refused", ("detail",), ("n",), "as the list or the header said", "reason = 'robot'")
+CONSENT = Panel(
+    "Kept on which basis", "consent_mix", ("basis", "signal"), ("events",),
+    unasked="the balance is of all that was received, and can't be told apart by more than is in it",
+)  # fmt: skip
+ROBOTS = Panel(
+    "Robots", "refused", ("detail",), ("n",), "as the list or the header said", "reason = 'robot'",
+    unasked=CONSENT.unasked,
+)  # fmt: skip
+
+#: Cards of the overview in their order; the panels of a card are its tabs.
+CARDS = (
+    (SOURCES, CAMPAIGNS), (PAGES, ENTRY, EXIT), (COUNTRIES,), (DEVICES, BROWSERS, SYSTEMS),
+    (EVENTS, RETURNING),
+)  # fmt: skip
+BY_NAME = {one.name: one for card in CARDS for one in card}

@@ -52,6 +52,7 @@ RULES = (
     Rule("/security", None),
     # Numbers.
     Rule("/", _NUMBERS),
+    Rule("/panel/", _NUMBERS),
     Rule("/report/", _NUMBERS, scope="tables"),
     Rule("/csv/", _NUMBERS, scope="tables"),
     Rule("/attribution", _NUMBERS),

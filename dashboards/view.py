@@ -23,7 +23,9 @@ from warehouse.report import OTHER
 #: Filters at once: a question names three dimensions, and one of them is what a list shows.
 MOST_FILTERS = 2
 _LONGEST = 300
-#: Parts of the address, in its order. What else a page takes (`campaign`, `step`) is its own.
+#: Pages that a list stands on, and that its rows lead to.
+PLACES = ("/", "/sources", "/pages", "/audience", "/events", "/live")
+#: Parts of an address, in its order. What else a page takes (`campaign`, `step`) is its own.
 PARTS = ("site", "period", "first", "last", "grain", "compare", "show", "where", "imported", "live")
 
 

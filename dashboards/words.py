@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from dashboards.period import Period
 from warehouse.report import OTHER
 
 #: What columns are called on pages, where their name alone would not do.
@@ -19,6 +20,8 @@ COLUMNS = {
     "utm_medium": "medium",
     "utm_campaign": "campaign",
     "os": "system",
+    "entry": "entry page",
+    "leave": "exit page",
     "ad_slot": "slot",
     "ad_campaign": "campaign",
     "ad_creative": "creative",
@@ -72,6 +75,18 @@ def caps(most: dict[str, int]) -> str:
     for name, cap in most.items():
         parts.append(f"{cap / 3_600_000:g} hours" if name.endswith("_ms") else f"{cap:,} {column(name)}")
     return ", ".join(parts)
+
+
+def days(span: Period) -> str:
+    """A period as it is said: 3 to 9 Nov 2026."""
+    if span.days == 1:
+        return f"{span.first:%-d %b %Y}"
+    form = (
+        "{:%-d}" if (span.first.month, span.first.year) == (span.last.month, span.last.year) else "{:%-d %b}"
+    )
+    if span.first.year != span.last.year:
+        form = "{:%-d %b %Y}"
+    return f"{form.format(span.first)} to {span.last:%-d %b %Y}"
 
 
 def column(name: str) -> str:

@@ -1,0 +1,135 @@
+"""The numbers at the head of a page, and their curve: added up over stretches of time, beside those before.
+
+What can't be added up is not: a rate is made of sums, and people of a week or a month are nobody's number, as
+nobody without an identifier can be known again on another day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from consent_filter.errors import Refused
+from dashboards import charts, words
+from dashboards.numbers import METRICS, Metric, Pair, figure
+from dashboards.period import Period, begin_of, stretches
+from dashboards.view import View
+
+#: A metric's parts by day, of released tables or of a question.
+Daily = Callable[[Metric, Period], Mapping[date, Pair]]
+Hourly = Callable[[Metric, Period], Mapping[tuple[date, int], float]]
+_NO_HOURS = "There is none by the hour, so days are shown."
+_MEAN = (
+    "Of a {grain} the number of people is not known, as nobody without an identifier can be known again on"
+    " another day: shown is the mean of its days."
+)
+
+
+class Curve(Struct):
+    """labels, now, before: a point each. parts: points of stretches that the period cuts, or that still run.
+    grain: what it is told in. note: why that is not what was asked for, or what a point is."""
+
+    labels: list[str]
+    now: Sequence[float | None]
+    before: Sequence[float | None]
+    parts: set[int]
+    grain: str
+    note: str = ""
+
+
+def fair(view: View, since: date | None) -> tuple[tuple[Period, Period] | None, str]:
+    """The whole days of the period and those that they are compared with; None, and why, where there are
+    none: a running day, and days before the first, would compare unlike with unlike."""
+    if view.against is None:
+        return None, ""
+    if since is None or view.against.first < since:
+        return None, f"no change is told: nothing was counted before {since:%-d %b %Y}" if since else ""
+    now = view.period.until(view.whole)
+    if now is None:
+        return None, "no change is told of a day that is not over"
+    if now == view.period:
+        return (now, view.against), ""
+    last = min(date.fromordinal(view.against.first.toordinal() + now.days - 1), view.against.last)
+    return (now, view.against._replace(last=last)), f"changes are of whole days, up to {now.last:%-d %b}"
+
+
+def headline(daily: Daily, view: View, spans: tuple[Period, Period] | None) -> list[dict[str, Any]]:
+    """Every metric of the period, and its change in percent over `spans` (None where there is none)."""
+    rows = []
+    for name, metric in METRICS.items():
+        now = figure(metric, daily(metric, view.period).values())
+        new, old = (figure(metric, daily(metric, one).values()) for one in spans) if spans else (None, None)
+        change = (new - old) / old * 100 if new is not None and old else None
+        good = change is None or abs(change) < 0.5 or (change > 0) == metric.more_is_better
+        rows.append({"name": name, "metric": metric, "now": now, "change": change, "good": good})
+    return rows
+
+
+def curve(daily: Daily, hourly: Hourly | None, view: View, metric: Metric) -> Curve:
+    """The metric over the period in the view's grain, and over the days that it is compared with."""
+    if view.grain == "hour" and metric.hours and hourly is not None:
+        return _hours(hourly, view, metric)
+    grain = "day" if view.grain == "hour" else view.grain
+    note = _NO_HOURS if view.grain == "hour" and view.period.days > 1 else ""
+    if metric.of == "people" and grain in ("week", "month"):
+        note = _MEAN.format(grain=grain)
+    points = stretches(view.period, grain)
+    now = _by(daily(metric, view.period), metric, view.period, grain)
+    old = _by(daily(metric, view.against), metric, view.against, grain) if view.against else []
+    parts = {n for n, one in enumerate(points) if one.cut}
+    if view.whole < view.period.last <= view.newest:
+        parts.add(len(points) - 1)
+    return Curve([one.label for one in points], now, _as_long(old, len(now)), parts, grain, note)
+
+
+def _by(days: Mapping[date, Pair], metric: Metric, span: Period, grain: str) -> list[float | None]:
+    begins, groups = begin_of(grain), dict[date, list[Pair]]()
+    for day, pair in days.items():
+        groups.setdefault(begins(day), []).append(pair)
+    mean = metric.of == "people" and grain != "day"
+    return [figure(metric, groups.get(one.begins, ()), mean=mean) for one in stretches(span, grain)]
+
+
+def _hours(hourly: Hourly, view: View, metric: Metric) -> Curve:
+    def values(span: Period | None) -> list[float | None]:
+        if span is None:
+            return []
+        found = hourly(metric, span)
+        return [found.get((day, hour)) for day in span.all() for hour in range(24)]
+
+    form = "{hour}:00" if view.period.days == 1 else "{day:%a %-d %b} {hour}:00"
+    labels = [form.format(day=day, hour=hour) for day in view.period.all() for hour in range(24)]
+    return Curve(labels, values(view.period), _as_long(values(view.against), len(labels)), set(), "hour")
+
+
+def _as_long(values: Sequence[float | None], n: int) -> list[float | None]:
+    """Cut, or filled with gaps: a month before may have had fewer days."""
+    return [*values[:n], *[None] * (n - len(values))]
+
+
+def metric_of(view: View) -> Metric:
+    """The metric that is drawn. Raises Refused."""
+    if view.show not in METRICS:
+        raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
+    return METRICS[view.show]
+
+
+def headed(
+    daily: Daily, hourly: Hourly | None, view: View, spans: tuple[Period, Period] | None
+) -> dict[str, Any]:
+    """What the head of a page shows: every metric, and the curve of the one that is chosen."""
+    metric = metric_of(view)
+    line = curve(daily, hourly, view, metric)
+    title = f"{metric.title}, {words.days(view.period)}"
+    notes = [line.note] if line.note else []
+    if line.parts and line.grain in ("week", "month"):
+        notes.append(f"The first or last {line.grain} is a part of one: the period ends within it.")
+    return {
+        "headline": headline(daily, view, spans), "metric": metric, "parts": line.parts, "grain": line.grain,
+        "chart": charts.curve(line.labels, line.now, line.before, title, metric.unit, line.parts),
+        "rows": list(zip(line.labels, line.now, line.before, strict=True)),
+        "empty": all(value is None for value in line.now), "notes": notes,
+    }  # fmt: skip
