@@ -31,6 +31,7 @@ from dashboards.console import Console
 from dashboards.elsewhere import ElsewherePages
 from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
+from dashboards.following import Following
 from dashboards.gate import Gate
 from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
@@ -42,6 +43,7 @@ from dashboards.segments import Segments
 from dashboards.settings import Dashboards
 from dashboards.sign_in import SignIn
 from dashboards.sql_page import SqlPage
+from dashboards.topic_pages import TopicPages
 from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
 from warehouse.settings import Warehouse
@@ -140,6 +142,8 @@ def create(
             *SqlPage(data, pages).routes(),
             *explore.routes(),
             *PanelPage(pages, explore.gate).routes(),
+            *TopicPages(pages).routes(),
+            *Following(pages).routes(),
             *api_document.routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),

@@ -92,11 +92,10 @@ class Numbers:
         return rows[0]["day"] if rows else None
 
     def panel(
-        self, panel: Panel, most: int = 9, fair: tuple[Period, Period] | None = None, where: str = ""
+        self, panel: Panel, most: int = 9, fair: tuple[Period, Period] | None = None, *, rates: bool = False
     ) -> dict[str, Any]:
         """The longest rows of a list, those of small groups last; `share` of the largest for its bar. fair:
-        whole days now and before of which `change` in percent is; None in a row that was not there in one.
-        where: a condition of ours on the keys, beside the panel's own."""
+        whole days now and before of which `change` in percent is; None in a row that was not there in one."""
         keys, key = ", ".join(panel.keys), panel.keys[0]
         now = self.period
         sums = ", ".join(
@@ -110,9 +109,9 @@ class Numbers:
         )
         rows = self.ask(
             panel.report,
-            f"{keys}, {sums}, {then}, count(*) OVER () AS of",
+            f"{keys}, {sums}, {then}, {_rates(panel, now) if rates else ''}count(*) OVER () AS of",
             whole,
-            f"AND {panel.where} {where} GROUP BY {keys} HAVING count(*) FILTER ({_between(now)}) > 0"
+            f"AND {panel.where} GROUP BY {keys} HAVING count(*) FILTER ({_between(now)}) > 0"
             f" ORDER BY {key} = '{OTHER}', {panel.sums[0]} DESC, {keys} LIMIT {most:d}",
         )
         return listed(panel, rows, compared=fair is not None)
@@ -223,6 +222,15 @@ def listed(panel: Panel, rows: list[dict[str, Any]], *, compared: bool) -> dict[
         for row in rows
     ]
     return {"panel": panel, "rows": named, "of": rows[0]["of"] if rows else 0, "compared": compared}
+
+
+def _rates(panel: Panel, span: Period) -> str:
+    """Columns `rate0`, `rate1`, … of a list."""
+    when = f"FILTER ({_between(span)})"
+    return "".join(
+        f"({one.times} * sum({one.of}) {when} / nullif(sum({one.per}) {when}, 0))::DOUBLE AS rate{n}, "
+        for n, one in enumerate(panel.rates)
+    )
 
 
 def _change(now: float | None, before: float | None) -> float | None:

@@ -71,7 +71,7 @@ class Pages:
         return self.templates.get_template(name).render(
             published=made, published_at=at, age=_age(time.time() - made["time"]) if made else "",
             generated=self.generated, held=held(self.data), here=here,
-            min_group=made["min_group"] if made else self.warehouse.min_group, **more,
+            min_group=made["min_group"] if made else self.warehouse.min_group, **{"view": None} | more,
         )  # fmt: skip
 
     def nothing(self) -> str:
@@ -95,7 +95,6 @@ class Pages:
             before = numbers.imported(reading, seen.site)
             spans, why = headline.fair(seen, ask.oldest())
             few = self.warehouse.min_group
-            grown = {kind: ask.growth(kind) for kind in ("week", "month")}
             compared = seen.against or seen.period.before()
             said = self.shown(seen) | {
                 "said": why,
@@ -105,7 +104,7 @@ class Pages:
                 "adverts": ask.adverts(),
                 "funnel": ask.funnel(),
                 "retention": ask.retention(),
-                "growing": _grown(grown),
+                "growing": grown({kind: ask.growth(kind) for kind in ("week", "month")}),
                 "balance": ask.balance(),
                 "reasons": ask.reasons(),
                 "everyone": ask.everyone(),
@@ -272,10 +271,10 @@ def presets(seen: View) -> list[tuple[str, str]]:
     ]
 
 
-def _grown(grown: Mapping[str, list[dict[str, Any]]]) -> Any:
+def grown(told: Mapping[str, list[dict[str, Any]]]) -> Any:
     """People by week, or by month once there are enough of them."""
-    kind = "month" if len(grown["month"]) > 5 else "week"
-    rows, form = grown[kind], "{:%b}" if kind == "month" else "{:%-d %b}"
+    kind = "month" if len(told["month"]) > 5 else "week"
+    rows, form = told[kind], "{:%b}" if kind == "month" else "{:%-d %b}"
     labels = [form.format(row["begins"]) for row in rows]
     return {
         "kind": kind,

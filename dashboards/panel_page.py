@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import headline, missing, numbers
-from dashboards.access import WITH_SCRIPTS
 from dashboards.headline import headed, metric_of
 from dashboards.missing import Missing
 from dashboards.narrowed import Narrowed
@@ -42,7 +41,7 @@ class PanelPage:
     async def _page(self, request: Request) -> Response:
         name = request.path_params["name"]
         text, status = await run_in_threadpool(self.page, name, request.query_params)
-        return HTMLResponse(text, status, WITH_SCRIPTS)
+        return HTMLResponse(text, status)
 
     def page(self, name: str, query: QueryParams) -> tuple[str, int]:
         """The panel as a page, or with `bare` as what stands in another page. Raises Refused."""

@@ -53,6 +53,8 @@ RULES = (
     # Numbers.
     Rule("/", _NUMBERS),
     Rule("/panel/", _NUMBERS),
+    *(Rule(path, _NUMBERS) for path in ("/sources", "/pages", "/audience", "/events", "/deals", "/consent")),
+    *(Rule(path, _NUMBERS) for path in ("/live", "/funnels", "/returning")),
     Rule("/report/", _NUMBERS, scope="tables"),
     Rule("/csv/", _NUMBERS, scope="tables"),
     Rule("/attribution", _NUMBERS),

@@ -24,8 +24,8 @@ from warehouse.report import OTHER
 MOST_FILTERS = 2
 _LONGEST = 300
 #: Pages that a list stands on, and that its rows lead to.
-PLACES = ("/", "/sources", "/pages", "/audience", "/events", "/live")
-#: Parts of an address, in its order. What else a page takes (`campaign`, `step`) is its own.
+PLACES = ("/", "/sources", "/pages", "/audience", "/events", "/deals", "/consent")
+#: Parts of an address, in its order. What else a page takes (`campaign`, `steps`) is its own.
 PARTS = ("site", "period", "first", "last", "grain", "compare", "show", "where", "imported", "live")
 
 
@@ -80,7 +80,8 @@ class View(Struct, frozen=True, kw_only=True):
         if "first" in change:
             parts["period"] = None
         said = [(name, value) for name, value in parts.items() if value is not None and name != "where"]
-        where = [] if change.get("site", self.site) != self.site else [str(one) for one in self.where]
+        gone = "where" in change or change.get("site", self.site) != self.site
+        where = [] if gone else [str(one) for one in self.where]
         said += [("where", one) for one in where]
         known = {name: at for at, name in enumerate(PARTS)}
         return sorted(said, key=lambda one: known.get(one[0], len(PARTS)))

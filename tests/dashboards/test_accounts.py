@@ -310,7 +310,8 @@ def test_a_site_that_one_may_not_see_is_not_there_for_them(market: House) -> Non
     half, whole = market.browser(), market.browser()
     half.sign_in("half")
     whole.sign_in("whole")
-    for path in ("/", "/report/pages", "/csv/pages.csv", "/adverts", "/attribution"):
+    ours = ("/sources", "/live", "/panel/devices")
+    for path in ("/", *ours, "/report/pages", "/csv/pages.csv", "/adverts", "/attribution"):
         assert whole.get(f"{path}?site=market").status_code == 200, path
         assert half.get(f"{path}?site=blog").status_code == 200, path
         refused = half.get(f"{path}?site=market")

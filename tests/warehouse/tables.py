@@ -59,6 +59,9 @@ refused beacon DE consent opt_in | beacon US signal gpc | beacon ZZ robot list |
 refused beacon DE duplicate event_id | beacon ZZ invalid json
 """
 ROWS: dict[str, list[tuple[Any, ...]]] = {"traffic_hour": [(hour,) for hour in (*range(9, 22), *range(9))]}
+ROWS["liquidity"] = [
+    ("hours to the first bid", f"from {least}") for least in (0, 1, 4, 12, 24)
+] + [("bids a hire had", f"from {least}") for least in (1, 2, 4)]  # fmt: skip
 for _line in _TEXT.strip().splitlines():
     _name, _values = _line.split(" ", 1)
     for _row_text in _values.split(" | "):

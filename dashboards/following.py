@@ -1,0 +1,116 @@
+"""`/live`, `/funnels` and `/returning`: what happens now, and who goes on, or comes again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import structs
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from dashboards import headline, numbers, panels, steps
+from dashboards.access import WITH_SCRIPTS
+from dashboards.numbers import METRICS, Numbers
+from dashboards.pages import Pages, grown
+from dashboards.period import Period
+from dashboards.view import View
+from warehouse.reader import Reading
+
+#: Lists of the page on now.
+_NOW = (panels.PAGES, panels.SOURCES, panels.COUNTRIES, panels.EVENTS)
+_WEEK = timedelta(days=7)
+
+
+class Following:
+    """The three pages."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/live", self._route(self.live, scripts=True), methods=["GET"]),
+            Route("/funnels", self._route(self.funnels), methods=["GET"]),
+            Route("/returning", self._route(self.returning), methods=["GET"]),
+        ]
+
+    def _route(
+        self, make: Callable[[Reading, View, Request], str], *, scripts: bool = False
+    ) -> Callable[[Request], Any]:
+        def page(request: Request) -> str:
+            with self._pages.reader.reading() as reading:
+                if not numbers.sites(reading):
+                    return self._pages.nothing()
+                return make(reading, self._pages.view(reading, request.query_params), request)
+
+        async def answer(request: Request) -> Response:
+            text = await run_in_threadpool(page, request)
+            return HTMLResponse(text, headers=WITH_SCRIPTS if scripts else None)
+
+        return answer
+
+    def live(self, reading: Reading, view: View, request: Request) -> str:
+        """The newest day by the hour, beside the same weekday a week before."""
+        day = Period(view.newest, view.newest, "day")
+        now = structs.replace(
+            view, period=day, grain="hour", where=(),
+            against=Period(day.first - _WEEK, day.last - _WEEK, "week"),
+            show=view.show if view.show in METRICS and METRICS[view.show].hours else "people",
+        )  # fmt: skip
+        ask = Numbers(reading, view.site, day)
+        today = view.newest > view.whole
+        hours = ask.hourly(METRICS["people"], day)
+        views = ask.hourly(METRICS["views"], day)
+        newest = max((hour for _, hour in hours), default=None)
+        return self._pages.page(
+            "live.html", "/live", title="Live", **self._pages.shown(now, "/live") | {
+                "head": headline.headed(ask.daily, ask.hourly, now, None), "today": today, "hour": newest,
+                "people": hours.get((view.newest, newest)) if newest is not None else None,
+                "views": views.get((view.newest, newest)) if newest is not None else None,
+                "clock": datetime.now(UTC).astimezone(ZoneInfo(view.zone)), "day": view.newest,
+                "lists": [ask.panel(panel, 6) for panel in _NOW],
+                "again": now.at("/live", live="", where=None),
+            },
+        )  # fmt: skip
+
+    def funnels(self, reading: Reading, view: View, request: Request) -> str:
+        """The funnel that is followed, by weeks, and steps of one's own choice side by side."""
+        chosen = steps.read(request.query_params.get("steps", ""))
+        ask = Numbers(reading, view.site, view.period)
+        before = Numbers(reading, view.site, view.against).funnel() if view.against else []
+        kept = {row["step"]: row["kept"] for row in before}
+        spans, why = headline.fair(view, ask.oldest())
+        here = structs.replace(view, more={"steps": said} if (said := steps.written(chosen)) else {})
+
+        def without(step: steps.Step) -> str:
+            return here.at("/funnels", steps=steps.written(tuple(one for one in chosen if one != step)))
+
+        def added(step: steps.Step) -> str:
+            return here.at("/funnels", steps=steps.written((*chosen, step)))
+
+        return self._pages.page(
+            "funnels.html", "/funnels", title="Funnels", **self._pages.shown(here, "/funnels") | {
+                "funnel": [row | {"before": kept.get(row["step"])} for row in ask.funnel()], "said": why,
+                "chosen": steps.counted(ask, chosen, spans[1] if spans else None), "compared": bool(spans),
+                "offered": [one for one in steps.offered(ask) if one not in chosen],
+                "full": len(chosen) >= steps.MOST,
+                "without": without, "added": added,
+            },
+        )  # fmt: skip
+
+    def returning(self, reading: Reading, view: View, request: Request) -> str:
+        """Cohorts by weeks, growth, and who is new."""
+        ask = Numbers(reading, view.site, view.period, joined=view.imported)
+        spans, why = headline.fair(view, ask.oldest())
+        return self._pages.page(
+            "returning.html", "/returning", title="Coming back", **self._pages.shown(view, "/returning") | {
+                "retention": ask.retention(14), "said": why,
+                "growing": grown({kind: ask.growth(kind) for kind in ("week", "month")}),
+                "kinds": ask.panel(panels.RETURNING, fair=spans),
+            },
+        )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Pages of their own: what stands on them is what the tables have, and everybody can read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow.parquet as pq
+import pytest
+
+from dashboards import steps, world
+from dashboards.app import create
+from dashboards.settings import Dashboards
+from dashboards.topics import TOPICS
+from dashboards.words import countries, short
+from tests import signed
+from tests.dashboards.asking import Asking, asking
+from tests.dashboards.serving import serving
+from tests.warehouse.tables import LAST, fill
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import folder, publish
+
+PATHS = [*(topic.path for topic in TOPICS), "/live", "/funnels", "/returning"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    one = tmp_path_factory.mktemp("topics")
+    fill(one, days=16, sites=("market", "blog"))
+    store = Store.open(one)
+    publish(one, Warehouse(), store)
+    store.close()
+    return one
+
+
+@pytest.fixture(scope="module")
+def market(data: Path) -> Iterator[Asking]:
+    with asking(data) as one:
+        yield one
+
+
+def released(data: Path, name: str) -> list[dict[str, Any]]:
+    rows = pq.read_table(folder(data) / "current" / f"{name}.parquet").to_pylist()
+    return [row for row in rows if row["site"] == "market"]
+
+
+def test_each_country_has_one_square_of_its_own() -> None:
+    assert len(set(world.places().values())) == len(world.places())
+    assert world.places().keys() == countries().keys(), "none is forgotten, and none invented"
+    drawn = world.drawn({"DE": 100, "FR": 1, "ZZ": 900}, "Visitors")
+    assert drawn.count('class="land s0"') == len(countries()) - 2
+    assert '<g class="land s6"><title>Germany: 100</title>' in drawn
+    assert '<g class="land s1"><title>France: 1</title>' in drawn
+
+
+def test_pages_say_how_long_and_how_far_they_are_read(data: Path, market: Asking) -> None:
+    rows = [row for row in released(data, "pages") if row["path"] == "/"]
+    views, shown = (sum(row[name] for row in rows) for name in ("views", "duration_ms"))
+    text = market.get("/pages?period=28").text
+    seconds = round(shown / views / 1000)
+    said = f"{seconds // 60}m {seconds % 60}s" if seconds >= 60 else f"{seconds}s"
+    row = text.partition(">/</a>")[2].partition("</tr>")[0]
+    assert f'<td class="n first">{short(sum(row["people"] for row in rows))}</td>' in row
+    assert f'<td class="n rate">{said}</td>' in row
+
+
+def test_how_long_a_market_takes_is_told_from_the_least(market: Asking) -> None:
+    text = market.get("/deals").text
+    table = text.partition("Hours to the first bid")[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">from (\d+)<', table) == ["0", "1", "4", "12", "24"]
+
+
+def test_now_is_the_newest_hour_beside_a_week_before(data: Path, market: Asking) -> None:
+    hours = [row for row in released(data, "traffic_hour") if row["day"] == LAST]
+    newest = max(hours, key=lambda row: row["hour"])
+    text = market.get("/live").text
+    assert f"<strong>{newest['people']:,}</strong> visitors from {newest['hour']}:00" in text
+    assert "nothing of today is published" in text
+    assert "15 Nov 2026" in text
+    assert "http-equiv" not in text, "what reloads by itself can be paused (WCAG 2.2.1)"
+
+
+def test_steps_are_chosen_by_clicking_and_nobody_is_followed(data: Path, market: Asking) -> None:
+    """The mean of a day of each, from the released rows. Planted: people added up over days."""
+    page = market.get("/funnels?period=7").text
+    (add,) = re.findall(r'href="([^"]*steps=event%3Asign_up)"', page)
+    page = market.get(add.replace("&amp;", "&")).text
+    (add,) = [
+        one for one in re.findall(r'href="([^"]*steps=[^"]*)"', page) if one.endswith("page%3A%2Fprojects")
+    ]
+    page = market.get(add.replace("&amp;", "&")).text
+    for report, key, value in (("custom_events", "name", "sign_up"), ("pages", "path", "/projects")):
+        rows = [r["people"] for r in released(data, report) if r[key] == value and (LAST - r["day"]).days < 7]
+        assert f"<strong>{short(sum(rows) / len(rows))}</strong>" in page
+    assert page.count("Take away") == 2
+    assert "nobody is followed here" in page
+    lost = market.get(f"/funnels?steps={quote('event:none|page:/nowhere')}").text
+    assert lost.count("of too few people, or nobody") == 2
+    for wrong in ("sign_up", "person:1", "|".join(f"event:{n}" for n in range(7))):
+        assert market.get(f"/funnels?steps={quote(wrong)}").status_code == 400
+    assert steps.read("event:a:b|event:a:b") == (steps.Step("event", "a:b"),)
+
+
+def test_what_can_not_be_narrowed_says_so_on_every_page(market: Asking) -> None:
+    for path in PATHS[:-3]:
+        text = market.get(f"{path}?where=country:DE").text
+        assert ("data-panel=" in text) or ("Not narrowed by country" in text), path
+        assert "Counting…" in text or "Not narrowed" in text
+    for path in ("/funnels", "/returning"):
+        assert "not narrowed" in market.get(f"{path}?where=country:DE").text
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("axe")
+def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -> None:
+    """Axe has nothing to say; the way to another page keeps what is looked at; live can be paused."""
+    from tests.whole.place import axe
+
+    with serving(create(data, Dashboards(), Warehouse())) as address:
+        context = chromium.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
+        signed.browser(context, data, address)
+        page = context.new_page()
+        for path in PATHS:
+            page.goto(f"{address}{path}?period=7")
+            assert axe(page) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        page.goto(f"{address}/sources?first=2026-11-10&last=2026-11-12&compare=year")
+        page.get_by_role("link", name="Audience").click()
+        assert "/audience?site=market&first=2026-11-10&last=2026-11-12&compare=year" in page.url
+        page.locator(".menu summary").click()
+        assert page.get_by_role("link", name="Quality").is_visible()
+        page.goto(f"{address}/live")
+        page.get_by_role("button", name="Pause").click()
+        assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
+        context.close()
