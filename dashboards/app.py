@@ -33,6 +33,7 @@ from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
 from dashboards.following import Following
 from dashboards.gate import Gate
+from dashboards.journeys import Journeys
 from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
 from dashboards.own_passkeys import OwnPasskeys
@@ -144,6 +145,7 @@ def create(
             *PanelPage(pages, explore.gate).routes(),
             *TopicPages(pages).routes(),
             *Following(pages).routes(),
+            *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),

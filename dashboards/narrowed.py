@@ -77,7 +77,7 @@ class Narrowed:
         if metric.of not in columns or (metric.per and metric.per not in columns):
             return {}
         if period not in self._days:
-            self._days[period] = self._rows([*columns.values()], ("day",), period)
+            self._days[period] = self.rows([*columns.values()], ("day",), period)
         of, per = columns[metric.of], columns.get(metric.per, "")
         return {
             row["day"]: (float(row[of]), float(row[per]) if per else 1.0)
@@ -90,9 +90,9 @@ class Narrowed:
         keys = self._keys(panel)
         measures = [panel.asked[name] for name in panel.sums]
         by = [panel.dims[key] for key in keys]
-        now = self._sums(panel, keys, self._rows(measures, by, self._view.period))
+        now = self._sums(panel, keys, self.rows(measures, by, self._view.period))
         then = [
-            self._sums(panel, keys, self._rows(measures, by, one)) if one != self._view.period else now
+            self._sums(panel, keys, self.rows(measures, by, one)) if one != self._view.period else now
             for one in fair or ()
         ]
         rows: list[dict[str, Any]] = [
@@ -116,7 +116,7 @@ class Narrowed:
             raise Refused(400, "apart", why)
         return keys
 
-    def _rows(self, measures: Iterable[str], by: Iterable[str], period: Period) -> list[dict[str, Any]]:
+    def rows(self, measures: Iterable[str], by: Iterable[str], period: Period) -> list[dict[str, Any]]:
         """The rows of a question of these days. Raises Refused."""
         if period.days > MOST_DAYS:
             raise Refused(400, "days", f"under a filter {MOST_DAYS} days at most")

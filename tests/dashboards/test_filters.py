@@ -11,10 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dashboards import sankey
 from dashboards.app import create
 from dashboards.narrowed import fits
 from dashboards.panels import BY_NAME
+from dashboards.sankey import Flow
 from dashboards.settings import Dashboards
 from dashboards.view import Filter
 from dashboards.who import Role
@@ -113,6 +117,44 @@ def test_a_row_leads_to_the_page_that_it_stands_on_and_to_no_other(shop: Asking)
     assert '<a href="/audience?site=shop' in other
 
 
+def test_journeys_are_one_question_at_the_gate(shop: Asking) -> None:
+    """The page is there at once; its flows add up to the answer. Planted: a path by which visits went."""
+    page = shop.get(f"/journeys?{DAYS}")
+    assert "data-panel=" in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    text = shop.get(f"/journeys?{DAYS}&bare").text
+    question = "visits by referrer_group, entry, leave from 2026-09-01 to 2026-09-03"
+    whole = sum(row["visits"] for row in asked(shop, question))
+    table = text.partition("<tbody>")[2]
+    numbers = re.findall(r'<td class="n first">(.*?)</td>', table)
+    assert sum(int(one.replace(",", "")) for one in numbers) == whole > 0
+    assert "came from" in text
+    narrowed = shop.get(f"/journeys?{DAYS}&where=country:DE&bare").text
+    assert "began at" in narrowed
+    assert "came from" not in narrowed, "three words at most, one of them the filter"
+    for more, says in (
+        ("country:DE&where=device:mobile", "take a filter away"),
+        ("path:/", "different things"),
+    ):
+        assert says in shop.get(f"/journeys?{DAYS}&where={more}&bare").text
+
+
+@given(
+    st.lists(
+        st.builds(Flow, st.tuples(*[st.sampled_from("abc")] * 3), st.integers(1, 999)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_band_is_as_thick_at_both_ends_as_what_it_is_of(flows: list[Flow]) -> None:
+    drawn = sankey.drawn(flows, ["one", "two", "three"], "Flows")
+    blocks = [float(one) for one in re.findall(r'class="block"[^>]* height="([\d.]+)"', drawn)]
+    bands = [float(one) for one in re.findall(r'stroke-width="([\d.]+)"', drawn)]
+    # The first and the last column are passed once, the middle one twice.
+    assert sum(bands) * 3 == pytest.approx(sum(blocks) * 2, rel=0.05, abs=3 * len(bands))
+    assert "nan" not in drawn
+
+
 def test_who_may_see_another_site_gets_nothing_of_this_one(data: Path, shop: Asking) -> None:
     head = signed.head(data, Role.ANALYST, sites=["blog"])
     for path in ("/panel/countries?", "/panel/countries?site=shop&"):
@@ -149,7 +191,7 @@ def test_click_a_row_and_everything_is_of_it(data: Path, chromium: Any) -> None:
         signed.browser(context, data, address)
         page, wrong = context.new_page(), list[str]()
         page.on("console", lambda said: wrong.append(said.text))
-        page.goto(f"{address}/?{DAYS}")
+        page.goto(f"{address}/?{DAYS}&compare=no")
         page.get_by_role("link", name="Germany").click()
         page.locator("table:has-text('Mobile')").wait_for()
         page.locator("[data-panel]").first.wait_for(state="detached", timeout=60_000)
