@@ -69,6 +69,9 @@ RULES = (
     Rule("/api/explore/words", _NUMBERS, scope="explore", every_site=True),
     Rule("/api/openapi.json", None, log=False),
     Rule("/quality", _NUMBERS | _OFFICER, every_site=True),
+    # What is kept of them, and passed on.
+    Rule("/views", _NUMBERS, post=True),
+    Rule("/views/", _NUMBERS, log=False),
     Rule("/about", _ANYONE, log=False),
     Rule("/about-numbers", _ANYONE, log=False),
     # Requests of people about their own data.

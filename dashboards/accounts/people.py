@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from consent_filter.errors import Refused
 from dashboards.accounts import log, password
 from dashboards.accounts.store import Store
+from dashboards.sharing import tables
 from dashboards.who import Role, Who
 
 _SELECT = (
@@ -89,6 +90,7 @@ class People:
             self._keep_one(one, frozenset())
             for table in ("link", "session", "recovery", "passkey", "api_key"):
                 database.execute(f"DELETE FROM {table} WHERE account = ?", (id,))
+            tables.end(database, id)
             sealed = self._seal(id, {"name": one.who.name, "login": "", "advertisers": [], "recipients": []})
             database.execute(
                 "UPDATE account SET login = ?, sealed = ?, roles = '[]', sites = '[]', password = NULL,"

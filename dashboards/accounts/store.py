@@ -19,6 +19,7 @@ from consent_filter import chain
 from consent_filter.database import transaction
 from consent_filter.errors import Broken
 from consent_filter.rights.vault import Vault
+from dashboards.sharing import tables
 
 FILE, KEY = "accounts.sqlite", "accounts.key"
 _TABLES = """
@@ -72,7 +73,7 @@ class Store:
             # The lock on the file is also what lets one process alone make the key.
             with transaction(database):
                 vault = _vault(database, data / KEY)
-                for statement in (_TABLES + chain.TABLES).split(";"):
+                for statement in (_TABLES + tables.TABLES + chain.TABLES).split(";"):
                     database.execute(statement)
         except sqlite3.DatabaseError:
             database.close()

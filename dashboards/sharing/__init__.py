@@ -1,0 +1,1 @@
+"""What people keep of pages and pass on: views, notes, links, files, alerts, mails (docs/sharing.md)."""
