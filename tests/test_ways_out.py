@@ -22,7 +22,9 @@ TALK = {
         "throng/demo/crowd.py",  # asks our own parts whether they are ready
         "dashboards/accounts/issuer.py",  # asks the issuer that is configured, and nobody else
     },
-    "socket": {"throng/up.py", "ingest/enrich/place.py"},  # tries a port; packs an address into bytes
+    "kafka": {"ingest/log/cluster.py", "ingest/log/kafka.py"},  # the broker that is configured
+    # Tries a port; packs an address into bytes; asks the broker that is configured.
+    "socket": {"throng/up.py", "ingest/enrich/place.py", "ingest/log/cluster.py"},
 }
 #: And those that nobody may use.
 SILENT = (
@@ -47,7 +49,9 @@ HANDED = {"dashboards/app.py", "throng/demo/site.py"}
 GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
-        "/attribution": "published groups",
+        "/attribution": "published groups", "/live": "published groups",
+        "/panel/{name:str}": "published or released groups", "/returning": "published groups",
+        "/funnels": "released groups", "/journeys": "released groups",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/sql/saved": "where what was kept is", "/api/sql": "published groups",
