@@ -42,6 +42,7 @@ from dashboards.panel_page import PanelPage
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from dashboards.sharing.notes_page import NotesPage
 from dashboards.sharing.views_page import ViewsPage
 from dashboards.sign_in import SignIn
 from dashboards.sql_page import SqlPage
@@ -149,6 +150,7 @@ def create(
             *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),
             *ViewsPage(door, pages).routes(),
+            *NotesPage(door, pages).routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),

@@ -72,6 +72,7 @@ RULES = (
     # What is kept of them, and passed on.
     Rule("/views", _NUMBERS, post=True),
     Rule("/views/", _NUMBERS, log=False),
+    Rule("/notes", _NUMBERS, post=True),
     Rule("/about", _ANYONE, log=False),
     Rule("/about-numbers", _ANYONE, log=False),
     # Requests of people about their own data.

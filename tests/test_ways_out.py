@@ -59,6 +59,7 @@ GIVES = {
         "/explore": "released groups", "/explore/saved": "where what was kept is",
         "/api/explore": "released groups", "/api/explore/words": "words", "/api/openapi.json": "words",
         "/views": "addresses of pages, under names", "/views/{id:str}": "where a page is",
+        "/notes": "what somebody of the house wrote on a day",
         "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/sign-in": "a session", "/sign-in/second": "a session", "/sign-out": "nothing",
