@@ -22,19 +22,19 @@ _API = "/api/adverts"
 #: What there is for whoever comes from outside: what a signed link opens, what is an advertiser's or a
 #: recipient's who signs in, and our own style. An address, or all that begin with it where it ends with `/`.
 OUTSIDE = (
-    "/advertiser/", "/packs/", "/static/", "/favicon.ico", "/health",
+    "/advertiser/", "/packs/", "/shared/", "/unlock/", "/static/", "/favicon.ico", "/health",
     "/sign-in", "/sign-in/", "/sign-out", "/enter/", "/mine", "/mine/", "/account", "/account/",
 )  # fmt: skip
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
 #: What a page says that has scripts of ours, as its own head: no other's, and none within the page.
-WITH_SCRIPTS = {"content-security-policy": f"{_POLICY}; script-src 'self'; connect-src 'self'"}
+WITH_SCRIPTS = {"content-security-policy": f"{POLICY}; script-src 'self'; connect-src 'self'"}
 _HEAD = [
-    (b"content-security-policy", _POLICY.encode()),
+    (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),

@@ -43,6 +43,8 @@ from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
 from dashboards.sharing.notes_page import NotesPage
+from dashboards.sharing.shared_page import SharedPage
+from dashboards.sharing.shares_page import SharesPage
 from dashboards.sharing.views_page import ViewsPage
 from dashboards.sign_in import SignIn
 from dashboards.sql_page import SqlPage
@@ -151,6 +153,8 @@ def create(
             *api_document.routes(),
             *ViewsPage(door, pages).routes(),
             *NotesPage(door, pages).routes(),
+            *SharesPage(door, pages, settings).routes(),
+            *SharedPage(door, pages, settings).routes(),
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),

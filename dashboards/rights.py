@@ -46,6 +46,8 @@ RULES = (
     Rule("/enter/", None, post=True, log=False),
     Rule("/advertiser/", None, log=False),
     Rule("/packs/", None, log=False),
+    Rule("/shared/", None, log=False),
+    Rule("/unlock/", None, post=True, log=False),
     Rule("/segments/", None, log=False),
     Rule("/api/adverts", None, log=False),
     Rule("/api/adverts/", None, log=False),
@@ -73,6 +75,7 @@ RULES = (
     Rule("/views", _NUMBERS, post=True),
     Rule("/views/", _NUMBERS, log=False),
     Rule("/notes", _NUMBERS, post=True),
+    Rule("/shares", _NUMBERS, post=True),
     Rule("/about", _ANYONE, log=False),
     Rule("/about-numbers", _ANYONE, log=False),
     # Requests of people about their own data.

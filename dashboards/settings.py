@@ -17,7 +17,7 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     certificate, key: PEM files, in the data folder or by a whole path; with them the pages are served over
     TLS. hsts_days: for how long a browser that has come encrypted, by another name than localhost, is told to
     come in no other way. segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask
-    for /segments."""
+    for /segments. share_days: for how long a share link may be good; 0 is that there are none."""
 
     hosts: tuple[str, ...] = ()
     segments: str = ""
@@ -26,8 +26,11 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     certificate: str = ""
     key: str = ""
     hsts_days: int = 365
+    share_days: int = 90
 
     def __post_init__(self) -> None:
         if self.segments and not re.fullmatch(r"[0-9a-f]{64}", self.segments):
             raise Misconfigured("dashboards.segments", "…", "64 hexadecimal digits: sha256sum of the key")
+        if not 0 <= self.share_days <= 3660:
+            raise Misconfigured("dashboards.share_days", self.share_days, "0 to 3660 days")
         settle("dashboards", self.certificate, self.key, self.hsts_days)

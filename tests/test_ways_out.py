@@ -39,7 +39,8 @@ PAGES_READ = {
     "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
     "shapley", "incrementality", "paths",  # reckoned from published groups, and words of these
     "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
-    "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "own_rows", "pack",
+    "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
+    "pack",
     "period",
     "query", "reader", "report", "settings", "snapshot",
 }  # fmt: skip
@@ -60,6 +61,10 @@ GIVES = {
         "/api/explore": "released groups", "/api/explore/words": "words", "/api/openapi.json": "words",
         "/views": "addresses of pages, under names", "/views/{id:str}": "where a page is",
         "/notes": "what somebody of the house wrote on a day",
+        "/shares": "links, to who has made them",
+        "/shared/{word:str}": "published groups of fifty people and more, by a link",
+        "/shared/{word:str}/{name:str}.csv": "published groups of fifty people and more, by a link",
+        "/unlock/{word:str}": "where a link leads whose password was said",
         "/about": "words", "/about-numbers": "words",
         "/health": "alive", "/favicon.ico": "our icon", "/static": "our style",
         "/sign-in": "a session", "/sign-in/second": "a session", "/sign-out": "nothing",

@@ -14,6 +14,7 @@ from dashboards.accounts.sessions import Sessions
 from dashboards.accounts.settings import AccountSettings
 from dashboards.accounts.store import Store
 from dashboards.accounts.throttle import Pace, Throttle
+from dashboards.sharing import tables
 
 #: Seconds between looks at what is over.
 _TIDY = 3600.0
@@ -69,4 +70,5 @@ def tidy(people: People, log_days: int) -> int:
         for table in ("link", "session", "api_key"):
             database.execute(f"DELETE FROM {table} WHERE until <= ?", (store.now(),))
         people.forget(log_days)
+        tables.tidy(database, store.now(), log_days)
         return log.empty(store, log_days)

@@ -32,6 +32,13 @@ def hashed(password: str, *about: str) -> str:
         left = left.replace(known, "")
     if len(set(plain)) < 5 or len(left) < 6:
         raise Refused(400, "password", "this one would be guessed among the first: choose another")
+    return locked(password)
+
+
+def locked(password: str) -> str:
+    """What is kept of a password that was not looked at: of a link, whose word nobody guesses."""
+    if len(password) > MOST:
+        raise Refused(400, "password", f"a password has at most {MOST} characters")
     with _AT_ONCE:
         return _HASHER.hash(password)
 

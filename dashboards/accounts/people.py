@@ -90,7 +90,7 @@ class People:
             self._keep_one(one, frozenset())
             for table in ("link", "session", "recovery", "passkey", "api_key"):
                 database.execute(f"DELETE FROM {table} WHERE account = ?", (id,))
-            tables.end(database, id)
+            tables.end(database, id, self.store.now())
             sealed = self._seal(id, {"name": one.who.name, "login": "", "advertisers": [], "recipients": []})
             database.execute(
                 "UPDATE account SET login = ?, sealed = ?, roles = '[]', sites = '[]', password = NULL,"

@@ -14,9 +14,24 @@ CREATE TABLE IF NOT EXISTS note (
   id TEXT PRIMARY KEY, site TEXT NOT NULL, day TEXT NOT NULL, text TEXT NOT NULL, account TEXT NOT NULL,
   made INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS share (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL, password BLOB,
+  frames TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS opening (
+  share TEXT NOT NULL, minute INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (share, minute)
+) WITHOUT ROWID;
 """
 
 
-def end(database: sqlite3.Connection, account: str) -> None:
-    """What an account leaves when it ends: what was for the house stays, its own goes."""
+def end(database: sqlite3.Connection, account: str, now: int) -> None:
+    """What an account leaves when it ends: the house keeps its views, its own go, and so do its links."""
     database.execute("DELETE FROM view WHERE account = ? AND NOT house", (account,))
+    database.execute("UPDATE share SET ended = ? WHERE account = ? AND ended IS NULL", (now, account))
+
+
+def tidy(database: sqlite3.Connection, now: int, log_days: int) -> None:
+    """Take away links, and when they were opened, that are as long over as the log is kept."""
+    oldest = now - log_days * _DAY
+    database.execute("DELETE FROM share WHERE min(until, coalesce(ended, until)) < ?", (oldest,))
+    database.execute("DELETE FROM opening WHERE minute < ?", (oldest // 60_000,))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,14 +21,22 @@ from warehouse.snapshot import publish
 LAST = datetime.now(UTC).date() - timedelta(days=3)
 
 
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """ann may see all sites, and so may bob; carl may see the blog, dora is no analyst."""
-    data = tmp_path_factory.mktemp("sharing")
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder to make copies of."""
+    data = tmp_path_factory.mktemp("published")
     fill(data, days=70, sites=("market", "blog"), last=LAST)
     store = Store.open(data)
     publish(data, Warehouse(), store)
     store.close()
+    return data
+
+
+@pytest.fixture(scope="module")
+def market(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """ann may see all sites, and so may bob; carl may see the blog, dora is no analyst."""
+    data = tmp_path_factory.mktemp("sharing") / "data"
+    shutil.copytree(published, data)
     with house(data, dashboards=Dashboards(outside=("numbers.example",))) as one:
         one.account("ann@shop.example", Role.ANALYST, name="Ann Lee")
         one.account("bob", Role.ANALYST)
