@@ -102,6 +102,18 @@ OPERATIONS = (
         gives=("text/csv",),
     ),
     Operation(
+        "/files/{name}.xlsx", ("GET",), "The same as a workbook", query=_DAYS,
+        gives=("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
+    ),
+    Operation(
+        "/files/{name}.parquet", ("GET",), "The same as Parquet", query=_DAYS,
+        gives=("application/vnd.apache.parquet",),
+    ),
+    Operation(
+        "/files/{name}.png", ("GET",), "A picture of it; `curve` is that of the overview, by day",
+        query={**_DAYS, "show": "curve: which number"}, gives=("image/png",),
+    ),
+    Operation(
         "/security", ("GET",), "Networks that spiked, for the security officer", token="throng security",
     ),
     Operation("/health", ("GET",), "Whether this process answers"),

@@ -42,6 +42,7 @@ from dashboards.panel_page import PanelPage
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from dashboards.sharing.files import Files
 from dashboards.sharing.notes_page import NotesPage
 from dashboards.sharing.shared_page import SharedPage
 from dashboards.sharing.shares_page import SharesPage
@@ -151,6 +152,7 @@ def create(
             *Following(pages).routes(),
             *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),
+            *Files(pages).routes(),
             *ViewsPage(door, pages).routes(),
             *NotesPage(door, pages).routes(),
             *SharesPage(door, pages, settings).routes(),

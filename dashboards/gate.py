@@ -195,7 +195,7 @@ def _where(path: str, one: Rule) -> str:
     if not one.path.endswith("/") or one.path == "/":
         return one.path
     rest = path.removeprefix(one.path)
-    return path if rest.removesuffix(".csv") in load() else f"{one.path}…"
+    return path if rest.partition(".")[0] in load() else f"{one.path}…"
 
 
 def _narrowed(query: QueryParams) -> dict[str, str]:

@@ -194,10 +194,13 @@ class Pages:
 
     def csv(self, name: str, query: Mapping[str, str]) -> bytes:
         """One report's own rows of a site in a period, for a spreadsheet."""
+        return render(self.table(name, query)[0], "csv", for_spreadsheets=True)
+
+    def table(self, name: str, query: Mapping[str, str]) -> tuple[Any, dict[str, Any], period.Period]:
+        """The same as a table, what the report is, and the period."""
         with self.reader.reading() as reading:
             about, site, span = self._report(reading, name, query)
-            found = numbers.table(reading, name, site["site"], span, about["keys"])
-        return render(found, "csv", for_spreadsheets=True)
+            return numbers.table(reading, name, site["site"], span, about["keys"]), about, span
 
     def _report(self, reading: Reading, name: str, query: Mapping[str, str]) -> Any:
         found = reading.rows("SELECT * FROM reports WHERE name = ?", [name])

@@ -15,7 +15,7 @@ _ANYONE = frozenset(Role)
 
 #: What an API key may be for, and what that means to who makes one.
 SCOPES = {
-    "tables": "reports and their CSV",
+    "tables": "reports, and their files",
     "sql": "questions in SQL",
     "explore": "any question, answered as a report",
     "security": "networks that spiked",
@@ -59,6 +59,7 @@ RULES = (
     *(Rule(path, _NUMBERS) for path in ("/live", "/funnels", "/returning", "/journeys")),
     Rule("/report/", _NUMBERS, scope="tables"),
     Rule("/csv/", _NUMBERS, scope="tables"),
+    Rule("/files/", _NUMBERS, scope="tables"),
     Rule("/attribution", _NUMBERS),
     Rule("/adverts", _NUMBERS),
     Rule("/sql", _NUMBERS, scope="sql", every_site=True),

@@ -59,6 +59,8 @@ GIVES = {
         "/api/sql/tables": "words",
         "/explore": "released groups", "/explore/saved": "where what was kept is",
         "/api/explore": "released groups", "/api/explore/words": "words", "/api/openapi.json": "words",
+        "/files/{name:str}.xlsx": "published groups", "/files/{name:str}.parquet": "published groups",
+        "/files/{name:str}.png": "published groups",
         "/views": "addresses of pages, under names", "/views/{id:str}": "where a page is",
         "/notes": "what somebody of the house wrote on a day",
         "/shares": "links, to who has made them",

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 FORMATS = ("table", "csv", "json", "arrow", "parquet")
 #: A spreadsheet runs what begins like this (OWASP, CSV injection); paths and names are anyone's to choose.
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
 
 def narrow(table: pa.Table) -> pa.Table:

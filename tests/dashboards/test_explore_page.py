@@ -84,7 +84,15 @@ def test_the_pages_never_import_what_meets_facts() -> None:
 
 def test_every_address_for_programs_is_in_the_document(tmp_path: Path) -> None:
     app = create(tmp_path, Dashboards(), Warehouse())
-    programs = {"/csv/{name}.csv", "/segments/{site}", "/security", "/health"}
+    programs = {
+        "/files/{name}.xlsx",
+        "/files/{name}.parquet",
+        "/files/{name}.png",
+        "/csv/{name}.csv",
+        "/segments/{site}",
+        "/security",
+        "/health",
+    }
     found = {
         (route.path.replace(":str", ""), method)
         for route in app.routes
