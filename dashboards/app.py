@@ -42,7 +42,11 @@ from dashboards.panel_page import PanelPage
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
+from dashboards.sharing.alerts_page import AlertsPage
+from dashboards.sharing.clockwork import Clockwork
 from dashboards.sharing.files import Files
+from dashboards.sharing.letters import Post
+from dashboards.sharing.mails_page import MailsPage
 from dashboards.sharing.notes_page import NotesPage
 from dashboards.sharing.shared_page import SharedPage
 from dashboards.sharing.shares_page import SharesPage
@@ -77,10 +81,14 @@ def create(
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     explore = ExplorePage(data, pages)
+    post = Post(rights or Rights(), settings.at)
+    clockwork = Clockwork(door, pages, post, sites or {})
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
+        clockwork.start()
         yield
+        await run_in_threadpool(clockwork.end)
         await run_in_threadpool(pages.close)
         await run_in_threadpool(explore.close)
         await run_in_threadpool(door.close)
@@ -155,6 +163,8 @@ def create(
             *Files(pages).routes(),
             *ViewsPage(door, pages).routes(),
             *NotesPage(door, pages).routes(),
+            *AlertsPage(door, pages, post).routes(),
+            *MailsPage(door, pages, post).routes(),
             *SharesPage(door, pages, settings).routes(),
             *SharedPage(door, pages, settings).routes(),
             *Segments(pages.reader, settings.segments).routes(),

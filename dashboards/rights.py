@@ -48,6 +48,7 @@ RULES = (
     Rule("/packs/", None, log=False),
     Rule("/shared/", None, log=False),
     Rule("/unlock/", None, post=True, log=False),
+    Rule("/mails/stop/", None, post=True, log=False),
     Rule("/segments/", None, log=False),
     Rule("/api/adverts", None, log=False),
     Rule("/api/adverts/", None, log=False),
@@ -77,6 +78,8 @@ RULES = (
     Rule("/views/", _NUMBERS, log=False),
     Rule("/notes", _NUMBERS, post=True),
     Rule("/shares", _NUMBERS, post=True),
+    Rule("/alerts", _NUMBERS, post=True),
+    Rule("/mails", _NUMBERS, post=True),
     Rule("/about", _ANYONE, log=False),
     Rule("/about-numbers", _ANYONE, log=False),
     # Requests of people about their own data.

@@ -17,7 +17,9 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     certificate, key: PEM files, in the data folder or by a whole path; with them the pages are served over
     TLS. hsts_days: for how long a browser that has come encrypted, by another name than localhost, is told to
     come in no other way. segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask
-    for /segments. share_days: for how long a share link may be good; 0 is that there are none."""
+    for /segments. share_days: for how long a share link may be good; 0 is that there are none. at: the
+    address of the pages as readers of mail reach them, e.g. "https://stats.example"; with it, and a server in
+    `[rights]`, alerts and saved views are mailed to accounts."""
 
     hosts: tuple[str, ...] = ()
     segments: str = ""
@@ -27,10 +29,13 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     key: str = ""
     hsts_days: int = 365
     share_days: int = 90
+    at: str = ""
 
     def __post_init__(self) -> None:
         if self.segments and not re.fullmatch(r"[0-9a-f]{64}", self.segments):
             raise Misconfigured("dashboards.segments", "…", "64 hexadecimal digits: sha256sum of the key")
+        if self.at and not re.fullmatch(r"https?://[^\s/?#]+/?", self.at):
+            raise Misconfigured("dashboards.at", self.at, "an address without a path, https://stats.example")
         if not 0 <= self.share_days <= 3660:
             raise Misconfigured("dashboards.share_days", self.share_days, "0 to 3660 days")
         settle("dashboards", self.certificate, self.key, self.hsts_days)

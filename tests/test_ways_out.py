@@ -62,6 +62,8 @@ GIVES = {
         "/files/{name:str}.xlsx": "published groups", "/files/{name:str}.parquet": "published groups",
         "/files/{name:str}.png": "published groups",
         "/views": "addresses of pages, under names", "/views/{id:str}": "where a page is",
+        "/alerts": "published groups, to who has asked to be told", "/mails": "which views are mailed to one",
+        "/mails/stop/{word:str}": "nothing",
         "/notes": "what somebody of the house wrote on a day",
         "/shares": "links, to who has made them",
         "/shared/{word:str}": "published groups of fifty people and more, by a link",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from consent_filter import chain
 from consent_filter.database import transaction
-from consent_filter.errors import Broken
+from consent_filter.errors import Broken, Refused
 from consent_filter.rights.vault import Vault
 from dashboards.sharing import tables
 
@@ -89,13 +89,18 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on the disk when it ends. One that is entered within another belongs to it."""
+        """All or nothing, on the disk when it ends. One that is entered within another belongs to it. Raises
+        Refused where it can't be written."""
         with self._lock:
             if self.database.in_transaction:
                 yield self.database
                 return
-            with transaction(self.database):
-                yield self.database
+            try:
+                with transaction(self.database):
+                    yield self.database
+            except sqlite3.OperationalError:
+                says = "this can't be written now: the disk is full or can't be written, or others write"
+                raise Refused(503, "unwritable", says) from None
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 _DAY = 86_400_000
+#: Days that what alerts have found is kept.
+_KEPT = 90
 TABLES = """
 CREATE TABLE IF NOT EXISTS view (
   id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL,
@@ -21,11 +23,28 @@ CREATE TABLE IF NOT EXISTS share (
 CREATE TABLE IF NOT EXISTS opening (
   share TEXT NOT NULL, minute INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (share, minute)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alert (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, site TEXT NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL,
+  value TEXT NOT NULL, kind TEXT NOT NULL, line REAL NOT NULL, mail INTEGER NOT NULL, made INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mailing (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, view TEXT NOT NULL, every TEXT NOT NULL, made INTEGER NOT NULL,
+  last TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS finding (
+  alert TEXT NOT NULL, day TEXT NOT NULL, found REAL NOT NULL, low REAL, high REAL, at INTEGER NOT NULL,
+  sent INTEGER NOT NULL, PRIMARY KEY (alert, day)
+) WITHOUT ROWID;
 """
 
 
 def end(database: sqlite3.Connection, account: str, now: int) -> None:
     """What an account leaves when it ends: the house keeps its views, its own go, and so do its links."""
+    database.execute(
+        "DELETE FROM finding WHERE alert IN (SELECT id FROM alert WHERE account = ?)", (account,)
+    )
+    database.execute("DELETE FROM alert WHERE account = ?", (account,))
+    database.execute("DELETE FROM mailing WHERE account = ?", (account,))
     database.execute("DELETE FROM view WHERE account = ? AND NOT house", (account,))
     database.execute("UPDATE share SET ended = ? WHERE account = ? AND ended IS NULL", (now, account))
 
@@ -34,4 +53,5 @@ def tidy(database: sqlite3.Connection, now: int, log_days: int) -> None:
     """Take away links, and when they were opened, that are as long over as the log is kept."""
     oldest = now - log_days * _DAY
     database.execute("DELETE FROM share WHERE min(until, coalesce(ended, until)) < ?", (oldest,))
+    database.execute("DELETE FROM finding WHERE at < ?", (now - _KEPT * _DAY,))
     database.execute("DELETE FROM opening WHERE minute < ?", (oldest // 60_000,))

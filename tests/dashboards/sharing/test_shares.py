@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import resource
 from urllib.parse import urlsplit
 
 import pytest
@@ -124,6 +125,22 @@ def test_it_ends_by_its_maker_by_its_day_and_with_what_its_maker_may_see(market:
     again = shared(browser, "Pages again", "/report/pages?site=market&period=28")
     market.people.end(kim, kim)
     assert stranger.get(again).status_code == 410
+
+
+def test_what_cannot_be_written_down_is_not_shown(market: House) -> None:
+    """An opening that is not on the disk is none: nothing is told, and whoever asks is told to come back."""
+    ann, stranger = someone(market, "ann@shop.example"), market.browser(OUTSIDE)
+    path = shared(ann, "Countries", "/report/countries?site=market&period=28")
+    assert stranger.get(path).status_code == 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no file can grow any more
+    try:
+        refused = stranger.get(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused.status_code == 503
+    assert "Germany" not in refused.text
+    assert stranger.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
