@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 from consent_filter.counts import BESIDE, RECEIVED, REFUSED, REMOVED, STORED, Counts
 
+#: The file of the data folder in which the pipeline says the same of itself (`throng/gauges.py`).
+PIPELINE = "metrics.prom"
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
@@ -29,9 +33,11 @@ class Histogram:
 
 
 class Metrics:
-    """Counters since the process started."""
+    """Counters since the process started. `pipeline`: the file in which the pipeline of this machine tells of
+    itself, where there is one: the page ends with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pipeline: Path | None = None) -> None:
+        self._pipeline = pipeline
         self.events: Counter[tuple[str, str]] = Counter()
         #: Fields of stored events that were not stored with them, by kind.
         self.removed: Counter[str] = Counter()
@@ -79,4 +85,8 @@ class Metrics:
         lines += ["# TYPE throng_clicks_lost_total counter", f"throng_clicks_lost_total {self.clicks_lost}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]
         lines += ["# TYPE throng_log_writable gauge", f"throng_log_writable {int(not self.unwritable)}"]
-        return "\n".join(lines) + "\n"
+        told = ""
+        if self._pipeline is not None:
+            with suppress(OSError):
+                told = self._pipeline.read_text()
+        return "\n".join(lines) + "\n" + told

@@ -40,7 +40,7 @@ from ingest.gather import Gather
 from ingest.log import Lasting
 from ingest.log.opening import opened
 from ingest.looking import Looking
-from ingest.metrics import Metrics
+from ingest.metrics import PIPELINE, Metrics
 from ingest.path import Path
 from ingest.preferring import Preferring
 from ingest.proxied import ProxiedProtocol
@@ -78,7 +78,7 @@ def serve(
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.CRITICAL)
     keys = Keyring.open(data / "keys.json")
     ledger = Ledger.open(data / "ledger.sqlite", keys)
-    packs, metrics = Packs(sites), Metrics()
+    packs, metrics = Packs(sites), Metrics(data / PIPELINE)
     places = Places.open(settings.geo or None, settings.networks)
     path = Path(
         sites,

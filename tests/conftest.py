@@ -47,6 +47,7 @@ NEEDS = {
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "kafka": (broker.ready, "apt-get install default-jre-headless maven; make kafka"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
+    "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
     "node": (node, f"apt-get install nodejs npm; npm ci --prefix {VECTORS.relative_to(ROOT)}"),
     "axe": (
         lambda: (AXE / "node_modules/axe-core/axe.min.js").is_file(),

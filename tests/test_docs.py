@@ -21,6 +21,7 @@ MADE = {
     "manifest.json",
     "keys.json",
     "status.json",
+    "metrics.prom",
     "held.json",
     "attack.json",
     "adverts.toml",

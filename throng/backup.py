@@ -37,6 +37,7 @@ _LEFT_OUT = (
     "pipeline.lock",
     "up.lock",
     "status.json",
+    "metrics.prom",
     "output.txt",
     "vetted.json",
     "writer",

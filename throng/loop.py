@@ -16,6 +16,7 @@ from threading import Event
 
 from throng import jobs, lock
 from throng.failure import describe
+from throng.gauges import Gauges
 
 #: Seconds from the start of one pass to the start of the next, when passes are short.
 EVERY = 2.0
@@ -33,7 +34,7 @@ def write_status(data: Path, status: dict[str, object]) -> None:
 def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | None = None) -> None:
     """Pass after pass until `stop`. The pass that is running when `stop` comes is finished."""
     one = once or whole_pass
-    failed, said = 0, ""
+    failed, said, told = 0, "", Gauges(data)
     while not stop.is_set():
         begun = time.monotonic()
         try:
@@ -51,7 +52,9 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
                 _say(f"pipeline: {said}; what is published stays; trying again")
         took = time.monotonic() - begun
         try:
-            write_status(data, {"at": time.time(), "seconds": round(took, 3), **status})
+            status = {"at": time.time(), "seconds": round(took, 3), **status}
+            write_status(data, status)
+            told.write(status)
         except OSError as error:
             _say(f"pipeline: status can't be written: {describe(error)}")
         pause = max(EVERY - took, 0.1) if not failed else min(EVERY * 2**failed, LONGEST)
@@ -60,13 +63,19 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
 
 def whole_pass(data: Path) -> dict[str, object]:
     """Rights, facts, reports, publication; then releases: what is due, and what has lost its ground."""
-    return {
-        "rights": jobs.rights(data),
-        "facts": jobs.facts(data),
-        "reports": jobs.reports(data, live=True),
-        "publish": jobs.publish(data),
-        "releases": jobs.releases(data),
+    stages: dict[str, Callable[[], dict[str, object]]] = {
+        "rights": lambda: jobs.rights(data),
+        "facts": lambda: jobs.facts(data),
+        "reports": lambda: jobs.reports(data, live=True),
+        "publish": lambda: jobs.publish(data),
+        "releases": lambda: jobs.releases(data),
     }
+    done, took = dict[str, object](), dict[str, float]()
+    for name, stage in stages.items():
+        begun = time.monotonic()
+        done[name] = stage()
+        took[name] = round(time.monotonic() - begun, 3)
+    return {**done, "stages": took}
 
 
 def _say(text: str) -> None:
