@@ -55,6 +55,6 @@ class AlertsPage:
         page = self._pages.page(
             "alerts.html", "views", title="Alerts", wrong=wrong, alerts=alerts.of(me), sites=sites,
             found=alerts.found(me), watched=WATCHED, by=BY, kinds=unusual.KINDS, weeks=unusual.WEEKS,
-            least=unusual.LEAST, to=self._post.to(account),
+            least=unusual.LEAST, mailed_to=self._post.to(account),
         )  # fmt: skip
         return HTMLResponse(page, wrong.status if wrong else 200)

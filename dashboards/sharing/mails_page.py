@@ -55,8 +55,9 @@ class MailsPage:
             except Refused as error:
                 wrong = error
         page = self._pages.page(
-            "mails.html", "views", title="Mails", wrong=wrong, mailings=mailings.of(me), to=to, hour=FROM,
-            every=EVERY, on=self._post.on, views=[one for one in Views(opened.store).all(me) if _can(one)],
+            "mails.html", "views", title="Mails", wrong=wrong, mailings=mailings.of(me),
+            mailed_to=to, hour=FROM, every=EVERY, on=self._post.on,
+            views=[one for one in Views(opened.store).all(me) if _can(one)],
         )  # fmt: skip
         return HTMLResponse(page, wrong.status if wrong else 200)
 

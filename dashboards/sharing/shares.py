@@ -29,6 +29,9 @@ PER_MINUTE = 120
 #: Pages that can be shared → the tables that each tells outside, besides those at `/report/`.
 PAGES: dict[str, tuple[str, ...]] = {
     "/": ("traffic_day", "sources", "pages", "countries", "devices", "browsers", "campaigns"),
+    "/sources": ("traffic_day", "sources", "campaigns"),
+    "/pages": ("traffic_day", "pages"),
+    "/audience": ("traffic_day", "countries", "devices", "browsers"),
 }
 #: Days of the periods that an address names.
 _PERIODS = {"day": 1, "7": 7, "28": 28, "90": 90, "365": 365}
@@ -82,7 +85,9 @@ def told(address: str) -> Told:
     site = query.get("site", "")
     if not reports or not site:
         raise Refused(
-            400, "view", "the overview or a report, of a site that its address names, can be shared"
+            400,
+            "view",
+            "the overview, sources, pages, the audience or a report can be shared, of a site that it names",
         )
     where = dict(value.split(":", 1) for name, value in pairs if name == "where" and ":" in value)
     reports = tuple(

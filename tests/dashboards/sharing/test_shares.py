@@ -146,9 +146,9 @@ def test_what_cannot_be_written_down_is_not_shown(market: House) -> None:
 @pytest.mark.parametrize(
     ("address", "why"),
     [
-        ("/sql?q=FROM+pages", "overview or a report"),
-        ("/explore?q=people", "overview or a report"),
-        ("/report/pages", "of a site that its address names"),
+        ("/sql?q=FROM+pages", "the overview, sources"),
+        ("/explore?q=people", "the overview, sources"),
+        ("/report/pages", "of a site that it names"),
         ("/report/retention?site=a", "outside are told"),
         ("/report/balance?site=a", "outside are told"),
         ("/?site=a&where=event:x", "no table"),
