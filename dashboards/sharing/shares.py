@@ -24,6 +24,8 @@ from warehouse import outward
 
 #: Links of one account; sites that one may stand in; characters of a password.
 MOST, FRAMES, LEAST_PASSWORD = 100, 10, 8
+#: Days that a link shows at most.
+LONGEST = 1_500
 #: How often a link may be opened in a minute, from wherever.
 PER_MINUTE = 120
 #: Pages that can be shared → the tables that each tells outside, besides those at `/report/`.
@@ -100,6 +102,8 @@ def told(address: str) -> Told:
         first, last = (date.fromisoformat(one) if one else None for one in said)
     except ValueError:
         raise Refused(400, "period", "first and last are dates") from None
+    if first and last and not 0 <= (last - first).days < LONGEST:
+        raise Refused(400, "period", f"last is not before first, and less than {LONGEST} days after it")
     return Told(site, reports, _PERIODS.get(query.get("period", ""), 28), first, last, where)
 
 

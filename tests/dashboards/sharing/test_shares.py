@@ -153,6 +153,8 @@ def test_what_cannot_be_written_down_is_not_shown(market: House) -> None:
         ("/report/balance?site=a", "outside are told"),
         ("/?site=a&where=event:x", "no table"),
         ("/?site=a&first=soon", "dates"),
+        ("/?site=a&first=2026-02-01&last=2026-01-01", "not before"),
+        ("/?site=a&first=0001-01-01&last=9999-12-31", "less than"),
     ],
 )
 def test_what_cannot_be_told_outside_is_refused(address: str, why: str) -> None:
