@@ -121,6 +121,8 @@ class Gather:
         except Exception as error:  # disk full, read-only, gone: the answer is 503 whichever it is
             if not self._metrics.unwritable:
                 why = str(error) if isinstance(error, Misconfigured) else type(error).__name__
+                if isinstance(error, OSError) and error.errno == errno.EHOSTUNREACH:
+                    why = str(error.strerror)  # ours: which brokers are away
                 _say(f"collector: nothing can be stored ({why}); answering 503")
             self._too_large = isinstance(error, OSError) and error.errno == errno.EMSGSIZE
             return False

@@ -59,11 +59,11 @@ def _number(data: Path) -> int:
 
 
 def lag(data: Path) -> dict[str, int]:
-    """Bytes of the log that are not facts yet."""
+    """How much of the log is not facts yet: `bytes` of segments, `records` of a topic."""
     lake, log = Lake.open(data), opened(data)
     done = lake.offsets() if lake is not None else {}
     if lake is not None:
         lake.close()
-    waiting = sum(max(position - done.get(name, 0), 0) for name, position in log.end().items())
+    waiting = log.behind(done)
     log.close()
-    return {"bytes": waiting}
+    return {"bytes": 0} | waiting

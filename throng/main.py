@@ -366,6 +366,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        # The disk, or brokers of the log: strerror is the system's or ours, and names no visitor's value.
+        print(f"throng: {describe(error)}", file=sys.stderr)
+        return 1
     except Exception as error:
         # Never the message: a library's may hold the value it choked on.
         print(f"throng: this should not happen: {describe(error)}", file=sys.stderr)

@@ -15,6 +15,7 @@ from consent_filter.rights.statistics import children
 from consent_filter.rights.store import FILE
 from pipelines.balance import lag
 from throng import __version__, balance, expire, keys, lock
+from throng.failure import describe
 from throng.settings import load
 from warehouse import snapshot
 from warehouse.attack import publication
@@ -27,11 +28,12 @@ def gather(data: Path) -> dict[str, Any]:
         last = json.loads((data / "status.json").read_text())
     except (OSError, ValueError):
         last = {}
+    waits, adds_up = _log(data)
     published = snapshot.manifest(data)
     taken = expire.past(data)
     return {
         "running": lock.running(data),
-        "lag": lag(data),
+        "lag": waits,
         "last_pass": last,
         "published": published,
         "held": snapshot.held(data),
@@ -43,7 +45,7 @@ def gather(data: Path) -> dict[str, Any]:
             for said in one["failures"]
         ],
         "age_seconds": round(time.time() - published["time"], 1) if published else None,
-        "balance": balance.whole(data),
+        "balance": adds_up,
         "rights": rights(data),
         "children": youngest(data),
         "keys_due": keys.waiting(data, load(data).keys),
@@ -53,6 +55,20 @@ def gather(data: Path) -> dict[str, Any]:
             **{name: version(name) for name in ("apache-beam", "duckdb", "pyarrow", "msgspec")},
         },
     }
+
+
+def _log(data: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What waits in the log, and the balance to its end; only why not, where brokers are away."""
+    try:
+        return lag(data), balance.whole(data)
+    except OSError as error:
+        return {"failure": describe(error)}, None
+
+
+def _waits(lags: dict[str, Any]) -> str:
+    if "failure" in lags:
+        return f"can't be read: {lags['failure']}"
+    return f"{', '.join(f'{n:,} {unit}' for unit, n in lags.items())} wait to become facts"
 
 
 def attack(data: Path) -> dict[str, Any] | None:
@@ -84,7 +100,7 @@ def table(found: dict[str, Any]) -> str:
     published, last, lags = found["published"], found["last_pass"], found["lag"]
     lines = [
         f"running    {'yes' if found['running'] else 'no'}",
-        f"log        {lags['bytes']:,} bytes wait to become facts",
+        f"log        {_waits(lags)}",
     ]
     if published:
         lines.append(f"published  generation {published['generation']}, {found['age_seconds']:.0f} s ago")
@@ -109,7 +125,8 @@ def table(found: dict[str, Any]) -> str:
     if (of := found["children"]) and (of["erased"] or of["open"]):
         lines.append(f"children   {_children(of)}")
     lines += [f"DUE        {one}: see `throng keys`" for one in found["keys_due"]]
-    lines.append(balance.table(found["balance"]))
+    if found["balance"] is not None:
+        lines.append(balance.table(found["balance"]))
     for one in found["purged"]:
         lines.append(
             f"purged     {_clock(one['at'])}: {one['reason']}, {one['rows']:,} rows,"

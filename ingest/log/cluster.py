@@ -55,8 +55,6 @@ _log = logging.getLogger("kafka")
 _log.propagate = False
 _log.addHandler(_heard)
 
-#: A segment of the topic is closed after this, so that trimming can free it (`docs/kafka.md`, erasure).
-SEGMENT_MS = 120_000
 _DENIED = (errors.AuthorizationError,)
 _WRONG = (
     errors.SaslAuthenticationFailedError,
@@ -83,7 +81,12 @@ def ours(error: Exception, settings: LogSettings) -> Exception:
         )
     # A broker that refuses a password hangs up, and the client may see that before it sees why.
     hint = "; if this stays, look at log.username and log.password_file" if settings.sasl else ""
-    return OSError(f"the Kafka brokers at {where} can't be used now ({name}){hint}")
+    return away(f"the Kafka brokers at {where} can't be used now ({name}){hint}")
+
+
+def away(said: str) -> OSError:
+    """A failure that may pass by itself, with words of ours that may be shown."""
+    return OSError(errno.EHOSTUNREACH, said)
 
 
 class Cluster:
@@ -185,7 +188,7 @@ class Cluster:
             host, _, port = server.rpartition(":")
             with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2):
                 return
-        raise OSError(errno.ECONNREFUSED, f"no Kafka broker listens at {', '.join(self.settings.bootstrap)}")
+        raise away(f"no Kafka broker listens at {', '.join(self.settings.bootstrap)}")
 
     def _connection(self) -> dict[str, Any]:
         told = self.settings
@@ -224,29 +227,6 @@ class Cluster:
                 return found
         raise Misconfigured("log.password_file", str(file), "a file that can be read and holds the password")
 
-    def make(self) -> None:
-        """See that the topic is there, and such that what is acknowledged stays until it is trimmed.
-
-        Raises Misconfigured where it is not, OSError where nobody answers.
-        """
-        told = self.settings
-        with self.admin() as admin:
-            if told.topic not in admin.list_topics():
-                with suppress(errors.TopicAlreadyExistsError):
-                    admin.create_topics({told.topic: _topic(told)}, wait_for_metadata=True)
-        found = self.topic()
-        largest = int(told.largest_mib * (1 << 20))
-        for name, good, allowed in (
-            ("cleanup.policy", found["cleanup.policy"] == "delete", '"delete": compaction drops records'),
-            ("retention.ms", found["retention.ms"] == "-1", "-1: what is folded is trimmed, nothing else is"),
-            ("retention.bytes", found["retention.bytes"] == "-1", "-1: what is not folded must stay"),
-            ("segment.ms", int(found["segment.ms"]) <= 600_000, "at most 600000: erasure waits for it"),
-            ("max.message.bytes", int(found["max.message.bytes"]) >= largest, f"{largest} or more"),
-            ("unclean.leader.election.enable", found["unclean.leader.election.enable"] == "false", "false"),
-        ):
-            if not good:
-                raise Misconfigured(f"{name} of the topic {told.topic}", found[name], allowed)
-
     def topic(self) -> dict[str, str]:
         """What the topic is told, by the brokers' word."""
         with self.admin() as admin:
@@ -272,25 +252,6 @@ _READING = {
     "max_partition_fetch_bytes": 8 << 20,
 }
 _NAMES = {"ssl_cafile": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
-
-
-def _topic(told: LogSettings) -> dict[str, Any]:
-    """A topic for events, as the admin client wants it said."""
-    return {
-        "num_partitions": told.partitions,
-        "replication_factor": told.replicas,
-        "configs": {
-            "cleanup.policy": "delete",
-            "retention.ms": "-1",
-            "retention.bytes": "-1",
-            "segment.ms": str(SEGMENT_MS),
-            "file.delete.delay.ms": "1000",
-            "max.message.bytes": str(int(told.largest_mib * (1 << 20)) + 4096),
-            "message.timestamp.type": "LogAppendTime",
-            "min.insync.replicas": str(max(told.replicas - 1, 1)),
-            "unclean.leader.election.enable": "false",
-        },
-    }
 
 
 def quiet(client: Any) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 from kafka import TopicPartition, errors
 
 from consent_filter.errors import Broken
-from ingest.log import Offset, Offsets
-from ingest.log.cluster import cluster, ours, quiet
+from ingest.log import Offset, Offsets, topic
+from ingest.log.cluster import away, cluster, ours, quiet
 from ingest.log.record import Record, decode, encode
 from ingest.log.settings import LogSettings
 
@@ -55,7 +55,7 @@ class KafkaLog:
 
     def check(self) -> None:
         """Make the topic if it is not there. Misconfigured where it would lose what we acknowledge."""
-        self._cluster.make()
+        topic.make(self._cluster)
 
     def append(self, record: Record) -> Offset:
         """Durable on every replica in sync when it returns."""
@@ -121,7 +121,7 @@ class KafkaLog:
                     patience = time.monotonic() + self.settings.timeout_s
                     yield from (message for message in found if message.offset < stop)
                 elif time.monotonic() > patience:
-                    raise TimeoutError(f"{partition} can't be read on from {place}")
+                    raise away(f"{partition} can't be read on from {place}: no broker gives it")
 
     def _record(self, partition: str, message: Any) -> Record | None:
         kind = dict(message.headers).get(HEADER)
@@ -208,6 +208,10 @@ class KafkaLog:
 
     def turn(self, age: float) -> None:
         """Nothing: whoever trims sees to it."""
+
+    def behind(self, done: Offsets) -> dict[str, int]:
+        """How many messages follow."""
+        return {"records": sum(max(at - done.get(name, 0), 0) for name, at in self.end().items())}
 
     def where(self, offset: Offset) -> str:
         """What an operator finds the record by."""

@@ -114,6 +114,10 @@ class SegmentLog:
             if begun < last:
                 yield partition, begun, last
 
+    def behind(self, done: Offsets) -> dict[str, int]:
+        """How many bytes follow."""
+        return {"bytes": sum(max(at - done.get(name, 0), 0) for name, at in self.end().items())}
+
     def where(self, offset: Offset) -> str:
         """The file that holds the record, from the data folder."""
         base = max(one for one in frame.bases(self.folder / offset.partition) if one < offset.position)

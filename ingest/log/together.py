@@ -60,6 +60,10 @@ class Together:
     def turn(self, age: float) -> None:
         """Nothing is written here."""
 
+    def behind(self, done: Offsets) -> dict[str, int]:
+        """By the unit of each."""
+        return {unit: n for log in self._logs for unit, n in log.behind(done).items()}
+
     def where(self, offset: Offset) -> str:
         """What an operator finds the record by."""
         return next(log for log in self._logs if offset.partition in log.end()).where(offset)

@@ -16,6 +16,8 @@ from ingest.log.settings import LogSettings
 from tests.ingest.log.records import number, record
 from tests.ingest.log.test_log import *  # noqa: F403
 from tests.kafka.broker import PASSWORD, USER, Broker
+from tests.ports import free_ports
+from throng.main import main
 
 pytestmark = [
     pytest.mark.needs("kafka"),
@@ -156,33 +158,10 @@ def test_tls_and_a_password_from_a_file(broker: Broker, data: Path) -> None:
         KafkaLog(told(broker, **safe | {"ca": "", "timeout_s": 1}), data).append(record(1))
 
 
-@pytest.mark.parametrize(
-    ("more", "key"),
-    [
-        ({"kind": "redis"}, "log.kind"),
-        ({"bootstrap": ()}, "log.bootstrap"),
-        ({"bootstrap": ("k1",)}, "log.bootstrap"),
-        ({"bootstrap": ("k1:9092",)}, "log.tls"),
-        ({"topic": "a b"}, "log.topic"),
-        ({"partitions": 0}, "log.partitions"),
-        ({"sasl": "PLAIN"}, "log.sasl"),
-        ({"sasl": "GSSAPI", "username": "a", "password_file": "b"}, "log.sasl"),
-        (
-            {
-                "bootstrap": ("k1:9092",),
-                "clear": True,
-                "sasl": "PLAIN",
-                "username": "a",
-                "password_file": "b",
-            },
-            "log.sasl",
-        ),
-        ({"ca": "ca.pem"}, "log.tls"),
-        ({"tls": True, "certificate": "c.pem"}, "log.key"),
-        ({"skip": ("7",)}, "log.skip"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(more: dict[str, Any], key: str) -> None:
-    with pytest.raises(Misconfigured) as said:
-        LogSettings(**({"kind": "kafka", "bootstrap": ("127.0.0.1:9092",)} | more))
-    assert said.value.key == key
+def test_brokers_that_are_away_are_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_ports(1)
+    (data / "throng.toml").write_text(f'[log]\nkind = "kafka"\nbootstrap = ["127.0.0.1:{port}"]\n')
+    assert main(["facts", "--data", str(data)]) == 1
+    assert f"throng: OSError: no Kafka broker listens at 127.0.0.1:{port}" in capsys.readouterr().err
+    assert main(["status", "--data", str(data)]) == 0
+    assert f"can't be read: OSError: no Kafka broker listens at 127.0.0.1:{port}" in capsys.readouterr().out
