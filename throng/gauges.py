@@ -65,6 +65,8 @@ def _said(data: Path, status: Mapping[str, Any]) -> Iterator[Sample]:
     yield "throng_pass_failures", {}, float(status.get("failed_passes", 0))
     for stage, seconds in (status.get("stages") or {}).items():
         yield "throng_stage_seconds", {"stage": stage}, seconds
+    if "facts" in status:
+        yield "throng_left_out_records", {}, float(status["facts"].get("left_out", 0))
     if "publish" in status:
         yield "throng_publish_stopped", {}, float(len(status["publish"].get("failures", ())))
         yield "throng_publish_warnings", {}, float(len(status["publish"].get("warnings", ())))
@@ -86,7 +88,9 @@ def _looked(data: Path) -> list[Sample]:
 
 
 def _lag(data: Path) -> Iterator[Sample]:
-    yield "throng_lag_bytes", {}, float(lag(data)["bytes"])
+    found = lag(data)
+    yield "throng_lag_bytes", {}, float(found["bytes"])
+    yield "throng_lag_records", {}, float(found.get("records", 0))
 
 
 def _published(data: Path) -> Iterator[Sample]:

@@ -55,7 +55,8 @@ def test_a_pass_tells_what_it_did_and_how_things_stand(tmp_path: Path, passed: d
         ('{outcome="received"}', 13), ('{outcome="stored"}', 12), ('{outcome="refused",reason="robot"}', 1),
     ]  # fmt: skip
     assert told["throng_balance_difference"] == [("", 0)]
-    assert told["throng_lag_bytes"] == [("", 0)]
+    assert told["throng_lag_bytes"] == told["throng_lag_records"] == [("", 0)]
+    assert told["throng_left_out_records"] == [("", 0)]
     assert told["throng_published_generation"] == [("", 1)]
 
 
