@@ -13,7 +13,7 @@ from dashboards import headline, missing, numbers, topics
 from dashboards.access import WITH_SCRIPTS
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages
-from dashboards.topics import BY_PATH, TOPICS, Topic
+from dashboards.topics import BY_PATH, Topic
 
 
 class TopicPages:
@@ -23,7 +23,15 @@ class TopicPages:
         self._pages = pages
 
     def routes(self) -> list[Route]:
-        return [Route(one.path, self._page, methods=["GET"]) for one in TOPICS]
+        """One for each of TOPICS, by name: what every address gives is written down (`test_ways_out.py`)."""
+        return [
+            Route("/sources", self._page, methods=["GET"]),
+            Route("/pages", self._page, methods=["GET"]),
+            Route("/audience", self._page, methods=["GET"]),
+            Route("/events", self._page, methods=["GET"]),
+            Route("/deals", self._page, methods=["GET"]),
+            Route("/consent", self._page, methods=["GET"]),
+        ]
 
     async def _page(self, request: Request) -> Response:
         topic = BY_PATH[request.url.path]

@@ -50,9 +50,11 @@ HANDED = {"dashboards/app.py", "throng/demo/site.py"}
 GIVES = {
     "dashboards": {
         "/": "published groups", "/report/{name:str}": "published groups",
-        "/attribution": "published groups", "/live": "published groups",
-        "/panel/{name:str}": "published or released groups", "/returning": "published groups",
-        "/funnels": "released groups", "/journeys": "released groups",
+        "/attribution": "published groups",
+        "/sources": "published groups", "/pages": "published groups", "/audience": "published groups",
+        "/events": "published groups", "/deals": "published groups", "/consent": "published groups",
+        "/live": "published groups", "/funnels": "published groups", "/returning": "published groups",
+        "/journeys": "released groups", "/panel/{name:str}": "published groups, or released under a filter",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",
         "/sql": "published groups", "/sql/saved": "where what was kept is", "/api/sql": "published groups",
