@@ -22,7 +22,11 @@ TALK = {
         "throng/demo/crowd.py",  # asks our own parts whether they are ready
         "dashboards/accounts/issuer.py",  # asks the issuer that is configured, and nobody else
     },
-    "kafka": {"ingest/log/cluster.py", "ingest/log/kafka.py"},  # the broker that is configured
+    "kafka": {
+        "ingest/log/cluster.py",
+        "ingest/log/kafka.py",
+        "ingest/log/topic.py",
+    },  # the broker that is configured
     # Tries a port; packs an address into bytes; asks the broker that is configured.
     "socket": {"throng/up.py", "ingest/enrich/place.py", "ingest/log/cluster.py"},
 }

@@ -126,7 +126,7 @@ def test_no_way_leads_to_another_advertisers_rows(market: Asking, data: Path, wo
         for query in ("", "?site=market&q=FROM+adverts&ad_campaign=freelancers&advertiser=rival"):
             answer = market.get(path + query, base=OUTSIDE)
             assert "freelancers" not in answer.text, path
-            ours = ("/sign-", "/enter/", "/mine", "/account")
+            ours = ("/sign-", "/enter/", "/mine", "/account", "/unlock/")
             if path.startswith("/accounts") or not path.startswith(
                 ("/advertiser/", "/packs/", "/static", "/favicon", "/health", *ours)
             ):
