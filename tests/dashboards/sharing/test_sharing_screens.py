@@ -91,7 +91,7 @@ def test_all_is_done_by_hand_and_read_by_everyone(
         "/shares",
         "/alerts",
         "/mails",
-        "/?site=market&period=28",
+        "/report/traffic_day?site=market&period=28",  # with a note
         link.removeprefix(ours),
     ]
     for width in (360, 1280):
