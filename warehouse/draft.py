@@ -111,8 +111,11 @@ def table(data: Path, name: str, of: str) -> pa.Table:
 
 def table_of(into: Path, drawn: pa.Table, **said: Any) -> Table:
     """Write a table's file into a draft's folder, its rows in the order of their keys, which tells nothing;
-    what is said of it, with its rows and its hash."""
-    drawn = drawn.sort_by([(key, "ascending") for key in said["keys"]])
+    what is said of it, with its rows and its hash. The file is made of the cells alone: a dictionary would
+    hold words of rows that were taken out, too, and a schema's notes whatever its maker wrote."""
+    plain = [column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+             for column in drawn.columns]  # fmt: skip
+    drawn = pa.table(plain, names=drawn.column_names).sort_by([(key, "ascending") for key in said["keys"]])
     file = into / f"{said['name']}.parquet"
     with file.open("wb") as out:
         pq.write_table(drawn, out, compression="zstd")

@@ -1,0 +1,173 @@
+"""Metadata: the bytes of files, and the words and the time of refusals, say no more than what is shown (S19).
+
+Worlds that differ only in what is hidden are told apart by nothing that anyone has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from consent_filter.errors import Refused
+from consent_filter.site import Site
+from dashboards.packs.files import csv
+from pipelines import drafting, publish, reports
+from tests.warehouse.crowd import Row, lay, milliseconds
+from tests.warehouse.tables import fill
+from warehouse import budget, draft, snapshot
+from warehouse.draft import Number
+from warehouse.period import read as period
+from warehouse.release_settings import Release
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+
+#: Without noise, which would hide from the test what it is about.
+HOW = Warehouse(perturb=False)
+#: Pages that a few saw each, in two worlds: other names, other sizes, the same number of people.
+HIDDEN = (
+    {"/aaaa": 3, "/canary-bbb": 4, "/c": 6},
+    {"/canary-whose-name-is-so-long-that-a-file-would-be-longer-by-it": 2, "/x": 5, "/yy": 6},
+)
+
+
+def world(hidden: dict[str, int]) -> list[Row]:
+    """A day of a site: two pages that many saw, and some that few did."""
+    pages = [*["/"] * 60, *["/projects"] * 25, *(path for path, n in hidden.items() for _ in range(n))]
+    return [{"person": 100 + n, "path": path, "time": "2026-09-01 12:00"} for n, path in enumerate(pages)]
+
+
+def published(data: Path, hidden: dict[str, int]) -> dict[str, bytes]:
+    """The files of a publication as anyone may read them."""
+    lay(data, world(hidden))
+    reports.run(data, HOW)
+    store = Store.open(data)
+    made = snapshot.publish(data, HOW, store, now=milliseconds("2026-09-02 12:00") / 1000)
+    store.close()
+    assert made is not None
+    return {file.name: file.read_bytes() for file in (data / "published" / "1").iterdir()}
+
+
+def said(data: Path) -> dict[str, list[str]]:
+    """Every row of the published database, as text, but for when a version of a day was made."""
+    con = duckdb.connect(str(data / "published" / "1" / "reports.duckdb"), read_only=True)
+    names = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    found = {}
+    for name in names:
+        rest = "* EXCLUDE made_at" if name == "restatements" else "*"
+        found[name] = sorted(map(str, con.execute(f"SELECT {rest} FROM {name}").fetchall()))
+    con.close()
+    return found
+
+
+@pytest.mark.requirement("S19")
+def test_worlds_that_differ_in_what_is_hidden_are_the_same_files(tmp_path: Path) -> None:
+    """Planted: files that are made of a table's rows and names before some are folded."""
+    one, two = (published(tmp_path / str(at), hidden) for at, hidden in enumerate(HIDDEN))
+    shown = pq.read_table(tmp_path / "0" / "published" / "1" / "pages.parquet").to_pylist()
+    assert {row["path"]: row["people"] for row in shown} == {"/": 60, "/projects": 25, "(other)": 13}
+    assert one.keys() == two.keys()
+    tables = [name for name in one if name.endswith(".parquet")]
+    assert len(tables) > 30
+    assert [name for name in tables if one[name] != two[name]] == []
+    # The database and the manifest say when they were made: all else of them is the same.
+    assert len(one["reports.duckdb"]) == len(two["reports.duckdb"])
+    assert len(one["manifest.json"]) == len(two["manifest.json"])
+    assert said(tmp_path / "0") == said(tmp_path / "1")
+    for files in (one, two):
+        assert not any(b"canary" in data for data in files.values())
+
+
+def drawn(*hidden: str) -> pa.Table:
+    """A table of a draft as a careless job may hand it on: its column knows words of rows that are gone, and
+    its schema where it came from."""
+    words = pa.array(["DE"] * 3 + ["FR"] + list(hidden)).dictionary_encode()
+    n = pa.array([120, 90, 70, 60] + [3] * len(hidden))
+    table = pa.table({"country": words, "people": n, "people_low": n, "people_high": n})
+    return table.slice(0, 4).replace_schema_metadata({"made_of": ", ".join(hidden)})
+
+
+@pytest.mark.requirement("S19", "M89")
+def test_a_table_s_file_is_made_of_its_cells_alone(tmp_path: Path) -> None:
+    """Planted: words that were taken out stand in the Parquet file's dictionary and in its schema."""
+    number = Number(name="people", says="", most=1, scale=1.0, clipped=0.0)
+    said = {
+        "title": "", "doc": "", "method": "", "purpose": "measurement", "keys": ("country",),
+        "numbers": (number,), "held_back": None, "cells": 1, "least": 50, "rho": 0.1, "delta": 0.0,
+    }  # fmt: skip
+    hidden = ("canary-one", "canary-whose-name-is-longer"), ()
+    made = [draft.table_of(tmp_path, drawn(*words), name=f"t{n}", **said) for n, words in enumerate(hidden)]
+    one, two = ((tmp_path / f"t{n}.parquet").read_bytes() for n in range(2))
+    assert one == two
+    assert made[0].sha256 == made[1].sha256 == hashlib.sha256(one).hexdigest()
+    assert csv(one) == csv(two)
+    assert b"canary" not in one
+    (plain,) = {str(kind) for kind in pq.read_table(tmp_path / "t0.parquet").schema.types[:1]}
+    assert plain == "string"
+
+
+@pytest.mark.requirement("S19")
+def test_what_holds_a_publication_is_said_alike_however_few_they_are(tmp_path: Path) -> None:
+    """A row of too few, which checks find, and a rest of too few, which an attack finds. Planted: a failure
+    that says of how many."""
+    for statement in (
+        "UPDATE devices SET people = {few} WHERE day = '2026-11-22' AND device = 'tablet'",
+        "UPDATE countries SET people = people - (SELECT sum(c.people) - any_value(t.people) + {few}"
+        " FROM countries c JOIN traffic_day t USING (site, day) WHERE day = '2026-11-20')"
+        " WHERE day = '2026-11-20' AND country = 'DE'",
+    ):
+        found = []
+        for few in (4, 9):
+            data = tmp_path / f"{few}-{len(statement)}"
+            fill(data, days=3)
+            store = Store.open(data)
+            store.connection.execute(statement.format(few=few))
+            store.close()
+            done = publish.run(data, HOW)
+            assert not done.changed
+            held = snapshot.held(data)
+            assert held is not None
+            assert done.failures == held["failures"]
+            found.append(done.failures)
+        assert found[0]
+        assert found[0] == found[1]
+
+
+@pytest.mark.requirement("S19", "M54")
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"now": "2026-10-05 12:00"}, "period_open"),
+        ({"audience": "public", "settings": Release(shares={"growth": 0.0})}, "audience"),
+        ({"sites": ["elsewhere"]}, "site"),
+        ({"settings": Release(rho_month=0.2, rho_year=0.2)}, "budget_spent"),
+    ],
+)
+def test_a_draft_is_refused_without_a_look_at_facts(
+    tmp_path: Path, wish: dict[str, object], code: str
+) -> None:
+    """So neither its words nor how long it takes can tell of them: facts that no one can read are as good as
+    none. Planted: counting first, and then looking whether enough budget is left."""
+    said = []
+    for at, rows in enumerate(([], world(HIDDEN[0]))):
+        data = tmp_path / str(at)
+        data.mkdir()
+        if rows:
+            lay(data, rows)
+            for file in (data / "lake").rglob("*.parquet"):
+                file.write_bytes(b"no file of ours")
+        more = {"now": "2026-10-20 12:00", "audience": "investors", "settings": Release()} | wish
+        with pytest.raises(Refused) as refused:
+            drafting.run(
+                data, str(more["audience"]), period("2026-Q3"), (Site(id="market"),),
+                more["settings"], None, sites=more.get("sites", ()),  # type: ignore[arg-type]
+                now=milliseconds(str(more["now"])) / 1000,
+            )  # fmt: skip
+        said.append((refused.value.status, refused.value.code, refused.value.message))
+        assert not budget.states(data)
+    assert said[0][1] == code
+    assert said[0] == said[1]
