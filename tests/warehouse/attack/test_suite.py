@@ -331,6 +331,19 @@ def test_two_sites_of_the_same_people_are_stopped_in_every_seed() -> None:
             assert only("tenants", safe).findings == ()
 
 
+def test_two_small_sites_with_one_number_each_are_two_crowds() -> None:
+    """Seven people who all came in each of some hours are seven in every row: that is one number."""
+    one, both = reports.load()["traffic_hour"], []
+    for site, last in (("s", 7), ("t", 5)):
+        rows = [
+            {"site": site, "day": DAY, "hour": hour, "people": last if hour == 17 else 7}
+            | dict.fromkeys(one.sums, 70)
+            for hour in range(8, 18)
+        ]
+        both.append(pa.Table.from_pylist(rows))
+    assert only("tenants", {"traffic_hour": pa.concat_tables(both)}).findings == ()
+
+
 @pytest.mark.requirement("S19")
 def test_a_number_less_its_part_is_noted() -> None:
     row = {"visits": [300], "bounces": [298], "duration_ms": [9], "views": [900], "people": [200]}
