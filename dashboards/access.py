@@ -22,8 +22,9 @@ _API = "/api/adverts"
 #: What there is for whoever comes from outside: what a signed link opens, what is an advertiser's or a
 #: recipient's who signs in, and our own style. An address, or all that begin with it where it ends with `/`.
 OUTSIDE = (
-    "/advertiser/", "/packs/", "/shared/", "/unlock/", "/mails/stop/", "/static/", "/favicon.ico", "/health",
-    "/sign-in", "/sign-in/", "/sign-out", "/enter/", "/mine", "/mine/", "/account", "/account/",
+    "/advertiser/", "/partner/", "/packs/", "/shared/", "/unlock/", "/mails/stop/", "/static/",
+    "/favicon.ico", "/health", "/sign-in", "/sign-in/", "/sign-out", "/enter/", "/mine", "/mine/",
+    "/account", "/account/",
 )  # fmt: skip
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d{1,5})?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from dashboards.access import WITH_SCRIPTS, Access, bearer
 from dashboards.accounts.door import Door
 from dashboards.accounts.settings import AccountSettings
 from dashboards.administration import Administration
-from dashboards.advertisers import Advertisers
 from dashboards.adverts_page import AdvertsPage, catalogued
 from dashboards.catalogue_api import CatalogueApi
 from dashboards.console import Console
@@ -36,6 +35,7 @@ from dashboards.gate import Gate
 from dashboards.journeys import Journeys
 from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
+from dashboards.own_pages import OwnPages, advertisers, partners
 from dashboards.own_passkeys import OwnPasskeys
 from dashboards.pages import Pages
 from dashboards.panel_page import PanelPage
@@ -56,6 +56,7 @@ from dashboards.sql_page import SqlPage
 from dashboards.topic_pages import TopicPages
 from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
+from warehouse.recipient import Recipient
 from warehouse.settings import Warehouse
 
 _STATIC = Path(__file__).parent / "static"
@@ -71,6 +72,7 @@ def create(
     sites: Mapping[str, Site] | None = None,
     adverts: Adverts | None = None,
     accounts: AccountSettings | None = None,
+    recipients: Iterable[Recipient] = (),
 ) -> Starlette:
     """The ASGI application over one data folder's published tables; with the console where it is on."""
     door = Door(data, accounts)
@@ -170,7 +172,8 @@ def create(
             *Segments(pages.reader, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
-            *Advertisers(data, pages, data / shown.catalogue).routes(),
+            *OwnPages(data, pages, advertisers(data / shown.catalogue)).routes(),
+            *OwnPages(data, pages, partners(recipients)).routes(),
             *Mine(data, pages, data / shown.catalogue).routes(),
             *sign_in.routes(),
             *SecondStep(door, pages, sign_in).routes(),

@@ -45,6 +45,7 @@ RULES = (
     Rule("/sign-in/", None, post=True, log=False),
     Rule("/enter/", None, post=True, log=False),
     Rule("/advertiser/", None, log=False),
+    Rule("/partner/", None, log=False),
     Rule("/packs/", None, log=False),
     Rule("/shared/", None, log=False),
     Rule("/unlock/", None, post=True, log=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -14,6 +14,7 @@ from dashboards.accounts.settings import AccountSettings
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.advert_settings import Adverts
+from warehouse.recipient import Recipient
 from warehouse.settings import Warehouse
 
 
@@ -28,11 +29,12 @@ def serve(
     sites: Mapping[str, Site] | None = None,
     adverts: Adverts | None = None,
     accounts: AccountSettings | None = None,
+    recipients: Iterable[Recipient] = (),
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy in front of it is the operator's."""
     app = create(
         data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts,
-        accounts=accounts,
+        accounts=accounts, recipients=recipients,
     )  # fmt: skip
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None

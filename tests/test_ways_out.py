@@ -46,7 +46,7 @@ PAGES_READ = {
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
     "pack",
     "period",
-    "query", "reader", "report", "settings", "snapshot",
+    "query", "reader", "recipient", "report", "settings", "snapshot",
 }  # fmt: skip
 #: Where a file is handed to a browser as it lies on the disk: our own style and images.
 HANDED = {"dashboards/app.py", "throng/demo/site.py"}
@@ -90,6 +90,8 @@ GIVES = {
         "/mine/packs/{name:str}": "a link to it",
         "/packs/{word:str}": "what a pack is",
         "/advertiser/{word:str}": "an advertiser's own published groups",
+        "/partner/{word:str}": "a partner's own published groups",
+        "/partner/{word:str}/{name:str}.csv": "a partner's own published groups",
         "/advertiser/{word:str}/{name:str}.csv": "an advertiser's own published groups",
         "/packs/{word:str}/pack.zip": "a pack, to whom it was delivered",
         "/api/adverts": "the operator's list of campaigns, to who has a token",

@@ -31,12 +31,14 @@ def main(arguments: Namespace) -> int:
     return 0
 
 
-def given(data: Path, advertiser: str, days: int, at: str) -> tuple[str, int]:
-    """The address of an advertiser's pages, and when it ends (UTC milliseconds). Raises Misconfigured."""
+def given(
+    data: Path, name: str, days: int, at: str, room: str = "advertiser", kind: bytes = link.ADVERTISER
+) -> tuple[str, int]:
+    """The address of somebody's own pages, and when it ends (UTC milliseconds). Raises Misconfigured."""
     if not 1 <= days <= 400:
         raise Misconfigured("--days", days, "1 to 400")
     if urlsplit(at).scheme not in ("http", "https"):
         raise Misconfigured("--at", at, "https://… of the dashboards, by a name of [dashboards] outside")
     expires = round(time.time() * 1000) + days * _DAY
-    word = link.make(Signer(data / signing.FILE).key(), advertiser, expires, link.ADVERTISER)
-    return f"{at.rstrip('/')}/advertiser/{word}", expires
+    word = link.make(Signer(data / signing.FILE).key(), name, expires, kind)
+    return f"{at.rstrip('/')}/{room}/{word}", expires

@@ -19,6 +19,7 @@ from throng import (
     explore_options,
     keeping_options,
     keys_options,
+    partners_options,
     release_options,
     rights_options,
     security_options,
@@ -213,6 +214,7 @@ def parser() -> argparse.ArgumentParser:
     command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
     advertisers_options.add(command)
+    partners_options.add(command)
     release_options.add(command("release", "what leaves the house: drafts, and the budget they spend"))
     one = command("backup", "a whole copy while everything runs; deletes those that are too old")
     one.add_argument("to", type=Path, nargs="?", metavar="TO", help="a folder; else [backup] places")
@@ -337,6 +339,7 @@ _WHERE = {
     "security": "throng.security",
     "part": "throng.parts",
     "advertisers": "throng.advertisers",
+    "partners": "throng.partners",
 }
 
 

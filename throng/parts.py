@@ -69,6 +69,7 @@ def dashboards(arguments: Namespace) -> int:
         sites=Sites(settings.site),
         adverts=settings.adverts,
         accounts=settings.accounts,
+        recipients=settings.recipient,
     )
     return 0
 

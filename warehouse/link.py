@@ -1,8 +1,9 @@
-"""Links for whoever is outside: a signed word that names one delivery, one advertiser, or one share link,
-and ends on its day (M53, M98, M131).
+"""Links for whoever is outside: a signed word that names one delivery, one advertiser, one partner, or one
+share link, and ends on its day (M53, M98, M131).
 
     /packs/<delivery>.<expires>.<signature>
     /advertiser/<advertiser>.<expires>.<signature>
+    /partner/<partner>.<expires>.<signature>
     /shared/<link>.<expires>.<signature>     and, where a password was said, ?as=<link>.<expires>.<signature>
 
 Nothing about the word is stored; whoever has it may fetch, as often as was agreed, until it ends.
@@ -14,6 +15,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import PublicKey, SigningKey, to_bytes, to_text
 
 PACK, ADVERTISER = b"throng-pack-link/1\n", b"throng-advertiser-link/1\n"
+PARTNER = b"throng-partner-link/1\n"
 SHARED, UNLOCKED, MAILS = b"throng-share-link/1\n", b"throng-unlocked-link/1\n", b"throng-mails-link/1\n"
 #: Characters of a word of ours, and more than any.
 _LONGEST = 200

@@ -1,17 +1,19 @@
-"""An advertiser's own rows of what is published, and nobody else's: late, and about fifty people each (M53).
+"""An advertiser's or a partner's own rows of what is published, and nobody else's: late, and about fifty
+people each (M53).
 
-Only released tables are read, and of them only those by campaign. A row is somebody's where the catalogue
-says whose campaign it is; what was folded, and what no campaign bears, is nobody's. No total is given, so
-that there is nothing to subtract from; nor any row that another advertiser is part of.
+Only released tables are read, and of them only those by campaign, or by the source that a link names. A row
+is an advertiser's where the catalogue says whose campaign it is, a partner's where its source is listed for
+it; what was folded, and what bears neither, is nobody's. No total is given, so that there is nothing to
+subtract from; nor any row that another one is part of.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -26,7 +28,17 @@ LEAST = egress.FEWEST
 ROUND = 10
 #: Days that a row is held back: by then what comes late has come, and nobody can watch somebody order.
 DELAY = 2
-#: Words that stand for no campaign, whatever a catalogue says.
+
+
+class Own(NamedTuple):
+    """By which key rows are somebody's, and the purpose of the tables."""
+
+    key: str
+    purpose: str
+
+
+CAMPAIGNS, SOURCES = Own("ad_campaign", "ad_measurement"), Own("utm_source", "measurement")
+#: Words that stand for nobody's, whatever is listed.
 _NOBODYS = (OTHER, "(none)", "(unattributed)")
 
 
@@ -51,25 +63,33 @@ def campaigns(listed: Mapping[str, str], advertiser: str) -> list[str]:
     return mine
 
 
-def tables(reading: Reading) -> dict[str, dict[str, Any]]:
-    """What is published by campaign and day, by name: its description."""
+def sources(listed: Mapping[str, Sequence[str]], partner: str) -> list[str]:
+    """The sources that are a partner's. Raises Refused where nothing is listed for it."""
+    mine = sorted(set(listed.get(partner, ())) - set(_NOBODYS))
+    if not mine:
+        raise Refused(404, "no_such_partner", "the settings list no source of that partner")
+    return mine
+
+
+def tables(reading: Reading, own: Own = CAMPAIGNS) -> dict[str, dict[str, Any]]:
+    """What is published by that key and day, by name: its description."""
     found = reading.rows("SELECT * FROM reports ORDER BY title")
-    by = {one["name"]: one for one in found if {"ad_campaign", "day"} <= {*one["keys"]} and one["has_people"]}
-    return {name: one for name, one in by.items() if one["purpose"] == "ad_measurement"}
+    by = {one["name"]: one for one in found if {own.key, "day"} <= {*one["keys"]} and one["has_people"]}
+    return {name: one for name, one in by.items() if one["purpose"] == own.purpose}
 
 
-def rows(reading: Reading, name: str, mine: list[str], today: date) -> pa.Table:
-    """The rows of a report that are of these campaigns, of days that are over for DELAY days, as they may
-    leave the house (`egress.py`). Raises Refused."""
-    known = tables(reading)
+def rows(reading: Reading, name: str, mine: list[str], today: date, own: Own = CAMPAIGNS) -> pa.Table:
+    """The rows of a report that are of these campaigns (or sources), of days that are over for DELAY days, as
+    they may leave the house (`egress.py`). Raises Refused."""
+    known = tables(reading, own)
     if name not in known:
-        raise Refused(404, "no_such_report", "there is no report of that name about one's own campaigns")
+        raise Refused(404, "no_such_report", "there is no report of that name about what is one's own")
     about = known[name]
     if egress.CLOSED.intersection(about["keys"]):
         raise Broken(f"the report {name} has a key that tells who somebody is")
     columns = ", ".join([*about["keys"], *about["counts"], *about["sums"]])
     return reading.table(
-        f"SELECT {columns} FROM {name} WHERE ad_campaign IN (SELECT unnest(?)) AND day <= ?"
+        f"SELECT {columns} FROM {name} WHERE {own.key} IN (SELECT unnest(?)) AND day <= ?"
         f" AND {' AND '.join(f'{count} >= {LEAST:d}' for count in about['counts'])} ORDER BY ALL",
         [mine, today - timedelta(days=DELAY)],
     )

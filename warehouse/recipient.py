@@ -49,7 +49,8 @@ class Recipient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     code or "EU". until: the first day on which it is given nothing any more. coalition: recipients that share
     what they have; what they have together is looked at before a delivery. key: the public key by which it
     checks our signature, as `throng receipt key` prints it, or its x; another one is not delivered under.
-    mail: where it is told of recalls; "" writes the notice to a file only.
+    mail: where it is told of recalls; "" writes the notice to a file only. sources: of a partner, what its
+    links say as utm_source: rows of these are its own (`throng partners link`).
     """
 
     name: str
@@ -61,6 +62,7 @@ class Recipient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     coalition: str = ""
     key: str = ""
     mail: str = ""
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -72,6 +74,10 @@ class Recipient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         region("recipient.region", self.region)
         if len(self.title) > 100 or not self.title.isprintable():
             raise Misconfigured("recipient.title", self.title, "at most 100 printable characters")
+        if self.sources and self.kind != "partner":
+            raise Misconfigured(
+                "recipient.sources", self.name, 'sources of a recipient of the kind "partner"'
+            )
         self.pinned()
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import httpx
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests import signed
+from warehouse.recipient import Recipient
 from warehouse.settings import Warehouse
 
 HTML = {"accept": "text/html"}
@@ -20,9 +21,11 @@ HTML = {"accept": "text/html"}
 class Asking:
     """The dashboards of one data folder."""
 
-    def __init__(self, data: Path, generated: bool, warehouse: Warehouse) -> None:
+    def __init__(
+        self, data: Path, generated: bool, warehouse: Warehouse, recipients: Iterable[Recipient] = ()
+    ) -> None:
         settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
-        self._app = create(data, settings, warehouse, generated=generated)
+        self._app = create(data, settings, warehouse, generated=generated, recipients=recipients)
         self._runner = asyncio.Runner()
         #: Whoever asks has every role, unless a request says otherwise.
         self.signed, self.data = signed.head(data), data
@@ -61,9 +64,15 @@ class Asking:
 
 
 @contextmanager
-def asking(data: Path, *, generated: bool = False, warehouse: Warehouse | None = None) -> Iterator[Asking]:
+def asking(
+    data: Path,
+    *,
+    generated: bool = False,
+    warehouse: Warehouse | None = None,
+    recipients: Iterable[Recipient] = (),
+) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse())
+    one = Asking(data, generated, warehouse or Warehouse(), recipients)
     try:
         yield one
     finally:
