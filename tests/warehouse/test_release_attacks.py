@@ -36,6 +36,8 @@ _AGREED = int(Purpose.MEASUREMENT | Purpose.PRECISE_GEO | Purpose.GENDER)
 _BEGIN = milliseconds("2026-08-31 08:00")
 _DAY = 86_400_000
 _STEPS = ("sign_up", "post_project", "bid_placed", "hired")
+#: By what way whoever does them was invited.
+_BY = ("link", "link", "link", "email", "email", "social", None, None)
 
 
 class Seen(NamedTuple):
@@ -100,7 +102,8 @@ def market(seed: int) -> list[Row]:
                     path = some("/", "/projects", OTHER, "/pricing", "/u/{freelancer}", "/blog/a")
                     rows.append(who | source | {"path": path, "time": at + minute * 60_000})
                 for minute, step in enumerate(_STEPS[: some(4, 0, 3, 2, 1, most=0.8)], 10):
-                    rows.append(who | {"type": "event", "name": step, "time": at + minute * 60_000})
+                    act = {"type": "event", "name": step, "referral_channel": _BY[number % len(_BY)]}
+                    rows.append(who | act | {"time": at + minute * 60_000})
                 if chance.random() < 0.5:
                     named = {"type": some("click", "form"), "name": some("outbound", OTHER, "download", None)}
                     rows.append(who | named | {"time": at + 120_000})
