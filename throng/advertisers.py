@@ -25,8 +25,12 @@ def main(arguments: Namespace) -> int:
     mine = own_rows.campaigns(own_rows.owners(data / load(data).adverts.catalogue), arguments.advertiser)
     if arguments.action == "totals":
         return reconciling.write(data, mine, arguments.file)
-    address, expires = given(data, arguments.advertiser, arguments.days, arguments.at)
-    print(f"{arguments.advertiser}: {', '.join(mine)}")
+    return say(arguments.advertiser, mine, *given(data, arguments.advertiser, arguments.days, arguments.at))
+
+
+def say(name: str, mine: list[str], address: str, expires: int) -> int:
+    """Print whose pages, of what, where, and until when (UTC milliseconds); the exit code."""
+    print(f"{name}: {', '.join(mine)}")
     print(f"{address}\ngood until {datetime.fromtimestamp(expires / 1000, UTC):%Y-%m-%d %H:%M} UTC")
     return 0
 

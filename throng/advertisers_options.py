@@ -7,15 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def of_a_link(given: argparse.ArgumentParser) -> None:
+    """What is said of an address at which somebody reads their own rows, besides whose it is."""
+    given.add_argument("--days", type=int, default=30, help="for how long it is good (default 30)")
+    given.add_argument("--at", default="http://localhost:8090", help="where the dashboards are reached")
+    given.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="data folder")
+
+
 def add(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """`command` makes one command of a name and a sentence."""
     one = command("advertisers", "what advertisers are given: their own rows, and totals to compare")
     below = one.add_subparsers(dest="action", required=True)
     given = below.add_parser("link", help="an address at which an advertiser reads its own rows")
     given.add_argument("advertiser", help="as the catalogue, DATA/adverts.toml, calls it")
-    given.add_argument("--days", type=int, default=30, help="for how long it is good (default 30)")
-    given.add_argument("--at", default="http://localhost:8090", help="where the dashboards are reached")
-    given.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="data folder")
+    of_a_link(given)
     totals = below.add_parser("totals", help="write released hourly totals of an advertiser's campaigns")
     totals.add_argument("advertiser")
     totals.add_argument("file", type=Path, help="a new file, to be given to the advertiser")

@@ -133,10 +133,9 @@ def _move(
     """Note how many each part has lost; and won, by a negative number: who came to it since, and leaves, was
     not in what is published. `days`: parts of others have not changed."""
     store, lake, step = count.store, count.lake, count.step
-    others, gone = store.subtracted(), absent(store)
-    choose(lake, persons, gone)
+    others = store.subtracted()
+    choose(lake, persons, absent(store))
     stand(msgspec.structs.replace(count, logins=before[1]), others, "stood", before[0])
-    choose(lake, persons, gone)
     stand(msgspec.structs.replace(count, logins=after[1]), others, "stands", after[0])
     joined = pa.concat_tables([table(before[1]), table(after[1])])
     place = f"CASE WHEN day IS NOT NULL THEN {GROUP} END"
