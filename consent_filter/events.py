@@ -20,12 +20,9 @@ from consent_filter.fields import EVENT
 _STRING = pa.string()
 #: Columns of text and of numbers, in EVENT's order.
 TEXTS = [field.name for field in EVENT if field.type == _STRING]
+_AS = {pa.timestamp("ms"): "int64", pa.date32(): "int32", pa.float64(): "float64"}
 NUMBERS: dict[str, np.dtype[Any]] = {
-    field.name: np.dtype(
-        {pa.timestamp("ms"): np.int64, pa.date32(): np.int32}.get(field.type) or field.type.to_pandas_dtype()
-    )
-    for field in EVENT
-    if field.type != _STRING
+    field.name: np.dtype(_AS.get(field.type) or str(field.type)) for field in EVENT if field.type != _STRING
 }
 #: What stands for a number that is not there, in the columns that may lack one.
 ABSENT: dict[str, float] = {

@@ -25,6 +25,7 @@ from throng import (
     security_options,
 )
 from throng.failure import describe
+from warehouse import without_pandas
 
 MANUAL = """\
 Throng measures a site and its adverts and reports on the crowd, never on a person.
@@ -381,5 +382,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def run() -> int:
+    """`main` in a process of its own."""
+    without_pandas.bar()
+    return main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -1,15 +1,20 @@
-"""A chart as a picture (PNG), for a slide or a mail: on white, legible without colours, with its source."""
+"""A chart as a picture (PNG), for a slide or a mail: on white, legible without colours, with its source.
+
+The plotting library is imported with the first picture: it takes two seconds and 30 MB, and dashboards that
+draw none begin without.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from typing import TYPE_CHECKING
 
 from dashboards.words import said
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, SOFT, LINE, MAIN = "#1b2320", "#5a6660", "#d5dcd6", "#1f6f5c"
 Values = Sequence[float | None]
@@ -17,6 +22,8 @@ Values = Sequence[float | None]
 
 def line(labels: Sequence[str], values: Values, title: str, source: str, unit: str = "") -> bytes:
     """A curve of days. A gap is a gap, not a zero."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     made, axes = _begun(title, source)
     places = range(len(labels))
     heights = [float("nan") if value is None else value for value in values]
@@ -51,6 +58,8 @@ def bars(labels: Sequence[str], values: Values, title: str, source: str) -> byte
 
 def _begun(title: str, source: str) -> tuple[Figure, Axes]:
     """Nothing of it comes from settings of whoever runs it. Texts are drawn as they are: no formulas."""
+    from matplotlib.figure import Figure
+
     made = Figure(figsize=(9.6, 4.4), dpi=125, layout="constrained", facecolor="#ffffff")
     axes = made.add_subplot()
     for side in ("top", "right", "left"):

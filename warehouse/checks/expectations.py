@@ -19,6 +19,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from warehouse import without_pandas
 from warehouse.checks.documents import write
 
 
@@ -57,6 +58,7 @@ def warm() -> None:
 @cache
 def _library() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    without_pandas.lift()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
