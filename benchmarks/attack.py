@@ -41,7 +41,7 @@ HOW = Warehouse(min_group=LEAST, perturb=False)
 READ = ("traffic_day", "countries", "devices", "browsers", "consent_mix", "new_returning", "balance")
 SITES = 100
 #: Planted, and likely rather than sure: noted by this attack, as `docs/attacks.md` says.
-NOTED = {"steps of hidden days": "spans"}
+NOTED = {"steps of hidden days": "spans", "cohorts of hidden days": "spans"}
 
 
 def attacked(now: dict[str, pa.Table], *before: dict[str, pa.Table]) -> Attacked:

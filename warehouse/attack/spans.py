@@ -43,13 +43,16 @@ def _cohorts(evidence: Evidence) -> Iterator[Finding]:
     off = evidence.sheets["retention"].off("people")
     each = evidence.sheets["new_returning"].off("people")
     for row in evidence.rows(
-        "WITH kinds AS (SELECT site, day, max(people) FILTER (kind = 'new') AS new,"
+        "WITH kinds AS (SELECT site, day, max(people) FILTER (kind = 'new') AS new, sum(people) AS told,"
         f" max(people) FILTER (kind = '{OTHER}') AS others FROM now_new_returning GROUP BY ALL),"
-        " days AS (SELECT t.site, date_trunc('week', t.day)::DATE AS cohort_week, new, others"
+        # Where the other kinds are all there were, nobody was new.
+        " days AS (SELECT t.site, date_trunc('week', t.day)::DATE AS cohort_week, others,"
+        f" CASE WHEN {each} = 0 AND new IS NULL AND others IS NULL AND told = t.people THEN 0 ELSE new END"
+        " AS new"
         " FROM now_traffic_day t LEFT JOIN kinds USING (site, day))"
         " SELECT r.site, r.cohort_week, any_value(r.people) - coalesce(sum(new), 0)::BIGINT AS rest,"
         " count(new)::BIGINT AS shown, count(*) FILTER (new IS NULL)::BIGINT AS hidden,"
-        " max(others) FILTER (new IS NULL) AS others"
+        " coalesce(list(others) FILTER (new IS NULL AND others IS NOT NULL), []) AS others"
         " FROM now_retention r JOIN days d USING (site, cohort_week) WHERE r.week_offset = 0 GROUP BY ALL"
     ):
         about = off + each * row["shown"]
@@ -57,12 +60,14 @@ def _cohorts(evidence: Evidence) -> Iterator[Finding]:
         if about < row["rest"] < evidence.k - about:
             says = "less the new people of the days on which they are shown it is a group too small"
             yield Finding("spans", "retention", place(row, keys), says, Sure.CERTAIN)
-        elif row["hidden"] == 1 and row["others"] is not None and row["rest"] > about:
-            # The one day whose new people are folded: the folded row less them is the other kind.
-            left = row["others"] - row["rest"]
-            if about + each < left < evidence.k - about - each:
-                says = f"the new people of the day on which they are in {OTHER} follow, and leave too few"
-                yield Finding("spans", "new_returning", place(row, keys), says, Sure.CERTAIN)
+            continue
+        # A day whose new people are folded: the folded row less them is the other kind. Of several such days
+        # it is a guess that all came on one.
+        lefts = [others - row["rest"] for others in row["others"]] if row["rest"] > about else []
+        if any(about + each < left < evidence.k - about - each for left in lefts):
+            says = f"the new people of the day on which they are in {OTHER} follow, and leave too few"
+            sure = Sure.CERTAIN if row["hidden"] == 1 else Sure.LIKELY
+            yield Finding("spans", "new_returning", place(row, keys), says, sure)
 
 
 def _steps(evidence: Evidence) -> Iterator[Finding]:
