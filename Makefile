@@ -10,7 +10,7 @@ LOCK := requirements/lock.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: setup demo test check lint types promises bench beacon kafka lock clean
+.PHONY: setup demo test check lint types promises bench beacon kafka sbom audit fuzz lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -65,6 +65,15 @@ beacon:
 # A Kafka broker on 127.0.0.1:9092 until Ctrl-C, from jars that are fetched once and checked; needs Java and Maven.
 kafka: setup
 	@$(BIN)/python -m tests.kafka.broker run $(ARGS)
+
+# What is installed, with hashes and licences: dist/throng.cdx.json (CycloneDX).
+sbom: setup
+	@$(BIN)/python -m requirements.bill
+
+# Known weaknesses of what is locked, by a copy of OSV's advisories; `ARGS="--advisories all.zip"` without a network.
+# Fails where there is no copy that is new enough, too: not audited is not clean.
+audit: setup
+	@$(BIN)/python -m requirements.audit $(or $(ARGS),--fetch)
 
 # A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
 lock: .venv/bin/uv

@@ -28,6 +28,7 @@ MADE = {
     "queries.json",
     "openapi.json",
     "import.json",
+    "accepted.toml",
 }
 NAMES = {file.name for top in (*PACKAGES, "tests", "docs") for file in (ROOT / top).rglob("*")}
 
