@@ -75,6 +75,10 @@ sbom: setup
 audit: setup
 	@$(BIN)/python -m requirements.audit $(or $(ARGS),--fetch)
 
+# Bytes thrown at every parser, a minute each; ARGS="tcf weblog --seconds 3600". Goes on from what it found before.
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
 # A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
 lock: .venv/bin/uv
 	@rm -f $(LOCK)

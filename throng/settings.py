@@ -63,11 +63,16 @@ def load(data: Path) -> Settings:
         text = file.read_bytes()
     except FileNotFoundError:
         return Settings()
+    return read(text, str(file))
+
+
+def read(text: bytes, name: str = FILE) -> Settings:
+    """The settings that these bytes say. Raises Misconfigured."""
     try:
         found = msgspec.convert(tomllib.loads(text.decode()), Settings)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise Misconfigured(
-            str(file), "…", f"{error}; every table and key is listed in docs/settings.md"
+            name, "…", f"{error}; every table and key is listed in docs/settings.md"
         ) from None
     here = found.folder.region
     sites = [msgspec.structs.replace(site, region=site.region or here) for site in found.site]
