@@ -41,6 +41,14 @@ def test_what_names_a_person_goes(text: str, instead: str) -> None:
     assert redact(text) == (instead, 1)
 
 
+@pytest.mark.requirement("M5", "M12")
+def test_an_address_that_a_token_follows_goes_too() -> None:
+    """As fuzzing found: the letters of the token hid that it was one, and it stayed when they had gone."""
+    assert redact("2001:db8:1:2:3:4:5:0123456789abcdef0123") == ("{address}{token}", 2)
+    once = redact("(:::AAAAAAAAAAAAAAAAAA0")[0]
+    assert redact(once) == (once, 0)
+
+
 @pytest.mark.parametrize(
     "text",
     [
