@@ -124,8 +124,8 @@ FIELDS: tuple[Field, ...] = (
         "type",
         _S,
         "page_view, click, event, engagement, vital; of adverts ad_request, ad_served, ad_impression, "
-        "ad_viewable, ad_engagement, ad_video, ad_click, ad_landing, ad_conversion, ad_refund; counterpart: "
-        "the other side's narrow row of somebody else's event",
+        "ad_viewable, ad_engagement, ad_video, ad_click, ad_landing, ad_conversion, ad_refund, ad_contact; "
+        "counterpart: the other side's narrow row of somebody else's event",
         _ANY,
         raw=True,
         mode="site",
@@ -223,7 +223,7 @@ FIELDS: tuple[Field, ...] = (
     Field("ad_frequency", _S, "how often this browser has seen the campaign: 1, 2, 3, 4-6, 7+", _ADVERT),
     Field("ad_group", _S, "exposed or holdout", _ADVERT, mode="site"),
     Field("ad_goal", _S, "goal that a conversion or a refund is of", _ADVERT, mode="site"),
-    Field("ad_step", _S, "part of a video that was reached, or how somebody engaged", _ADVERT, mode="site"),
+    Field("ad_step", _S, "part of a video that was reached, how somebody engaged, or was written to", _ADVERT, mode="site"),
     Field("ad_view", pa.uint64(), "keyed hash of (site, the advert's own id of this view)", _ADVERT),
     Field("ad_order", pa.uint64(), "keyed hash of (site, order)", _ADVERT),
     Field("ad_share", pa.int16(), "most of the advert that was in view, percent", _ADVERT),

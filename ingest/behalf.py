@@ -7,7 +7,7 @@ they are refused, because whoever may say them may be everybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from consent_filter.advert_links import Seals, whose
@@ -31,16 +31,21 @@ class Behalf:
     def __init__(self, networks: Iterable[str], seals: Seals | None, tokens: Tokens | None = None) -> None:
         self._trust, self._seals, self._tokens = Trust(networks), seals, tokens
 
-    def speak(self, head: dict[bytes, bytes], peer: str, now: float) -> str | None:
-        """The address of whom a request is for, and `head` as if they had sent it; None where it is not to be
-        believed. `peer`: who sends. `now`: seconds since 1970."""
+    def vouches(self, head: Mapping[bytes, bytes], peer: str, now: float) -> bool:
+        """Whether who sends may speak for others: of these networks, or with a token that is good."""
+        if self._trust.trusts(peer):
+            return True
         said = head.get(b"authorization", b"")
         token = said[len(_BEARER) :].strip() if said[: len(_BEARER)].lower() == _BEARER else b""
-        vouched = self._trust.trusts(peer) or (
+        return (
             self._seals is not None
             and whose(self._seals, token.decode("latin-1"), "servers", now, self._tokens) is not None
         )
-        if not vouched:
+
+    def speak(self, head: dict[bytes, bytes], peer: str, now: float) -> str | None:
+        """The address of whom a request is for, and `head` as if they had sent it; None where it is not to be
+        believed. `peer`: who sends. `now`: seconds since 1970."""
+        if not self.vouches(head, peer, now):
             return None
         try:
             address = ip_address(head.get(ADDRESS, b"").decode("ascii").strip())

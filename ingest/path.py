@@ -22,6 +22,7 @@ from consent_filter.raw import Raw
 from consent_filter.regions import barred
 from consent_filter.sender import Senders
 from ingest.clicks import lead
+from ingest.contacts import named
 from ingest.enrich import Enrich
 from ingest.live import Live
 from ingest.log.record import Record
@@ -115,6 +116,7 @@ class Path:
         decision = decide(raw, self.ledger.words(raw, self.laws.turns), self.laws)
         if parsed.clicks and self.parsing.clicks:
             decision = lead(parsed, rows, decision, self.parsing.clicks)
+        decision = named(raw, decision)
         others = judged(raw, decision.verdict, self.ledger.others(raw, self.laws.turns), self.laws)
         events, refused, narrow = apply(raw, decision, self.keys, self.ledger, self.sites, others)
         return Record(events, balance(tally.where(), parsed.rejects, [*robots, refused], events.n - narrow))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_filter.marketing import CONTACT
 from consent_filter.pseudonym import Keyring
 from consent_filter.raw import Raw
 from consent_filter.suspicion import SPIKE
@@ -68,8 +69,9 @@ class Rates:
         return 0 if count < self._quiet else count.bit_length() - 1
 
     def rows(self, raw: Raw) -> NDArray[np.int16] | None:
-        """The same of each row of a batch, -1 where it is about no advert; None where none is."""
-        types = np.array([type.startswith("ad_") for type in raw.type.values], np.bool_)
+        """The same of each row of a batch, -1 where it is about no advert, or is no visitor's; None where all
+        are."""
+        types = np.array([type.startswith("ad_") and type != CONTACT for type in raw.type.values], np.bool_)
         if not types.any():
             return None
         about = types[raw.type.codes]

@@ -43,13 +43,15 @@ REJECTS: dict[str, Reject] = {
     "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
     "sender": _invalid(403, "X-Device-IP must be an address; believed of ingest.ad_servers, or with a token "
                             "(`throng adverts token`)"),
+    "vouched": _invalid(403, "contacts are believed of ingest.ad_servers, or with a token (`throng adverts token "
+                             "NAME --for servers`)"),
     # an advert's address
     "unsigned": _invalid(403, "this address is not signed: `throng adverts tags` prints ones that are"),
     "altered": _invalid(403, "this address was altered or cut off, or was not made here"),
     "expired": _invalid(403, "this address is over"),
     "target": _invalid(403, "this address leads to no web page"),
     "stale": _invalid(400, "what a page has added to this address was of another moment, ten minutes off"),
-    "step": _invalid(400, "event or kind is missing or unknown; docs/adverts.md lists them"),
+    "step": _invalid(400, "event, kind or way is missing or unknown; docs/adverts.md lists them"),
     "click": _invalid(400, "the id of the click is over, was altered, or was not made here"),
     # the event
     "site": _invalid(400, "site is missing or not one that is measured here"),
@@ -64,7 +66,7 @@ REJECTS: dict[str, Reject] = {
     "id": _invalid(400, "id is not a short string or an integer"),
     "time": _invalid(400, "time is neither milliseconds since 1970 nor ISO 8601"),
     "name": _invalid(400, "name is missing, not in the site's list of events, or not a short plain string"),
-    "user_id": _invalid(400, "user_id is not a short string or an integer"),
+    "user_id": _invalid(400, "user_id is missing, or not a short string or an integer"),
     "device_id": _invalid(400, "device_id is not a short string or an integer"),
     "consent": _invalid(400, "consent is not an object of purpose to true or false, or too long"),
     "props": _invalid(400, "props is not an object of short plain values, or has too many"),

@@ -7,6 +7,10 @@ from typing import NamedTuple
 from msgspec import Struct
 
 
+#: Stands for the agent of an event that no visitor has sent. No header can hold it.
+UNSEEN = "\0", ("", "", ""), None
+
+
 class Browser(Struct, frozen=True, eq=False):
     """What a browser says of itself on every request, apart from its address.
 

@@ -12,6 +12,7 @@ from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_op
 from consent_filter.raw import Agent
 from ingest.enrich.oddness import odd
 from ingest.enrich.robots import robot
+from ingest.request import UNSEEN
 
 #: agent, (Sec-CH-UA, Sec-CH-UA-Mobile, Sec-CH-UA-Platform), Sec-Purpose: the values of `Raw.agent`.
 Said = tuple[str, tuple[str, str, str], str | None]
@@ -128,6 +129,8 @@ class Agents:
         return _Fast(agent, self._parser.parse(agent))
 
     def _understand(self, said: Said) -> Agent:
+        if said == UNSEEN:
+            return Agent(None, None, None, None, "other")
         # The Rust resolver takes UTF-8 only, and an imported log may hold any bytes.
         agent = said[0][:_LONGEST].encode("utf-8", "replace").decode()
         sent, purpose = hints(said[1]), said[2]

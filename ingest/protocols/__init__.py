@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consent_filter.counts import Counts
-from ingest.protocols import advert, beacon, notice, pixel, redirect, vast
+from ingest.protocols import advert, beacon, contact, notice, pixel, redirect, vast
 from ingest.protocols.columns import join
 from ingest.protocols.parsing import Parsed, Parser, Parsing
 from ingest.request import Answer, Request
@@ -27,6 +27,7 @@ PROTOCOLS: dict[str, Parser] = {
     redirect.NAME: redirect.parse,
     vast.NAME: vast.parse,
     notice.NAME: notice.parse,
+    contact.NAME: contact.parse,
 }
 
 #: Addresses of the collector: the methods each takes, and the protocol spoken there.
@@ -44,6 +45,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], str]] = {
     "/ad/go": (("GET",), redirect.NAME),
     "/ad/vast": (("GET",), vast.NAME),
     "/ad/notice": (("GET",), notice.NAME),
+    "/ad/contact": (("POST",), contact.NAME),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from consent_filter.advert import Ad
 from consent_filter.campaigns import NONE
 from consent_filter.counts import REFUSED, Counts, Key
+from consent_filter.marketing import CONTACT
 from consent_filter.raw import Raw
 from consent_filter.site import local
 from ingest.protocols.columns import take
@@ -54,7 +55,7 @@ def _count(raw: Raw, bad: dict[int, str], parsing: Parsing) -> Counts:
 def _advert(raw: Raw, row: int, parsing: Parsing) -> tuple[str, str]:
     """Type and campaign of an advert's event that is refused, as far as it could be read."""
     type, ad = raw.type.values[raw.type.codes[row]], raw.ad.values[raw.ad.codes[row]]
-    if type not in TYPES:
+    if type not in TYPES and type != CONTACT:
         return NONE
     return parsing.campaigns.counted(type, ad.campaign if isinstance(ad, Ad) else None)
 

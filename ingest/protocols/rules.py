@@ -11,6 +11,7 @@ import numpy as np
 from consent_filter.advert import Ad
 from consent_filter.market import bands
 from consent_filter.market import named as market_named
+from consent_filter.marketing import CONTACT
 from consent_filter.raw import Column, Raw, combine, pair
 from consent_filter.site import Site
 from ingest.protocols.event import TYPES
@@ -30,7 +31,8 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         parts = combine([browsers.few(_ENCRYPTED), raw.user_id.few(bool), raw.device_id.few(bool)])
         _refuse(bad, "clear", parts, [in_clear(limits, said, *ids) for said, *ids in parts.values])
     _refuse(bad, "site", raw.site, [site is None for site in known])
-    _refuse(bad, "type", raw.type, [type_ not in TYPES for type_ in raw.type.values])
+    types = TYPES | {CONTACT} if raw.protocol.values == ["contact"] else TYPES
+    _refuse(bad, "type", raw.type, [type_ not in types for type_ in raw.type.values])
     if parsing.barred is not None and raw.n:
         now, barred = int(raw.received.max()), parsing.barred
         _refuse(bad, "region", raw.site, [bool(site and barred(site, now)) for site in known])
