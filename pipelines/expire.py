@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.fields import FACTS
 from ingest import imports
 from pipelines import keeping
@@ -25,6 +26,7 @@ from pipelines.beamio import each
 from pipelines.settings import Pipelines
 from warehouse import compact, cuts, decay, purges
 from warehouse.decay import Due
+from warehouse.depot import Place
 from warehouse.lake import Lake
 from warehouse.purges import Purged
 
@@ -177,11 +179,11 @@ def _rewrite(
         for k, group in enumerate(groups)
     ]
     try:
-        each(tasks, partial(_work, folder=str(folder)), settings)
+        each(tasks, partial(_work, folder=folder), settings)
         made = [pickle.loads(Path(task.note).read_bytes()) for task in tasks]
         compact.replace(lake, groups, made, what, rule.now)
     except BaseException:
-        with suppress(OSError):
+        with suppress(OSError, Misconfigured, Broken):
             for file in folder.glob(f"{prefix}-*"):
                 file.unlink(missing_ok=True)
         raise
@@ -194,12 +196,12 @@ def _rewrite(
     )
 
 
-def _work(task: _Task, folder: str) -> None:
+def _work(task: _Task, folder: Place) -> None:
     """One element: a group's rows in new files, and a note of them."""
     lake = Lake.open(Path(task.data))
     assert lake is not None
     try:
-        made = compact.rewrite(lake, task.group, task.rule, Path(folder), task.name)
+        made = compact.rewrite(lake, task.group, task.rule, folder, task.name)
     finally:
         lake.close()
     Path(task.note).write_bytes(pickle.dumps(made))

@@ -12,12 +12,13 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from consent_filter.counts import Counts
+from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.events import join
 from ingest.log.opening import opened
 from pipelines import expire
@@ -25,8 +26,12 @@ from pipelines.absent import absent
 from pipelines.beamio import Stretch, each, stretches
 from pipelines.settings import Pipelines
 from warehouse import facts
+from warehouse.depot import Place
 from warehouse.lake import Lake
 from warehouse.recent import WINDOW, Recent, repeated
+
+#: How often a run begins anew, where jobs of other machines commit before it.
+_TRIES = 8
 
 
 class Folded(Struct):
@@ -45,7 +50,7 @@ class Folded(Struct):
 class Room(NamedTuple):
     """Where one run writes: facts to `folder`, what it says of them to `notes`, all names after `prefix`."""
 
-    folder: Path
+    folder: Place
     notes: Path
     prefix: str
 
@@ -106,9 +111,16 @@ def run(
     lake = Lake.open(data, write=True)
     assert lake is not None
     try:
-        done, end = lake.offsets(), log.end()
-        work = list(stretches(data, log, done, end, int(settings.stretch_mib * (1 << 20))))
-        folded = _commit(lake, work, end, settings, moment, absent(data)) if work else Folded()
+        for again in reversed(range(_TRIES)):
+            since, done, end = lake.number(), lake.offsets(), log.end()
+            work = list(stretches(data, log, done, end, int(settings.stretch_mib * (1 << 20))))
+            try:
+                folded = _commit(lake, work, end, settings, moment, absent(data), since) if work else Folded()
+                break
+            except Refused as error:
+                # Another machine's job was first: what it folded, or erased, is now looked at anew.
+                if error.code != "overtaken" or not again:
+                    raise
         log.trim(end)
     finally:
         lake.close()
@@ -124,16 +136,17 @@ def _commit(
     settings: Pipelines,
     now: float,
     out: facts.Absent,
+    since: int,
 ) -> Folded:
     room = _room(lake)
     try:
         seen = _memory.at(lake, now)
         written = _map(work, seen, room, settings, out)
         counts, rows = facts.total(written)
-        files = [Path(file) for one in written for file in one.files]
-        number = lake.commit(files, end, counts, rows)
+        files = [lake.depot.at(file) for one in written for file in one.files]
+        number = lake.commit(files, end, counts, rows, since)
     except BaseException:
-        with suppress(OSError):
+        with suppress(OSError, Misconfigured, Broken):
             room.clear(all=True)
         raise
     _memory.add(number, written)
@@ -176,7 +189,7 @@ def _map(
     written: list[facts.Written] = [pickle.loads(room.note(one).read_bytes()) for one in work]
     for index, ids in repeated([one.ids for one in written]).items():
         for file in written[index].files:
-            Path(file).unlink()
+            (room.folder / PurePath(file).name).unlink()
         more = Recent(ids)
         more.runs += seen.runs
         written[index] = fold(work[index], more, room, out)

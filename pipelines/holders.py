@@ -11,11 +11,14 @@ import numpy as np
 
 from consent_filter import accounts, holds
 from consent_filter.departed import Persons
+from consent_filter.errors import Broken, Misconfigured
 from ingest.log import Lasting, frame
 from ingest.log.opening import opened
 from pipelines.beamio import each
 from pipelines.holder import Changed, Found, Holder, Kept, Task
 from warehouse import compact, erase, released
+from warehouse.catalog import Catalog
+from warehouse.depot import Depot, Place
 from warehouse.lake import Lake
 
 
@@ -25,7 +28,7 @@ class Facts:
     name = "facts"
 
     def find(self, task: Task) -> list[Found]:
-        left = erase.left(task.data / "lake", task.absent)
+        left = erase.left(task.data, task.absent)
         return [Found(f"lake/{file}", n) for file, n in left.items()]
 
     def change(self, task: Task, *, dry_run: bool = False) -> Changed:
@@ -48,11 +51,11 @@ class Facts:
         finally:
             lake.close()
         left = self.find(task)
-        done.searched = sum(1 for _ in (task.data / "lake" / "files").rglob("*.parquet"))
+        done.searched = sum(file.endswith(".parquet") for file in Depot.of(task.data).files())
         if left:
             grace = f"{task.settings.grace_minutes:g} minutes"
             done.waits = f"{len(left)} replaced files stay for readers, for {grace} in all"
-        elif not erase.wipe(task.data / "lake"):
+        elif not Catalog.of(task.data).wipe():
             done.waits = "a reader has the catalog open"
         return done
 
@@ -79,7 +82,7 @@ class Facts:
             task.note(lake, anew)
             erase.replace(lake, anew, persons, corrected=bool(set))
         except BaseException:
-            with suppress(OSError):
+            with suppress(OSError, Misconfigured, Broken):
                 for leftover in folder.glob(f"{prefix}-*"):
                     leftover.unlink(missing_ok=True)
             raise
@@ -88,7 +91,7 @@ class Facts:
 
 
 #: What workers in this process do: folder of data, of new files, whose rows, values put right, what was made.
-_shelf: dict[str, tuple[Path, Path, erase.Persons, dict[str, str], dict[str, erase.Anew]]] = {}
+_shelf: dict[str, tuple[Path, Place, erase.Persons, dict[str, str], dict[str, erase.Anew]]] = {}
 
 
 def _write(one: tuple[str, int, str]) -> None:

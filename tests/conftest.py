@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka import broker
+from tests.lake import servers
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Real input, beside the project; read where it stands.
@@ -47,6 +48,7 @@ NEEDS = {
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "kafka": (broker.ready, "apt-get install default-jre-headless maven; make kafka"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
+    "s3": (servers.ready, "Go 1.25 or later; python -m tests.lake.servers fetch"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
     "node": (node, f"apt-get install nodejs npm; npm ci --prefix {VECTORS.relative_to(ROOT)}"),
     "axe": (

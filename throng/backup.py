@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from ingest.log.segment import SegmentLog
 from pipelines import stones
 from throng import __version__, lock, placing
 from throng.settings import load
+from warehouse import lake_settings
 from warehouse.lake import Lake
 
 MANIFEST = "manifest.json"
@@ -230,4 +232,6 @@ def main(arguments: Namespace) -> int:
         made = make(arguments.data, place, settings.keep_days)
         until = time.strftime("%Y-%m-%d", time.gmtime(manifest(made)["delete_after"]))
         print(f"{made}: whole; `throng backup` deletes it after {until}")
+    if not lake_settings.settings(arguments.data).local:
+        print("facts are in a database or a bucket, and so not in it: see docs/lake.md", file=sys.stderr)
     return 0

@@ -29,6 +29,7 @@ from throng.settings import load
 from warehouse import erase
 from warehouse import report as reports
 from warehouse.counted import counted
+from warehouse.depot import Depot
 from warehouse.lake import Lake
 
 
@@ -155,8 +156,9 @@ def against(one: Certificate, data: Path) -> None:
     says was replaced must not be there.
     """
     listed = {file.file: file for file in after(one)}
+    depot = Depot.of(data)
     for rewritten in one.rewritten:
-        if (data / "lake" / rewritten.old.file).exists():
+        if depot.at(depot.whole(rewritten.old.file)).exists():
             raise Refused(400, "still_there", "a file that was replaced is still on the disk")
     lake = Lake.open(data)
     if lake is None:

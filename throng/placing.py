@@ -16,6 +16,7 @@ from consent_filter.errors import Misconfigured, Refused
 from consent_filter.policy import Packs
 from consent_filter.regions import require
 from throng.settings import FILE, Settings, load
+from warehouse.catalog import Catalog
 from warehouse.homes import homes
 from warehouse.lake import Lake
 
@@ -48,13 +49,14 @@ def _homes(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
     later has the site's region, by the same settings."""
     said = tuple((site.id, site.region) for site in settings.site)
     yield from said
-    catalog = data / "lake" / "catalog.sqlite"
-    if not catalog.exists():
+    place = Catalog.of(data).place()
+    key = (data.resolve(), place, said)
+    if place is None:
         return
-    key = (data.resolve(), catalog.stat().st_ino, said)
     if key not in _known:
         lake = Lake.open(data)
-        assert lake is not None
+        if lake is None:
+            return
         try:
             _known[key] = homes(lake)
         finally:

@@ -27,7 +27,7 @@ from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
 from throng.settings import FILE, load
-from warehouse import budget
+from warehouse import budget, lake_settings
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
@@ -43,6 +43,12 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
         os.rename(before, data)  # killed between the two renames
     if data.exists() and lock.running(data):
         raise Refused(409, "running", "`throng up` runs in this folder: stop it first")
+    for folder in (source / "data", data):
+        if not lake_settings.settings(folder).local:
+            raise Refused(
+                409, "lake_elsewhere", "facts are in a database or a bucket, which no backup holds: put these"
+                " back by their own means (docs/lake.md); the folder stays as it is"
+            )  # fmt: skip
     said = backup.check(source)
     here = _here(data, said.get("region", ""), region)
     shutil.rmtree(draft, ignore_errors=True)

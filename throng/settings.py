@@ -20,6 +20,7 @@ from ingest.log.settings import LogSettings
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
 from warehouse.advert_settings import Adverts
+from warehouse.lake_settings import LakeSettings
 from warehouse.recipient import Processor, Recipient, Schedule
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
@@ -40,6 +41,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     folder: Folder = Folder()
     ingest: Ingest = Ingest()
     log: LogSettings = LogSettings()
+    lake: LakeSettings = LakeSettings()
     pipelines: Pipelines = Pipelines()
     warehouse: Warehouse = Warehouse()
     adverts: Adverts = Adverts()

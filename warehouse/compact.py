@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +22,9 @@ from consent_filter.fields import EVENT
 from consent_filter.retention import age
 from warehouse import decay, purges
 from warehouse.decay import Due, judged
-from warehouse.extensions import quote, transaction
-from warehouse.facts import FORMAT, ROW_GROUP, sync
+from warehouse.depot import Place, new
+from warehouse.extensions import quote
+from warehouse.facts import FORMAT, ROW_GROUP
 from warehouse.lake import Lake
 from warehouse.purges import Account
 from warehouse.recent import WINDOW
@@ -92,9 +92,10 @@ def files(lake: Lake) -> list[File]:
         GROUP BY ALL ORDER BY 1
         """
     ).fetchall()
-    room = lake.folder / "files" / "main" / "events"
     return [
-        File(str(room / path) if relative else path, n, (first, last), (begin, end), ids)
+        File(
+            lake.depot.whole(f"main/events/{path}") if relative else path, n, (first, last), (begin, end), ids
+        )
         for path, relative, n, first, last, begin, end, ids in rows
     ]
 
@@ -193,7 +194,7 @@ def _listed(paths: Iterable[str]) -> str:
     return ", ".join(f"'{quote(path)}'" for path in paths)
 
 
-def rewrite(lake: Lake, group: Group, rule: Rule, folder: Path, name: str) -> list[tuple[str, int]]:
+def rewrite(lake: Lake, group: Group, rule: Rule, folder: Place, name: str) -> list[tuple[str, int]]:
     """Write a group's rows anew: (file, rows) of each new file.
 
     Left out: rows whose time is over. Null, or coarser: what may not be kept as it was (`decay.py`).
@@ -209,22 +210,20 @@ def rewrite(lake: Lake, group: Group, rule: Rule, folder: Path, name: str) -> li
     return save(reader, folder, name, purges.suffix(due.today))
 
 
-def save(batches: pa.RecordBatchReader, folder: Path, name: str, suffix: str = "") -> list[tuple[str, int]]:
+def save(batches: pa.RecordBatchReader, folder: Place, name: str, suffix: str = "") -> list[tuple[str, int]]:
     """Write sorted facts to new files, as many as they need: (file, rows) of each, on the disk."""
     made: list[tuple[str, int]] = []
     more = True
     while more:
         file, rows = folder / f"{name}-{len(made)}{suffix}.parquet", 0
         more = False
-        with open(file, "xb") as out:
-            with pq.ParquetWriter(out, EVENT, **FORMAT) as writer:
-                for batch in batches:
-                    writer.write_table(pa.Table.from_batches([batch]).cast(EVENT), row_group_size=ROW_GROUP)
-                    rows += batch.num_rows
-                    if rows >= _MOST:
-                        more = True
-                        break
-            sync(out.fileno())
+        with new(file) as out, pq.ParquetWriter(out, EVENT, **FORMAT) as writer:
+            for batch in batches:
+                writer.write_table(pa.Table.from_batches([batch]).cast(EVENT), row_group_size=ROW_GROUP)
+                rows += batch.num_rows
+                if rows >= _MOST:
+                    more = True
+                    break
         if rows:
             made.append((str(file), rows))
         else:
@@ -241,7 +240,8 @@ def replace(
 ) -> None:
     """Let new files stand for the old ones, and say what was taken away, in one transaction.
 
-    Raises Broken, with nothing changed, where a row was lost on the way.
+    Raises Broken, with nothing changed, where a row was lost on the way; Refused (409, `overtaken`) where
+    another job has taken one of the files away.
     """
     old = [path for group in groups for path in group.paths]
     read, written = sum(group.rows for group in groups), sum(rows for one in made for _, rows in one)
@@ -249,13 +249,14 @@ def replace(
         raise Broken(f"read {read} facts, wrote {written}, {what.over} were over")
     if not old:
         return
-    with transaction(lake.connection):
+    with lake.transaction():
+        lake.stand(old)
         deleted = lake.connection.execute(
             f"DELETE FROM lake.events WHERE filename IN ({_listed(old)})"
         ).fetchall()
         if deleted != [(read,)]:
             raise Broken(f"{deleted} facts stand in files of {read}")
-        lake.add([Path(path) for one in made for path, _ in one])
+        lake.add([path for one in made for path, _ in one])
         purges.write(lake.connection, now, what.purged, what.marks)
 
 
@@ -275,7 +276,7 @@ def settle(lake: Lake) -> None:
         ("commits", "site, day", "max(number) AS number, sum(rows)::BIGINT AS rows"),
     ):
         lake.connection.execute(f"CALL ducklake_flush_inlined_data('lake', table_name => '{table}')")
-        with transaction(lake.connection):
+        with lake.transaction():
             lake.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE settled AS SELECT {columns}, {sums} FROM lake.{table}"
                 " GROUP BY ALL ORDER BY ALL"

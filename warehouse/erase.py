@@ -3,15 +3,12 @@
 A person's rows leave in one transaction with their counts, which move from stored to refused (`erased`):
 the balance holds before and after, and the days are noted as touched, so that reports are made anew. The
 old files stay for whoever reads them until the grace is over (`pipelines.grace_minutes`); `left` says
-whether anything does, and `wipe` takes persons out of what the catalog knows of the table.
+whether anything does, and `Catalog.wipe` takes persons out of what the catalog knows of the table.
 """
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -27,7 +24,8 @@ from consent_filter.counts import REFUSED, STORED
 from consent_filter.errors import Broken
 from consent_filter.fields import EVENT
 from warehouse.compact import save
-from warehouse.extensions import quote, transaction
+from warehouse.depot import Depot, Place, digest, reading
+from warehouse.extensions import quote
 from warehouse.facts import ROW_GROUP, Absent
 from warehouse.lake import Lake
 from warehouse.relations import OWN, lent
@@ -67,7 +65,7 @@ def held(lake: Lake, persons: Persons) -> dict[str, int]:
 
 
 def write(
-    lake: Lake, path: str, persons: Persons, folder: Path, name: str, set: Mapping[str, str] | None = None
+    lake: Lake, path: str, persons: Persons, folder: Place, name: str, set: Mapping[str, str] | None = None
 ) -> Anew:
     """A file's rows in new files, without those of `persons`; or, with `set`, with these columns of theirs
     put right (column → SQL). Registers nothing."""
@@ -85,15 +83,17 @@ def write(
             " ORDER BY day, person, time"
         )
         made = save(rows.to_arrow_reader(ROW_GROUP), folder, name)
-    return Anew(part(path), tuple(part(one) for one, _ in made))
+    return Anew(part(lake.depot, path), tuple(part(lake.depot, one) for one, _ in made))
 
 
 def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: bool = False) -> int:
     """Let the new files stand for the old ones, move the counts and note the days, in one transaction.
 
-    Returns the commit's number. Raises Broken, with nothing changed, where a row too many went, or too few.
+    Returns the commit's number. Raises, with nothing changed, Broken where a row too many went, or too few;
+    Refused (409, `overtaken`) where another job has taken one of the files away.
     """
-    names = ", ".join(f"'{quote(lake.folder / one.old.file)}'" for one in files)
+    old = [lake.depot.whole(one.old.file) for one in files]
+    names = ", ".join(f"'{quote(one)}'" for one in old)
     with lent(lake.connection, gone=table(persons)):
         moved = lake.connection.execute(
             "SELECT site, day, coalesce(protocol, ''), coalesce(country, 'ZZ'), type,"
@@ -103,14 +103,15 @@ def replace(lake: Lake, files: Sequence[Anew], persons: Persons, *, corrected: b
     lost, theirs = sum(one.gone for one in files), sum(n for *_, n in moved)
     if lost != (0 if corrected else theirs):
         raise Broken(f"{lost} facts were left out, {theirs} are of those who must be gone")
-    number = lake.number() + 1
     days: dict[tuple[str, date], int] = {}
-    with transaction(lake.connection):
+    with lake.transaction():
+        lake.stand(old)
+        number = lake.number() + 1
         read = sum(one.old.rows for one in files)
         deleted = lake.connection.execute(f"DELETE FROM lake.events WHERE filename IN ({names})").fetchall()
         if deleted != [(read,)]:
             raise Broken(f"{deleted} facts stand in files of {read}")
-        lake.add([lake.folder / one.file for each in files for one in each.new])
+        lake.add([lake.depot.whole(one.file) for each in files for one in each.new])
         counts: list[tuple[object, ...]] = []
         named = set() if corrected else _named(lake)
         for site, day, protocol, country, type, campaign, n, _ in moved:
@@ -143,22 +144,24 @@ def strangers(lake: Lake, absent: Absent) -> Persons:
     return persons[absent(persons)]
 
 
-def left(folder: Path, absent: Absent) -> dict[str, int]:
-    """Files on the disk that hold rows of such persons, whether or not the catalog still names them."""
-    found = {}
-    for file in sorted((folder / "files").rglob("*.parquet")):
+def left(data: Path, absent: Absent) -> dict[str, int]:
+    """Files that lie there and hold rows of such persons, whether or not the catalog still names them."""
+    found, depot = {}, Depot.of(data)
+    for file in sorted(depot.files()):
+        if not file.endswith(".parquet"):
+            continue
         try:
-            n = rows_of(file, absent)
+            n = rows_of(depot.at(file), absent)
         except FileNotFoundError:  # removed since it was listed
             continue
         if n:
-            found[str(file.relative_to(folder))] = n
+            found[depot.short(file)] = n
     return found
 
 
-def rows_of(file: Path, absent: Absent) -> int:
+def rows_of(file: Place, absent: Absent) -> int:
     """How many rows of such persons a file of facts holds; 0 for a file of something else."""
-    with pq.ParquetFile(file) as one:
+    with reading(file) as source, pq.ParquetFile(source) as one:
         if "person" not in one.schema_arrow.names:
             return 0
         return sum(
@@ -171,9 +174,9 @@ def rows_of(file: Path, absent: Absent) -> int:
 
 
 def listing(lake: Lake) -> list[Part]:
-    """Every file of facts as the catalog lists them, with the hash of what is on the disk."""
+    """Every file of facts as the catalog lists them, with the hash of what is there."""
     rows = lake.connection.execute("FROM ducklake_list_files('lake', 'events')").fetchall()
-    return sorted((part(row[0]) for row in rows), key=lambda one: one.file)
+    return sorted((part(lake.depot, row[0]) for row in rows), key=lambda one: one.file)
 
 
 def since(lake: Lake) -> Iterator[tuple[Part, int]]:
@@ -188,35 +191,12 @@ def since(lake: Lake) -> Iterator[tuple[Part, int]]:
         yield one, of[Path(one.file).name]
 
 
-def part(path: str | Path) -> Part:
-    path = Path(path)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    lake = next(above for above in path.parents if above.name == "files").parent
-    return Part(str(path.relative_to(lake)), pq.read_metadata(path).num_rows, digest)
-
-
-def wipe(folder: Path) -> bool:
-    """Take persons out of the catalog: of the table it keeps the smallest and largest ever seen, and of rows
-    that were deleted their bytes. True when all of it is in the file; a reader in the way makes it False.
-
-    The range of all numbers is always right, whatever is added later, and says nothing.
-    """
-    with closing(sqlite3.connect(folder / "catalog.sqlite", isolation_level=None, timeout=10)) as catalog:
-        catalog.execute("PRAGMA secure_delete=ON")
-        catalog.execute(
-            "UPDATE ducklake_table_column_stats SET min_value = '0', max_value = ?"
-            " WHERE (table_id, column_id) IN"
-            " (SELECT c.table_id, c.column_id FROM ducklake_column c JOIN ducklake_table t USING (table_id)"
-            " WHERE t.table_name = 'events' AND c.column_name = 'person')",
-            (str(2**64 - 1),),
-        )
-        try:
-            catalog.execute("VACUUM")
-            ((busy, _, _),) = catalog.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.OperationalError:
-            return False
-    return not busy
+def part(depot: Depot, file: str) -> Part:
+    """A file, by the name that DuckDB has for it."""
+    place = depot.at(file)
+    with reading(place) as source:
+        rows = pq.read_metadata(source).num_rows
+    return Part(depot.short(file), rows, digest(place))
 
 
 def table(persons: Persons) -> pa.Table:

@@ -31,6 +31,7 @@ from consent_filter.errors import Misconfigured, Refused
 from warehouse import askable, links
 from warehouse.answered import Answer, shape
 from warehouse.build import build
+from warehouse.catalog import FILE, Catalog
 from warehouse.crossing import Crossing
 from warehouse.days import named
 from warehouse.extensions import quote
@@ -50,7 +51,7 @@ from warehouse.settings import Warehouse
 #: A day is over in every time zone when it is over twelve hours west of Greenwich.
 _WEST = timedelta(hours=12)
 #: Files by which is known that nothing has changed.
-_WATCHED = ("lake/catalog.sqlite", "ledger.sqlite", "holds.sqlite")
+_WATCHED = (f"lake/{FILE}", "ledger.sqlite", "holds.sqlite")
 
 
 class _Seen(Struct, frozen=True):
@@ -224,6 +225,9 @@ class Gate:
                     stats.append((said.st_mtime_ns, said.st_size, said.st_ino))
                 except FileNotFoundError:
                     stats.append((0, 0, 0))
+        if Catalog.of(self._data).shared and (lake := Lake.open(self._data)) is not None:
+            stats.append((lake.snapshot(), 0, 0))
+            lake.close()
         return tuple(stats)
 
     def _clock(self) -> float:

@@ -6,12 +6,10 @@ days and persons are skipped by their statistics.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from consent_filter.counts import REFUSED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.events import ABSENT, BEFORE, Events
 from consent_filter.fields import EVENT
+from warehouse.depot import Place, new
 from warehouse.recent import Ids, Recent
 
 #: Rows of a row group: small enough that one bucket of a large day skips most, large enough to compress
@@ -120,7 +119,7 @@ def _beside(
 
 
 def fold(
-    events: Events, counts: Counts, seen: Recent, folder: Path, name: str, absent: Absent = nobody
+    events: Events, counts: Counts, seen: Recent, folder: Place, name: str, absent: Absent = nobody
 ) -> Written:
     """Write the events that are no retries, of nobody who was erased. Raises Broken where rows and counts
     don't agree."""
@@ -214,16 +213,10 @@ def _sorted(events: Events, rows: NDArray[np.intp]) -> tuple[pa.Table, NDArray[n
     return pa.Table.from_batches([events.take(rows[order]).batch()]), days[order]
 
 
-def write(table: pa.Table, file: Path) -> None:
-    """One new Parquet file of facts in the order of the table, on the disk when this returns."""
-    with open(file, "xb") as out:
+def write(table: pa.Table, file: Place) -> None:
+    """One new Parquet file of facts in the order of the table, durable when this returns."""
+    with new(file) as out:
         pq.write_table(table, out, row_group_size=ROW_GROUP, **FORMAT)
-        sync(out.fileno())
-
-
-def sync(descriptor: int) -> None:
-    """A commit may name a file only when a power cut can't take it back: the log is trimmed right after."""
-    os.fsync(descriptor)
 
 
 def total(written: Iterable[Written]) -> tuple[Counts, dict[tuple[str, int], int]]:

@@ -2,8 +2,9 @@
 
 Tables: events (EVENT), received (the counts of the balance), offsets (how far each log partition is folded),
 commits (which days a commit touched), judged (`warehouse/invalid`), purges and coarse (`purges.py`).
-One writer at a time (the caller holds pipeline.lock); readers attach one snapshot, see a whole commit or none
-of it, and never block.
+One writer at a time (the caller holds pipeline.lock; where the catalog is shared, whoever has committed
+meanwhile makes another begin anew); readers attach one snapshot, see a whole commit or none of it, and never
+block.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
@@ -23,8 +24,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
-from consent_filter.errors import Broken
+from consent_filter.errors import Broken, Refused
 from consent_filter.fields import EVENT
+from warehouse.catalog import FILE, Catalog
+from warehouse.depot import Depot, Place
 from warehouse.extensions import give, quote, take, transaction
 
 _TYPES = {
@@ -70,15 +73,17 @@ TABLES: dict[str, dict[str, str]] = {
 _EPOCH = date(1970, 1, 1)
 #: Small rows (counts, offsets) live in the catalog itself, until they are settled (`warehouse.compact`).
 _INLINED = 5000
-#: WAL: readers and the writer don't wait for each other, and a commit is one synced write.
-_SQLITE = "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000"
+#: Where several machines write, files that no commit knows are another's work until they are this old.
+_ABANDONED = "INTERVAL 1 HOUR"
 
 
 class Lake:
     """One open catalog, attached as `lake` to `connection`. Use `Lake.open`; close it when done."""
 
-    def __init__(self, engine: duckdb.DuckDBPyConnection, folder: Path) -> None:
-        self._engine, self.folder = engine, folder
+    def __init__(self, engine: duckdb.DuckDBPyConnection, data: Path) -> None:
+        #: folder: of what this machine keeps for its jobs, wherever facts are; depot: where those are.
+        self._engine, self.folder = engine, (data / "lake").resolve()
+        self.depot, self.catalog = Depot.of(data), Catalog.of(data)
         self.connection = engine.cursor()
 
     @classmethod
@@ -88,40 +93,74 @@ class Lake:
         A reader sees the snapshot that was the last when it opened, whatever is committed meanwhile.
         `inline=False` lets nothing be written into the catalog but the catalog.
         """
-        folder = (data / "lake").resolve()
-        if not (folder / "catalog.sqlite").exists():
+        catalog = Catalog.of(data)
+        if not catalog.shared and not catalog.file.exists():
             if not write:
                 return None
-            _make(folder, threads)
-        lake = cls(take(threads), folder)
+            _make(data, threads)
+        lake = cls(take(threads), data)
         try:
             if write:
-                lake._attach(f"{_SQLITE}, DATA_INLINING_ROW_LIMIT {_INLINED if inline else 0}")
-                lake._widen()
-            else:
-                lake._attach("READ_ONLY")
-                (last,) = lake._row("SELECT id FROM ducklake_current_snapshot('lake') AS snapshot(id)")
-                lake.connection.execute("DETACH lake")
-                lake._attach(f"READ_ONLY, SNAPSHOT_VERSION {last}")
+                lake.folder.mkdir(parents=True, exist_ok=True)
+                lake.depot.check()
+                lake._begin(inline=inline)
+            elif not lake._look():
+                lake.close()
+                return None
         except BaseException:
             lake.close()
             raise
         return lake
 
-    def _attach(self, options: str, catalog: str = "catalog.sqlite") -> None:
+    def _attach(self, options: str, *, write: bool = False, catalog: str = FILE) -> None:
         # The folder may have been moved or restored since: paths in the catalog are relative to this one.
-        where = f"DATA_PATH '{quote(self.folder)}/files/', OVERRIDE_DATA_PATH true"
-        self.connection.execute(
-            f"ATTACH 'ducklake:sqlite:{quote(self.folder / catalog)}' AS lake ({where}, {options})"
-        )
+        where = f"DATA_PATH '{quote(self.depot.root)}', OVERRIDE_DATA_PATH true"
+        self.depot.lend(self.connection)
+        self.catalog.attach(self.connection, f"{where}, {options}", write=write, name=catalog)
+
+    def _begin(self, *, inline: bool) -> None:
+        options = f"DATA_INLINING_ROW_LIMIT {_INLINED if inline else 0}"
+        if self.catalog.shared:
+            with self.catalog.turn(self._engine):  # of two who make it, one must find it there
+                self._attach(options, write=True)
+                self._widen()
+        else:
+            self._attach(options, write=True)
+            self._widen()
+
+    def _look(self) -> bool:
+        """Attach the last snapshot. False where a shared catalog has no lake yet."""
+        try:
+            self._attach("READ_ONLY, CREATE_IF_NOT_EXISTS false")
+        except duckdb.Error as error:
+            if self.catalog.shared and "does not exist" in str(error):
+                return False
+            raise
+        (last,) = self._row("SELECT id FROM ducklake_current_snapshot('lake') AS snapshot(id)")
+        self.connection.execute("DETACH lake")
+        self._attach(f"READ_ONLY, SNAPSHOT_VERSION {last}")
+        return not self.catalog.shared or "events" in {table for table, _ in self._columns()}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing, in this lake's turn: what is read in it is what stands."""
+        with self.catalog.turn(self._engine), transaction(self.connection):
+            yield
+
+    def _columns(self) -> list[tuple[str, str]]:
+        return self.connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
+        ).fetchall()
 
     def _widen(self) -> None:
         """Add what has come since the lake was made: tables, and columns, null in older rows."""
-        columns = self.connection.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
-        ).fetchall()
-        for table in TABLES.keys() - {table for table, _ in columns}:
-            self.connection.execute(f"CREATE TABLE lake.{table} ({_columns(TABLES[table])})")
+        columns = self._columns()
+        if missing := TABLES.keys() - {table for table, _ in columns}:
+            with transaction(self.connection):
+                for table in missing:
+                    self.connection.execute(f"CREATE TABLE lake.{table} ({_columns(TABLES[table])})")
+            if "events" in missing:
+                _inline_nothing(self.connection)
         for table in ("events", "received"):
             found = {name for one, name in columns if one == table}
             for name in TABLES[table].keys() - found if found else ():
@@ -143,7 +182,7 @@ class Lake:
 
     def made(self) -> int:
         """Tells this catalog from another one that stood at the same place."""
-        return (self.folder / "catalog.sqlite").stat().st_ino
+        return self.catalog.made(self.connection)
 
     def snapshot(self) -> int:
         """The number of the catalog's snapshot that this connection sees."""
@@ -160,36 +199,45 @@ class Lake:
         )
         return rows.fetchall()
 
-    def room(self) -> tuple[Path, str]:
+    def room(self) -> tuple[Place, str]:
         """Where new files of facts go, and a prefix for their names that nobody else has."""
-        folder = self.folder / "files" / "main" / "events"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder, uuid.uuid4().hex
+        return self.depot.room(), uuid.uuid4().hex
 
     def files(self) -> dict[str, int]:
         """Every file that lies in the lake, and its bytes."""
-        there = (path for path in (self.folder / "files").rglob("*") if path.is_file())
-        return {str(path): path.stat().st_size for path in there}
+        return self.depot.files()
+
+    def stand(self, files: Sequence[str]) -> None:
+        """Raises Refused (409, `overtaken`) where not all of these files are facts any more: another job has
+        written them anew. Part of the caller's transaction."""
+        if files:
+            known = self.connection.execute("FROM ducklake_list_files('lake', 'events')").fetchall()
+            if {PurePath(file).name for file in files} - {PurePath(file).name for file, *_ in known}:
+                raise overtaken()
 
     def commit(
         self,
-        files: Sequence[Path],
+        files: Sequence[Place],
         offsets: Mapping[str, int],
         counts: Counts,
         days: Mapping[tuple[str, int], int],
+        since: int | None = None,
     ) -> int:
         """Add files, offsets, counts and touched days in one transaction; returns the commit's number.
 
         `days`: rows added by (site, day since 1970). All of it becomes visible at once, or nothing does.
-        Raises Broken where the counts say something else than the rows.
+        Raises Broken where the counts say something else than the rows; Refused (409, `overtaken`), where
+        another has committed `since` that number, which is then to be looked at first.
         """
         sums = Counter({RECEIVED: 0, STORED: 0, REFUSED: 0})
         for key, n in counts.items():
             sums[key.outcome] += n
         if sums[RECEIVED] != sums[STORED] + sums[REFUSED] or sums[STORED] != sum(days.values()):
             raise Broken(f"counts {sums} and {sum(days.values())} rows written do not agree")
-        number = self.number() + 1
-        with transaction(self.connection):
+        with self.transaction():
+            number = self.number() + 1
+            if since is not None and number != since + 1:
+                raise overtaken()
             self.add(files)
             self.insert("offsets", list(offsets.items()))
             self.insert(
@@ -200,7 +248,7 @@ class Lake:
             self.insert("commits", [(number, site, _day(day), n) for (site, day), n in touched.items()])
         return number
 
-    def add(self, files: Sequence[Path]) -> None:
+    def add(self, files: Sequence[Place | str]) -> None:
         """Register files that lie in the room; part of the caller's transaction."""
         if files:
             names = ", ".join(f"'{quote(file)}'" for file in files)
@@ -240,35 +288,46 @@ class Lake:
 
     def sweep(self) -> int:
         """Delete files that no commit knows: what a killed run left behind. Only under pipeline.lock."""
-        swept = self.connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
+        which = f"older_than => now() - {_ABANDONED}" if self.catalog.shared else "cleanup_all => true"
+        swept = self.connection.execute(f"CALL ducklake_delete_orphaned_files('lake', {which})")
         return len(swept.fetchall())
 
     def close(self) -> None:
         """Give the engine back; temporary tables of the connection are gone with it."""
         self.connection.close()
         with suppress(duckdb.Error):
-            self._engine.execute("DETACH DATABASE IF EXISTS lake")
+            self.catalog.leave(self._engine)
             give(self._engine)
 
 
-def _make(folder: Path, threads: int) -> None:
-    """A new catalog, under its name only when it is whole."""
+def overtaken() -> Refused:
+    """What is said to a job that another one came before."""
+    return Refused(409, "overtaken", "another job has committed meanwhile; this one has changed nothing")
+
+
+def _make(data: Path, threads: int) -> None:
+    """A new catalog in the data folder, under its name only when it is whole."""
+    lake = Lake(take(threads), data)
+    folder, draft = lake.folder, f"{FILE}.new"
     (folder / "files").mkdir(parents=True, exist_ok=True)
-    draft = "catalog.sqlite.new"
     for leftover in folder.glob(f"{draft}*"):
         leftover.unlink()
-    lake = Lake(take(threads), folder)
     try:
-        lake._attach(f"{_SQLITE}, DATA_INLINING_ROW_LIMIT {_INLINED}", draft)
+        lake.depot.check()
+        lake._attach(f"DATA_INLINING_ROW_LIMIT {_INLINED}", write=True, catalog=draft)
         for table, columns in TABLES.items():
             lake.connection.execute(f"CREATE TABLE lake.{table} ({_columns(columns)})")
-        # Deletions of a few facts must reach their files, not wait in the catalog.
-        lake.connection.execute(
-            "CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'events')"
-        )
+        _inline_nothing(lake.connection)
     finally:
         lake.close()
-    os.replace(folder / draft, folder / "catalog.sqlite")
+    os.replace(folder / draft, folder / FILE)
+
+
+def _inline_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Deletions of a few facts must reach their files, not wait in the catalog."""
+    connection.execute(
+        "CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'events')"
+    )
 
 
 def _columns(columns: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from pipelines.settings import Pipelines
 from tests.warehouse import sample
 from tests.warehouse.sample import NOON, Event, found, left_over, record
 from warehouse import compact, erase
+from warehouse.catalog import Catalog
 from warehouse.lake import Lake
 
 #: The largest and smallest person of the lake, and one in between: the catalog remembers extremes.
@@ -51,7 +52,7 @@ def everywhere(data: Path, persons: erase.Persons) -> set[str]:
     there = {str(f.relative_to(data / "lake")) for f in data.rglob("*") if f.is_file()
              for p in persons.tolist() for needle in (b"%d" % p, p.to_bytes(8, "little"))
              if p > 1000 and needle in f.read_bytes()}  # fmt: skip
-    return there | set(erase.left(data / "lake", lambda some: np.isin(some, persons)))
+    return there | set(erase.left(data, lambda some: np.isin(some, persons)))
 
 
 def test_rows_leave_with_their_counts_and_the_rest_stays(tmp_path: Path) -> None:
@@ -80,11 +81,11 @@ def test_no_byte_is_left_once_readers_have_had_their_grace(tmp_path: Path) -> No
     lake = Lake.open(tmp_path, write=True)
     assert lake is not None
     assert erase.held(lake, GONE) == {}
-    assert erase.left(lake.folder, lambda some: np.isin(some, GONE))  # old snapshots name them still
+    assert erase.left(tmp_path, lambda some: np.isin(some, GONE))  # old snapshots name them still
     compact.forget(lake, time.time() + 1)
     lake.close()
-    assert everywhere(tmp_path, GONE) == {"catalog.sqlite"}  # the largest person of the table
-    assert erase.wipe(tmp_path / "lake")
+    assert everywhere(tmp_path, GONE) == set()  # the catalog has only known ranges of them
+    assert Catalog.of(tmp_path).wipe()
     assert everywhere(tmp_path, GONE) == set()
     assert left_over(tmp_path) == set()
     # The catalog still finds who is there, and takes new ones.

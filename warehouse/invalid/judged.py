@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 import duckdb
 
 from consent_filter.errors import Refused
-from warehouse.extensions import transaction
 from warehouse.invalid.rules import in_force, load
 from warehouse.lake import Lake
 
@@ -49,9 +48,9 @@ def rejudge(
     changed = sorted({day for _, day in touched})
     if not changed or dry:
         return changed
-    number = lake.number() + 1
     moment = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
-    with transaction(lake.connection):
+    with lake.transaction():
+        number = lake.number() + 1
         lake.insert("judged", [(number, day, version, moment, reason) for day in changed])
         # No rows are added: what changes is what they count as, and so these days are touched.
         lake.insert("commits", [(number, site, day, 0) for site, day in touched])

@@ -1,0 +1,1 @@
+"""A real database and a real storage on this machine: facts over both, as many machines have them."""

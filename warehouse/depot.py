@@ -1,0 +1,144 @@
+"""Where files of facts lie: a folder of the data folder, or a bucket, used in the same way.
+
+A file is named as DuckDB names it in `filename`: by its whole path, or "s3://bucket/key". In certificates and
+findings it is named from the lake on, "files/main/events/…", wherever the lake lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+
+from consent_filter.errors import Misconfigured
+from warehouse.blur import blur
+from warehouse.bucket import Bucket, Object, Ranges
+from warehouse.extensions import load, quote
+from warehouse.lake_settings import LakeSettings, secret, settings
+
+Place = Path | Object
+_EVENTS = "main/events"
+_SECRET = "lake_files"
+
+
+class Depot:
+    """The files of one lake."""
+
+    def __init__(self, data: Path, told: LakeSettings) -> None:
+        self._data, self._told = data, told
+        self._folder = (data / "lake" / "files").resolve()
+        self._bucket = Bucket(told, str(data.resolve())) if told.files == "s3" else None
+        #: What DuckLake puts before a name.
+        self.root = f"s3://{told.bucket}/{told.prefix}/" if self._bucket else f"{self._folder}/"
+
+    @classmethod
+    def of(cls, data: Path) -> Depot:
+        """As the settings say."""
+        return cls(data, settings(data))
+
+    def at(self, file: str) -> Place:
+        """The place of a file that DuckDB has named."""
+        if self._bucket:
+            return Object(self._bucket, file.removeprefix(f"s3://{self._told.bucket}/"))
+        return Path(file)
+
+    def whole(self, short: str) -> str:
+        """The name of a file as DuckDB has it, of one from the lake on."""
+        return self.root + short.removeprefix("files/")
+
+    def short(self, file: str) -> str:
+        """The name of a file from the lake on."""
+        return f"files/{file.removeprefix(self.root)}"
+
+    def room(self) -> Place:
+        """Where new files of facts go."""
+        if self._bucket:
+            return Object(self._bucket, f"{self._told.prefix}/{_EVENTS}")
+        folder = self._folder / _EVENTS
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def files(self) -> dict[str, int]:
+        """Every file that lies there, whoever knows of it, and its bytes."""
+        if self._bucket:
+            found = self._bucket.listed(f"{self._told.prefix}/")
+            return {f"s3://{self._told.bucket}/{key}": size for key, size in found}
+        there = (path for path in self._folder.rglob("*") if path.is_file())
+        return {str(path): path.stat().st_size for path in there}
+
+    def check(self) -> None:
+        """Raises Misconfigured where what is deleted would stay (S2): a bucket that keeps versions."""
+        if self._bucket and (kept := self._bucket.versioned()):
+            raise Misconfigured(
+                "lake.bucket",
+                self._told.bucket,
+                f"a bucket that never kept versions of objects (versioning is {kept}): whoever is erased"
+                " must be gone from all of them",
+            )
+
+    def lend(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let DuckDB read and write there. Raises Misconfigured."""
+        if not self._bucket:
+            return
+        load(connection, "httpfs")
+        told = self._told
+        ca = quote(self._data.resolve() / told.endpoint_ca) if told.endpoint_ca else ""
+        for name, value in (
+            ("enable_server_cert_verification", "true"),
+            ("enable_curl_server_cert_verification", "true"),
+            ("ca_cert_file", f"'{ca}'"),
+            ("http_timeout", f"{told.timeout_s:.0f}"),
+        ):
+            connection.execute(f"SET {name} = {value}")
+        held = secret(self._data, "secret_file", told.secret_file)
+        lend(
+            connection,
+            f"{_SECRET} (TYPE s3, KEY_ID '{quote(told.access_key)}', SECRET '{quote(held)}',"
+            f" REGION '{quote(told.region)}', ENDPOINT '{quote(told.endpoint.partition('://')[2])}',"
+            f" URL_STYLE '{'path' if told.path_style else 'vhost'}', USE_SSL {str(told.safe).lower()},"
+            f" SCOPE 's3://{told.bucket}/')",
+        )
+
+
+def lend(connection: duckdb.DuckDBPyConnection, secret: str) -> None:
+    """Make a secret of an engine. What goes wrong is not repeated: the statement holds it."""
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMPORARY SECRET {secret}")
+    except duckdb.Error:
+        raise Misconfigured("lake", "…", "settings that DuckDB can make a secret of") from None
+
+
+@contextmanager
+def new(place: Place) -> Iterator[BinaryIO]:
+    """A new Parquet file of facts to be written; on the disk, or in the bucket, when this returns."""
+    if isinstance(place, Object):
+        held = io.BytesIO()
+        yield held
+        blur(held)
+        place.put(held.getvalue())
+        return
+    with open(place, "x+b") as out:
+        yield out
+        blur(out)
+        out.flush()
+        # A commit may name a file only when a power cut can't take it back: the log is trimmed right after.
+        os.fsync(out.fileno())
+
+
+def reading(place: Place) -> BinaryIO | io.RawIOBase:
+    """A file to be read. Raises FileNotFoundError."""
+    return Ranges(place) if isinstance(place, Object) else open(place, "rb")
+
+
+def digest(place: Place) -> str:
+    """SHA-256 of a file, hex. Raises FileNotFoundError."""
+    if isinstance(place, Object):
+        return place.digest()
+    with open(place, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
