@@ -1,7 +1,8 @@
 """The list of who was erased, kept beside backups: a restored copy of an older day brings nobody back (S2).
 
-It holds keyed hashes only: of erased ids, and of removed pseudonyms; names of keys that were destroyed, and
-what was spent of the budgets of releases (S9). Whoever restores reads it first.
+It holds keyed hashes only: of erased ids, and of removed pseudonyms; names of keys that were destroyed,
+what was spent of the budgets of releases (S9), and which days were asked about (`warehouse/opened.py`).
+Whoever restores reads it first.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from consent_filter.errors import Broken
 from consent_filter.pseudonym import Keyring
 from warehouse import budget
 from warehouse.budget import Spent
+from warehouse.opened import Mark, marks, newest
 
 NAME = "erased.throng"
 _SCHEMA = "throng-erased/1"
@@ -29,13 +31,15 @@ _SCHEMA = "throng-erased/1"
 class Stones(NamedTuple):
     """keys: (keyed hash of an erased id, since). tombstones: (hash of a removed pseudonym, since).
     Times are UTC milliseconds. whose: the installation, as the thumbprint of its ledger key. destroyed: names
-    of keys that may not come back either. spent: of what months of sites may give away."""
+    of keys that may not come back either. spent: of what months of sites may give away. opened: days that
+    were asked about, and a mark of the people that was answered of."""
 
     whose: str
     keys: tuple[tuple[bytes, int], ...]
     tombstones: tuple[tuple[bytes, int], ...]
     destroyed: tuple[str, ...] = ()
     spent: tuple[Spent, ...] = ()
+    opened: tuple[Mark, ...] = ()
 
 
 def whose(keys: Keyring) -> str:
@@ -50,7 +54,8 @@ def read(data: Path) -> Stones:
         erased = one.execute("SELECT key, since FROM choice WHERE erased ORDER BY key").fetchall()
         stones = load(Tombstones.read(one, keys).dump())
     gone = sorted(life.id for life in keys.lives() if life.destroyed is not None)
-    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone), budget.spending(data))
+    spent, opened = budget.spending(data), marks(data)
+    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone), spent, opened)
 
 
 def write(stones: Stones, place: Path) -> None:
@@ -65,6 +70,7 @@ def write(stones: Stones, place: Path) -> None:
         "tombstones": {base64.b64encode(one).decode(): since for one, since in stones.tombstones},
         "destroyed": stones.destroyed,
         "spent": stones.spent,
+        "opened": stones.opened,
     }
     keyfile.write(place / NAME, json.dumps(text, sort_keys=True).encode())
 
@@ -81,6 +87,7 @@ def parse(file: Path) -> Stones | None:
             tuple((base64.b64decode(one), int(since)) for one, since in said["tombstones"].items()),
             tuple(map(str, said.get("destroyed", ()))),
             tuple(Spent(*one) for one in said.get("spent", ())),
+            tuple(Mark(*one) for one in said.get("opened", ())),
         )
     except FileNotFoundError:
         return None
@@ -89,13 +96,14 @@ def parse(file: Path) -> Stones | None:
 
 
 def merge(lists: Iterable[Stones]) -> Stones:
-    """All of them together; of each the first time."""
+    """All of them together; of each the first time, of days that were asked about the last."""
     keys, tombstones, destroyed, name = dict[bytes, int](), dict[bytes, int](), set[str](), ""
-    spent = set[Spent]()
+    spent, opened = set[Spent](), list[Mark]()
     for one in lists:
         name = one.whose
         destroyed.update(one.destroyed)
         spent.update(one.spent)
+        opened += one.opened
         for held, more in ((keys, one.keys), (tombstones, one.tombstones)):
             for hash, since in more:
                 held[hash] = min(since, held.get(hash, since))
@@ -105,6 +113,7 @@ def merge(lists: Iterable[Stones]) -> Stones:
         tuple(sorted(tombstones.items())),
         tuple(sorted(destroyed)),
         tuple(sorted(spent)),
+        newest(opened),
     )
 
 

@@ -27,7 +27,7 @@ from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
 from throng.settings import FILE, load
-from warehouse import budget, lake_settings
+from warehouse import budget, lake_settings, opened
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
@@ -67,6 +67,8 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
     _destroy(draft, {id for one in own for id in one.destroyed})
     if spent := {one for some in own for one in some.spent}:
         budget.remember(draft, sorted(spent))
+    asked = [mark for one in own for mark in one.opened]
+    opened.remember(draft, opened.newest([*asked, *(opened.marks(data) if standing else ())]))
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
     placing.move(draft, here)
     with folder_only():  # what stands with brokers is the folder's that will be, and no copy's to trim

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -29,6 +30,46 @@ CREATE TABLE IF NOT EXISTS opened (site TEXT, purpose TEXT, day TEXT, mark TEXT,
 CREATE TABLE IF NOT EXISTS answered (report TEXT, site TEXT, day TEXT, rows BLOB,
     PRIMARY KEY (report, site, day)) WITHOUT ROWID;
 """
+
+
+class Mark(NamedTuple):
+    """A day that was opened. at: when, seconds since 1970. mark: of the people it was counted of. rule: that
+    under which it holds."""
+
+    site: str
+    purpose: str
+    day: str
+    mark: str
+    at: float
+    rule: str
+
+
+def marks(data: Path) -> tuple[Mark, ...]:
+    """Every day that was opened in a folder: what a restored copy of an older day must know, too."""
+    if not (data / FILE).exists():
+        return ()
+    with closing(sqlite3.connect(f"{(data / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as one:
+        found = one.execute(
+            "SELECT site, purpose, day, mark, at, text FROM opened, rule ORDER BY site, purpose, day"
+        ).fetchall()
+    return tuple(Mark(*row) for row in found)
+
+
+def newest(found: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Of each day the mark that holds: under another rule a day is opened anew."""
+    held = dict[tuple[str, str, str], Mark]()
+    for one in sorted(found, key=lambda one: one.at):
+        held[one[:3]] = one
+    return tuple(held[key] for key in sorted(held))
+
+
+def remember(data: Path, found: Collection[Mark]) -> None:
+    """What was opened since the copy was made is opened in it, too, of the people that it was counted of."""
+    if not found:
+        return
+    rule = max(found, key=lambda one: one.at).rule
+    with closing(Opened(data, rule)) as held:
+        held.reopen([one for one in found if one.rule == rule])
 
 
 class Opened:
@@ -101,6 +142,15 @@ class Opened:
             rows = [(report.name, site, day.isoformat(), _bytes(table)) for day, table in good.items()]
             self._con.executemany("INSERT OR IGNORE INTO answered VALUES (?, ?, ?, ?)", rows)
         return good
+
+    def reopen(self, found: Iterable[Mark]) -> None:
+        """Write down days that were opened elsewhere: what was first answered of a day is what counts."""
+        with self._con:
+            self._con.executemany(
+                "INSERT INTO opened VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE"
+                " SET mark = excluded.mark, at = excluded.at WHERE excluded.at < at",
+                [one[:5] for one in found],
+            )
 
     def drop(self, purpose: str, site: str, days: Iterable[date]) -> None:
         """Delete what was answered of these days. That they were opened is not forgotten."""

@@ -18,8 +18,9 @@ from pipelines import facts, publish, reports, stones
 from tests.pipelines.comeback import OPEN, answers, collect, left, persons, whole_pass
 from tests.throng.conftest import Throng
 from throng import backup, restore
-from warehouse import budget, snapshot
+from warehouse import budget, opened, snapshot
 from warehouse.budget import Cost
+from warehouse.opened import Mark
 from warehouse.release_settings import Release
 
 SETTINGS = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
@@ -113,10 +114,15 @@ def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back
     data: Path, tmp_path: Path
 ) -> None:
     """Planted: a restore that leaves the copy's keys; the old one is found in the folder. One that forgets
-    what was spent since; it could be spent again."""
+    what was spent since; it could be spent again. One that forgets what was asked about since."""
     place = tmp_path / "place"
     made = backup.make(data, place, 30)
     budget.reserve(data, "a-draft", ["it"], {("shop", "2026-07"): Cost(0.2, 1e-9)}, Release(), 0.0)
+    asked = [
+        Mark("shop", "measurement", "2026-07-01", mark, at, "as it is")
+        for mark, at in (("a", 1.0), ("b", 2.0))
+    ]
+    opened.remember(data, asked)
     gone, others = persons(data, IDS[:2]), persons(data, IDS[3:])
     key = json.loads((data / "keys.json").read_text())["identity"][0]["key"].encode()
     destroy_identity(data)
@@ -142,6 +148,7 @@ def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back
         assert persons(folder, IDS[3:]) == others, "who is still there is found when they ask"
         (account,) = budget.accounts(folder, Release())
         assert (account.month, account.by) == ("2026-07", {"a-draft": 0.2})
+        assert opened.marks(folder) == (asked[0],), "answers less those of before would be who has left"
     collect(tmp_path / "elsewhere", IDS[3:4], "collector", [7], time.time())
     assert len(persons(tmp_path / "elsewhere", IDS[3:4])) == 2
     ledger = words(tmp_path / "elsewhere")
@@ -188,7 +195,7 @@ def test_the_list_of_the_erased_only_grows(data: Path, tmp_path: Path) -> None:
     assert one is not None
     assert len(one.keys) == 1
     # A ledger put back from before, elsewhere: what is on the list stays.
-    stones.write(one._replace(keys=(), tombstones=(), spent=()), tmp_path)
+    stones.write(one._replace(keys=(), tombstones=(), spent=(), opened=()), tmp_path)
     assert stones.parse(tmp_path / stones.NAME) == one
     log = SegmentLog(data / "log")
     assert log.end()
