@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consent_filter.errors import Broken, Misconfigured, Refused
 from ingest.log import Lasting, Offsets
 from pipelines.options import beam, pipeline
 from pipelines.settings import Pipelines
+from pipelines.told import as_it_was, telling
 
 
 class Stretch(NamedTuple):
@@ -54,17 +55,32 @@ class _SideBySide(beam.DoFn):
 
 def each(elements: Iterable[Any], work: Callable[[Any], None], settings: Pipelines) -> None:
     """Run `work` on every element as a Beam job. One of our own errors in it is raised as what it is."""
+    with running(settings) as job:
+        _ = (
+            job
+            | made(elements, settings)
+            | beam.ParDo(_SideBySide(careful(work, settings), settings.threads))
+        )
+
+
+def made(elements: Iterable[Any], settings: Pipelines, name: str = "elements") -> beam.PTransform:
+    """Elements of a job, each of which may go to another worker where there are several."""
+    return name >> beam.Create(list(elements), reshuffle=not settings.here)
+
+
+def careful(work: Callable[..., Any], settings: Pipelines) -> Callable[..., Any]:
+    """The same work; elsewhere than in this process its failure says only what may be said."""
+    return work if settings.here else telling(work)
+
+
+@contextmanager
+def running(settings: Pipelines) -> Iterator[beam.Pipeline]:
+    """A job, which is done when the block ends. Raises Misconfigured where the runner is not there."""
     try:
         with pipeline(settings) as job:
-            _ = (
-                job
-                | beam.Create(list(elements), reshuffle=False)
-                | beam.ParDo(_SideBySide(work, settings.threads))
-            )
+            yield job
     except Exception as error:
-        found: BaseException | None = error
-        while found is not None:
-            if isinstance(found, Broken | Misconfigured | Refused | OSError):
-                raise found from error
-            found = found.__cause__ or found.__context__
-        raise
+        told = as_it_was(error, settings)
+        if told is error:
+            raise
+        raise told from (error if settings.here else None)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,12 +20,12 @@ from msgspec import Struct
 from consent_filter.errors import Broken, Misconfigured
 from consent_filter.fields import FACTS
 from ingest import imports
-from pipelines import keeping
+from pipelines import keeping, shelf
+from pipelines.attempts import apart, say
 from pipelines.beamio import each
 from pipelines.settings import Pipelines
 from warehouse import compact, cuts, decay, purges
 from warehouse.decay import Due
-from warehouse.depot import Place
 from warehouse.lake import Lake
 from warehouse.purges import Purged
 
@@ -46,9 +45,11 @@ class Expired(Struct):
 
 
 class _Task(NamedTuple):
+    """`rule`: where it lies, since pseudonyms are in it."""
+
     data: str
     group: compact.Group
-    rule: compact.Rule
+    rule: Path
     name: str
     note: str
 
@@ -174,34 +175,37 @@ def _rewrite(
     folder, prefix = lake.room()
     notes = lake.folder / "work"
     notes.mkdir(exist_ok=True)
-    tasks = [
-        _Task(str(data), group, rule, f"{prefix}-{k}", str(notes / f"{prefix}-{k}.note"))
-        for k, group in enumerate(groups)
-    ]
+    made: list[list[tuple[str, int]]] = []
     try:
-        each(tasks, partial(_work, folder=folder), settings)
+        with shelf.laid(notes, prefix, rule, settings) as lies:
+            tasks = [
+                _Task(str(data), group, lies, f"{prefix}-{k}", str(notes / f"{prefix}-{k}.note"))
+                for k, group in enumerate(groups)
+            ]
+            each(tasks, _work, settings)
         made = [pickle.loads(Path(task.note).read_bytes()) for task in tasks]
         compact.replace(lake, groups, made, what, rule.now)
     except BaseException:
-        with suppress(OSError, Misconfigured, Broken):
-            for file in folder.glob(f"{prefix}-*"):
-                file.unlink(missing_ok=True)
+        made = []
         raise
     finally:
-        for task in tasks:
-            with suppress(OSError):
-                Path(task.note).unlink(missing_ok=True)
+        with suppress(OSError, Misconfigured, Broken):
+            stay = {path for one in made for path, _ in one}
+            for file in (*notes.glob(f"{prefix}-*"), *folder.glob(f"{prefix}-*")):
+                if str(file) not in stay:
+                    file.unlink(missing_ok=True)
     return Expired(
         sum(len(group.paths) for group in groups), sum(map(len, made)), what.over, purged=what.purged
     )
 
 
-def _work(task: _Task, folder: Place) -> None:
+def _work(task: _Task) -> None:
     """One element: a group's rows in new files, and a note of them."""
     lake = Lake.open(Path(task.data))
     assert lake is not None
     try:
-        made = compact.rewrite(lake, task.group, task.rule, folder, task.name)
+        rule = shelf.taken(task.rule)
+        made = compact.rewrite(lake, task.group, rule, lake.depot.room(), apart(task.name))
     finally:
         lake.close()
-    Path(task.note).write_bytes(pickle.dumps(made))
+    say(Path(task.note), pickle.dumps(made))

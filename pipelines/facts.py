@@ -2,7 +2,8 @@
 
 An element is a stretch of one log partition; it writes its own files, and only its name travels. Running the
 job twice, or killing it anywhere and running it again, changes nothing: files, offsets and counts are one
-transaction, and what a killed run left behind is swept away.
+transaction, and what a killed run left behind is swept away. Where an element was worked on twice, the files
+that its note names count, and the others go.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from consent_filter.events import join
 from ingest.log.opening import opened
 from pipelines import expire
 from pipelines.absent import absent
+from pipelines.attempts import apart, say
 from pipelines.beamio import Stretch, each, stretches
 from pipelines.settings import Pipelines
 from warehouse import facts
@@ -65,6 +67,13 @@ class Room(NamedTuple):
         """Remove what was written for this run only; its facts too, when they are not to be committed."""
         for folder in (self.notes, *((self.folder,) if all else ())):
             for file in folder.glob(f"{self.prefix}-*"):
+                file.unlink(missing_ok=True)
+
+    def keep(self, files: Collection[Place]) -> None:
+        """Remove what other attempts than those that count have written."""
+        stay = {file.name for file in files}
+        for file in self.folder.glob(f"{self.prefix}-*"):
+            if file.name not in stay:
                 file.unlink(missing_ok=True)
 
 
@@ -148,9 +157,13 @@ def _commit(
     except BaseException:
         with suppress(OSError, Misconfigured, Broken):
             room.clear(all=True)
+        if not settings.here:  # workers may go on for a while, and leave files that the next run sweeps away
+            _memory.swept = -1e9
         raise
     _memory.add(number, written)
     room.clear()
+    if not settings.here:
+        room.keep(files)
     return Folded(
         number,
         sum(rows.values()),
@@ -199,7 +212,7 @@ def _map(
 def _work(stretch: Stretch, room: Room) -> None:
     """One element: fold it and leave a note of what became of it."""
     seen, out = _shelf.get(room.prefix) or (Recent.load(room.seen), absent(Path(stretch.data)))
-    room.note(stretch).write_bytes(pickle.dumps(fold(stretch, seen, room, out)))
+    say(room.note(stretch), pickle.dumps(fold(stretch, seen, room, out)))
 
 
 def fold(stretch: Stretch, seen: Recent, room: Room, out: facts.Absent = facts.nobody) -> facts.Written:
@@ -211,7 +224,7 @@ def fold(stretch: Stretch, seen: Recent, room: Room, out: facts.Absent = facts.n
             counts[key] += n
         parts.append(record.events)
     log.close()
-    name = f"{room.prefix}-{stretch.partition}-{stretch.start}"
+    name = apart(f"{room.prefix}-{stretch.partition}-{stretch.start}")
     written = facts.fold(join(parts), counts, seen, room.folder, name, out)
     written.left_out = log.left_out
     return written

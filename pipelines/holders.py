@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +16,13 @@ from consent_filter.departed import Persons
 from consent_filter.errors import Broken, Misconfigured
 from ingest.log import Lasting, frame
 from ingest.log.opening import opened
+from pipelines import shelf
+from pipelines.attempts import apart, say
 from pipelines.beamio import each
 from pipelines.holder import Changed, Found, Holder, Kept, Task
 from warehouse import compact, erase, released
 from warehouse.catalog import Catalog
-from warehouse.depot import Depot, Place
+from warehouse.depot import Depot
 from warehouse.lake import Lake
 
 
@@ -37,6 +41,8 @@ class Facts:
         if lake is None:
             return done
         try:
+            if not dry_run:
+                shelf.clear(lake.folder / "work")
             persons = erase.strangers(lake, task.absent)
             files = erase.held(lake, persons)
             rows = sum(files.values())
@@ -69,41 +75,49 @@ class Facts:
     ) -> None:
         """These files anew: without the persons, or with `set` in their rows. One commit."""
         folder, prefix = lake.room()
-        made: dict[str, erase.Anew] = {}
-        _shelf[prefix] = task.data, folder, persons, set or {}, made
-        tasks = [(prefix, number, file) for number, file in enumerate(files)]
+        work = lake.folder / "work"
+        work.mkdir(exist_ok=True)
+        anew: list[erase.Anew] = []
         try:
-            if task.settings.here:
-                each(tasks, _write, task.settings)
-            else:  # pseudonyms of those who must be gone are sent nowhere else
-                for one in tasks:
-                    _write(one)
-            anew = [made[file] for file in files]
+            with shelf.laid(work, prefix, (persons, set or {}), task.settings) as lies:
+                ones = [
+                    _Anew(str(task.data), file, lies, work / f"{prefix}-{number}.note")
+                    for number, file in enumerate(files)
+                ]
+                each(ones, _write, task.settings)
+            anew = [pickle.loads(one.note.read_bytes()) for one in ones]
             task.note(lake, anew)
             erase.replace(lake, anew, persons, corrected=bool(set))
         except BaseException:
-            with suppress(OSError, Misconfigured, Broken):
-                for leftover in folder.glob(f"{prefix}-*"):
-                    leftover.unlink(missing_ok=True)
+            anew = []
             raise
         finally:
-            del _shelf[prefix]
+            with suppress(OSError, Misconfigured, Broken):
+                stay = {lake.depot.whole(new.file) for one in anew for new in one.new}
+                for file in (*work.glob(f"{prefix}-*"), *folder.glob(f"{prefix}-*")):
+                    if str(file) not in stay:
+                        file.unlink(missing_ok=True)
 
 
-#: What workers in this process do: folder of data, of new files, whose rows, values put right, what was made.
-_shelf: dict[str, tuple[Path, Place, erase.Persons, dict[str, str], dict[str, erase.Anew]]] = {}
+class _Anew(NamedTuple):
+    """One element: a file to be written anew. `rule`: where it lies whose rows, and which values are put
+    right, since those who must be gone are named nowhere else."""
+
+    data: str
+    file: str
+    rule: Path
+    note: Path
 
 
-def _write(one: tuple[str, int, str]) -> None:
-    """One element: a file anew."""
-    prefix, number, file = one
-    data, folder, persons, set, made = _shelf[prefix]
-    lake = Lake.open(data)
+def _write(one: _Anew) -> None:
+    persons, set = shelf.taken(one.rule)
+    lake = Lake.open(Path(one.data))
     assert lake is not None
     try:
-        made[file] = erase.write(lake, file, persons, folder, f"{prefix}-{number}", set)
+        made = erase.write(lake, one.file, persons, lake.depot.room(), apart(one.note.stem), set)
     finally:
         lake.close()
+    say(one.note, pickle.dumps(made))
 
 
 class Log:

@@ -8,6 +8,7 @@ bucket, which bounds memory. An element's work is a plain function that runs in 
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -25,8 +26,10 @@ from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
 from consent_filter.ledger import linked, unlinked
+from pipelines.attempts import whole as whole_folder
+from pipelines.beamio import careful, made, running
 from pipelines.keeping import left_out
-from pipelines.options import beam, pipeline
+from pipelines.options import beam
 from pipelines.settings import Pipelines
 from warehouse import batches, catalogue, departures, echoes, effects, links, moves
 from warehouse import report as reports
@@ -66,6 +69,11 @@ class Work(NamedTuple):
     def label(self) -> str:
         return self.days[0].isoformat() if self.days else "all"
 
+    @property
+    def place(self) -> str:
+        """The folder of what was made, in the room."""
+        return f"{self.label}.made"
+
 
 class Made(Struct):
     """What a run did. `waiting`: reports over all days are yet to be made (see `idle_share`). `catalogue`:
@@ -84,7 +92,12 @@ _open: dict[str, Lake] = {}
 
 
 def make(work: Work) -> str:
-    """Make an element's reports, each a file in its room; returns the label."""
+    """Make an element's reports, each a file in its place of the room; returns the label."""
+    with whole_folder(Path(work.room, work.place)) as place:
+        return _make(work, place)
+
+
+def _make(work: Work, place: Path) -> str:
     begun, room = time.monotonic(), Path(work.room)
     lake = _open.get(work.room) or Lake.open(Path(work.data), threads=work.settings.threads)
     assert lake is not None
@@ -121,11 +134,11 @@ def make(work: Work) -> str:
             effect.append(effects.named(report.name, released.effects))
             if report.name == "growth":
                 table = batches.summed(con, room, settled, table, moved=keys is not None)
-            pq.write_table(table, room / f"{report.name}@{work.label}.parquet")
-        guard.write(room, work.label)
-        pq.write_table(pa.concat_tables(effect), room / f"{work.label}.effects")
-        pq.write_table(pa.concat_tables(seen), room / f"{work.label}.audited")
-        (room / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
+            pq.write_table(table, place / f"{report.name}@{work.label}.parquet")
+        guard.write(place, work.label)
+        pq.write_table(pa.concat_tables(effect), place / f"{work.label}.effects")
+        pq.write_table(pa.concat_tables(seen), place / f"{work.label}.audited")
+        (place / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
         return work.label
     finally:
         con.close()
@@ -205,8 +218,9 @@ def run(
         days = rows if anew else {day: rows.get(day, 0) for day in touched}
         if not owed or (rests and not days):
             return Made(number, waiting=rests, catalogue=wrong)
-        room = data / "released" / "making"
-        shutil.rmtree(room, ignore_errors=True)
+        making = data / "released" / "making"
+        shutil.rmtree(making, ignore_errors=True)
+        room = making / secrets.token_hex(8)  # no element of an earlier run writes there
         room.mkdir(parents=True)
         (room / _CATALOGUE).write_text(listed)
         _open[str(room)] = lake
@@ -227,7 +241,7 @@ def run(
             store.join(logins)
             if whole:
                 store.put(rested_at=time.time() + took * settings.idle_share)
-        shutil.rmtree(room)
+        shutil.rmtree(making)
         return Made(number, len(days), changed, rests, round(time.monotonic() - begun, 3), wrong)
     finally:
         _open.clear()
@@ -284,15 +298,13 @@ def correcting(
 def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:
     """By day first; then, knowing which days are published, over all days. Returns seconds of the latter."""
 
-    def after(work: Work, labels: list[str]) -> str:
-        return make(work)
-
-    with pipeline(where) as job:
-        days = job | "days" >> beam.Create(works, reshuffle=False) | "by day" >> beam.Map(make)
+    with running(where) as job:
+        days = job | made(works, where, "days") | "by day" >> beam.Map(careful(make, where))
         if whole:
             waits = beam.pvalue.AsList(days)
-            _ = job | "all days" >> beam.Create(whole, reshuffle=False) | "over all" >> beam.Map(after, waits)
-    return sum(float(Path(one.room, "all.seconds").read_text()) for one in whole)
+            after = careful(lambda work, labels: make(work), where)
+            _ = job | made(whole, where, "all days") | "over all" >> beam.Map(after, waits)
+    return sum(float(Path(one.room, one.place, "all.seconds").read_text()) for one in whole)
 
 
 def _take(
@@ -319,7 +331,9 @@ def _take(
         mine = works if one.grain == "day" else whole
         if not mine:
             continue
-        table = pa.concat_tables(pq.read_table(room / f"{one.name}@{work.label}.parquet") for work in mine)
+        table = pa.concat_tables(
+            pq.read_table(room / work.place / f"{one.name}@{work.label}.parquet") for work in mine
+        )
         days = None if anew or one.grain == "all" else [day for work in mine for day in work.days]
         still = set(settled.still) if one.grain == "day" and one.people else set(stand.get(one.name, ()))
         if batches.measured(one):
@@ -328,7 +342,7 @@ def _take(
             changed.append(one.name)
     for work in (*works, *whole):
         days = None if anew or not work.days else list(work.days)
-        said = [pq.read_table(room / f"{work.label}.{what}") for what in ("effects", "audited")]
+        said = [pq.read_table(room / work.place / f"{work.label}.{what}") for what in ("effects", "audited")]
         effects.keep(store.connection, [one.name for one in reports.load().values() if
                      (one.grain == "day") == bool(work.days)], days, *said)  # fmt: skip
     batches.tell(store, reason, besides)

@@ -6,6 +6,7 @@ deleted again, so that only names travel. `drafting.py` draws the noise.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consent_filter.ledger import linked
+from pipelines.attempts import whole
 from pipelines.beamio import each
 from pipelines.keeping import left_out
 from pipelines.settings import Pipelines
@@ -54,8 +56,9 @@ def count(work: Work) -> None:
         chosen = [load()[name] for name in work.trends]
         bucket = Bucket(work.number, work.of)
         found = window.count(con, events, RECEIVED, chosen, work.period, work.sites, bucket, work.rows)
-        for trend, cells in found:
-            pq.write_table(cells, Path(work.room) / f"{trend.name}@{work.number}.parquet")
+        with whole(Path(work.room) / f"{work.number}.made") as room:
+            for trend, cells in found:
+                pq.write_table(cells, room / f"{trend.name}@{work.number}.parquet")
     finally:
         con.close()
         lake.close()
@@ -71,8 +74,9 @@ def exact(
     threads: int = 2,
 ) -> dict[str, pa.Table]:
     """All cells, before any noise. `where` None: a plain loop, which finds the very same."""
-    room = data / "releases" / "making"
-    shutil.rmtree(room, ignore_errors=True)
+    making = data / "releases" / "making"
+    shutil.rmtree(making, ignore_errors=True)
+    room = making / secrets.token_hex(8)  # no element of an earlier run writes there
     room.mkdir(parents=True)
     try:
         rows = _rows(data, period)
@@ -90,12 +94,12 @@ def exact(
             each(works, count, where)
         found = {}
         for one in trends:
-            parts = [pq.read_table(file) for file in sorted(room.glob(f"{one.name}@*.parquet"))]
+            parts = [pq.read_table(file) for file in sorted(room.glob(f"*.made/{one.name}@*.parquet"))]
             if parts:
                 found[one.name] = window.whole(one.report, parts)
         return found
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def _rows(data: Path, period: Period) -> int | None:

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from consent_filter import policy, regions, signing
 from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.failure import describe
 from consent_filter.ledger import Ledger
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
 from throng import keys as lasting
 from throng import transport
-from throng.failure import describe
 from throng.settings import FILE, load
 from warehouse import catalogue
 

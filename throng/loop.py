@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
+from consent_filter.failure import describe
 from throng import jobs, lock
-from throng.failure import describe
 from throng.gauges import Gauges
 
 #: Seconds from the start of one pass to the start of the next, when passes are short.

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.failure import describe
 from throng import (
     __version__,
     access_options,
@@ -23,8 +24,8 @@ from throng import (
     release_options,
     rights_options,
     security_options,
+    worker_options,
 )
-from throng.failure import describe
 from warehouse import without_pandas
 
 MANUAL = """\
@@ -42,6 +43,7 @@ Begin:
 
 Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
   throng facts  &&  throng reports  &&  throng publish
+  throng worker                    beside each task manager of a Flink cluster, if jobs run on one
   throng expire                    delete and coarsen what is due; --past: what was taken away
 
   throng access add NAME --role analyst      who may look at the dashboards, and who read what
@@ -232,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
     security_options.add(command)
     explore_options.add(command)
     access_options.add(command)
+    worker_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -341,6 +344,7 @@ _WHERE = {
     "part": "throng.parts",
     "advertisers": "throng.advertisers",
     "partners": "throng.partners",
+    **worker_options.WHERE,
 }
 
 

@@ -10,12 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from consent_filter.failure import describe
 from consent_filter.rights.register import Register
 from consent_filter.rights.statistics import children
 from consent_filter.rights.store import FILE
 from pipelines.balance import lag
 from throng import __version__, balance, expire, keys, lock
-from throng.failure import describe
 from throng.settings import load
 from warehouse import snapshot
 from warehouse.attack import publication

@@ -132,7 +132,7 @@ def decided(room: Path, settings: Warehouse) -> Settled:
     made = {at for at in since if at.rsplit("\x1f", 1)[1] in days}
     if moment.still:
         return Settled(set(), {at: 0.0 if at in made else None for at in since})
-    verdicts = [Verdict(**row) for file in sorted(room.glob("[0-9]*.verdicts"))
+    verdicts = [Verdict(**row) for file in sorted(room.glob("*.made/[0-9]*.verdicts"))
                 for row in pq.read_table(file).to_pylist()]  # fmt: skip
     mine = [(at, when) for at, when in since.items() if at in made]
     now = math.inf if moment.go else moment.now
@@ -142,7 +142,7 @@ def decided(room: Path, settings: Warehouse) -> Settled:
 
 def found(room: Path) -> pa.Table:
     """Parts of reports that are hidden with what is published anew."""
-    files = sorted(room.glob("*.found"))
+    files = sorted(room.glob("*.made/*.found"))
     return pa.concat_tables(pq.read_table(file) for file in files) if files else HIDDEN.empty_table()
 
 
@@ -150,7 +150,7 @@ def published(room: Path, settled: Settled) -> pa.Table:
     """(site, day) that `traffic_day` is going to have: those of other days, made now, and standing still."""
     at = ["site", "day"]
     parts = [pq.read_table(room / "published.parquet", columns=at)]
-    parts += [pq.read_table(file, columns=at) for file in sorted(room.glob("traffic_day@[0-9]*.parquet"))]
+    parts += [pq.read_table(file, columns=at) for file in _days(room)]
     before = room / "traffic_day@before.parquet"
     if settled.still and before.exists():
         old = pq.read_table(before, columns=at)
@@ -168,7 +168,7 @@ def summed(
         return table
     moment = msgspec.json.decode((room / "moment.json").read_bytes(), type=Moment)
     still = pa.table({"place": pa.array(sorted(settled.still), pa.string())})
-    made = [pq.read_table(file) for file in sorted(room.glob("traffic_day@[0-9]*.parquet"))]
+    made = [pq.read_table(file) for file in _days(room)]
     before = room / "traffic_day@before.parquet"
     held = [pq.read_table(before)] if before.exists() else []
     if not made and not held:
@@ -192,6 +192,11 @@ def without(store: Store, one: Report, table: pa.Table, dark: set[str]) -> pa.Ta
         return table
     with lent(store.connection, made=table, dark=pa.table({"place": sorted(dark)})):
         return store.connection.sql(f"FROM made WHERE {one.node(0)} NOT IN (FROM dark)").to_arrow_table()
+
+
+def _days(room: Path) -> list[Path]:
+    """`traffic_day` of the days that are made now."""
+    return sorted(room.glob("*.made/traffic_day@[0-9]*.parquet"))
 
 
 def guard(room: Path) -> Guard:
