@@ -10,7 +10,7 @@ LOCK := requirements/lock.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: setup demo test check lint types promises bench beacon kafka sbom audit fuzz lock clean
+.PHONY: setup demo test check lint types promises bench beacon kafka flink sbom audit fuzz lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -78,6 +78,11 @@ audit: setup
 # Bytes thrown at every parser, a minute each; ARGS="tcf weblog --seconds 3600". Goes on from what it found before.
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+# A Flink cluster with its workers, in a network of its own, and a shell in there (or ARGS="throng facts …") until
+# that ends; needs Java, Maven and Go for what is fetched once and checked, and Linux.
+flink: setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.flink.cluster $(ARGS)
 
 # A new lock starts from nothing: an old file would be taken as a wish to keep its versions.
 lock: .venv/bin/uv

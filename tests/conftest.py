@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flink import jars
 from tests.kafka import broker
 from tests.lake import servers
 
@@ -47,6 +48,8 @@ NEEDS = {
     "data": (DATA.is_dir, f"a folder of real input at {DATA}, or THRONG_TEST_DATA=…"),
     "java": (lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "kafka": (broker.ready, "apt-get install default-jre-headless maven; make kafka"),
+    "flink": (jars.flink, "apt-get install default-jre-headless maven; python -m tests.flink.jars"),
+    "prism": (jars.prism, "apt-get install golang; python -m tests.flink.jars"),
     "postgresql": (lambda: Path("/usr/lib/postgresql").is_dir(), "apt-get install postgresql"),
     "s3": (servers.ready, "Go 1.25 or later; python -m tests.lake.servers fetch"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
