@@ -1,5 +1,6 @@
 """A Flink cluster with its workers, alone in a network of its own, and `throng` run beside it.
 
+    python -m tests.flink.cluster fetch           what it is made of, once
     python -m tests.flink.cluster [COMMAND …]     the cluster; COMMAND in its network, or a shell
 
 Beam's job servers, Flink's task managers and Prism listen on every interface, whatever they are told, and
@@ -18,6 +19,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -122,6 +124,7 @@ class Inside:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.over = False
 
     def start(self) -> dict[str, int]:
         """Everything; process ids by name when two slots wait and the job server listens."""
@@ -153,13 +156,22 @@ class Inside:
         """Start another task manager where one has died, as systemd or Kubernetes would."""
         while True:
             self.processes["tasks"].wait()
+            if self.over:
+                return
             self.taskmanager()
+
+    def end(self) -> None:
+        """As an operator ends it."""
+        self.over = True
+        for name in ("jobs", "tasks", "manager", "workers"):
+            self.processes[name].terminate()
+            self.processes[name].wait()
 
     def java(self, name: str, main: str, heap: str, *more: str) -> None:
         options = [one for one in more if one.startswith("-XX")]
         said = [one for one in more if one not in options]
         archive = CACHE / f"{JAR.stem}-{name}.jsa"
-        share = f"-XX:SharedArchiveFile={archive}" if archive.exists() else "-Xshare:auto"
+        share = "-XX:SharedArchiveFile" if archive.exists() else "-XX:ArchiveClassesAtExit"
         where = ["--flink-conf-dir" if name == "jobs" else "--configDir", str(self.folder)]
         quiet = ["-Xlog:disable", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         begin = [
@@ -167,7 +179,7 @@ class Inside:
             f"-Xmx{heap}",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
-            share,
+            f"{share}={archive}",
             *quiet,
             *options,
         ]
@@ -229,16 +241,40 @@ def inside(folder: Path) -> None:
     """Do what is asked for on standard input, a JSON line each."""
     answers, sys.stdout = sys.stdout, sys.stderr
     cluster = Inside(folder)
-    asked = {"start": cluster.start, "throng": cluster.throng, "processes": cluster.ids}
+    asked = {"start": cluster.start, "throng": cluster.throng, "processes": cluster.ids,
+             "end": cluster.end}  # fmt: skip
     for line in sys.stdin:
         what, *arguments = json.loads(line)
         print(json.dumps(asked[what](*arguments)), file=answers, flush=True)
     os.killpg(0, signal.SIGKILL)
 
 
+def warm() -> None:
+    """One job, after which each Java process leaves an archive of the classes that it has loaded, so that the
+    next one need not load and verify them."""
+    with tempfile.TemporaryDirectory() as folder:
+        cluster, data = Cluster(Path(folder) / "cluster"), Path(folder) / "data"
+        data.mkdir()
+        (data / "throng.toml").write_text(f'[[site]]\nid = "shop"\n[pipelines]\n{SETTINGS}')
+        (data / "log.txt").write_text(
+            '192.0.2.1 - - [01/Sep/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 7 "-" "-"\n'
+        )
+        try:
+            cluster.ask("start")
+            cluster.ask("throng", "import", "--data", str(data), "--site", "shop", str(data / "log.txt"))
+            cluster.ask("throng", "facts", "--data", str(data))
+            cluster.ask("end")
+        finally:
+            cluster.stop()
+
+
 def main() -> None:
     """For people: a cluster, and a command or a shell beside it."""
     fetch()
+    if not list(CACHE.glob(f"{JAR.stem}-*.jsa")):
+        warm()
+    if sys.argv[1:2] == ["fetch"]:
+        return
     folder = CACHE / "cluster"
     if sys.argv[1:2] != ["--entered"]:
         apart = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]

@@ -1,6 +1,6 @@
 """Fetch what a Flink cluster is made of, once: jars by Maven, checked by SHA-256, and Prism by Go.
 
-    python -m tests.flink.jars
+    python -m tests.flink.cluster fetch
 
 All of it lives in a cache outside of the project. The jars become one: a job server sends every jar that it
 was started from to the cluster with each job: with 162 of them a trivial one took 20 seconds, with one 6.
@@ -79,7 +79,3 @@ def _join(jars: list[Path], into: Path) -> None:
         for name, text in joined.items():
             out.writestr(name, text)
     os.replace(draft, into)
-
-
-if __name__ == "__main__":
-    fetch()
