@@ -22,7 +22,7 @@ def lay(data: Path, batches: Iterable[pa.RecordBatch]) -> int:
     for number, batch in enumerate(batches):
         folder, prefix = lake.room()
         written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, f"{prefix}-{number}")
-        files = [Path(file) for file in written.files]
+        files = [lake.depot.at(file) for file in written.files]
         lake.commit(files, {"bench": number + 1}, Counts(written.counts), written.rows)
         total += batch.num_rows
     lake.close()

@@ -28,6 +28,8 @@ from pipelines.absent import tombstones
 from pipelines.stones import NAME
 from throng import backup
 from warehouse import search
+from warehouse.bucket import Object
+from warehouse.depot import Depot
 
 #: Fewer characters are found everywhere by chance: such an id is searched for as a whole value only.
 _SHORT = 6
@@ -99,6 +101,8 @@ def run(data: Path, person: Person, backups: list[Path], now: float | None = Non
         for what in _in(file, person, wanted, gone):
             where = str(file.relative_to(data))
             yield Where(where, what, _allowed(where, what, person.subject))
+    for one in Depot.of(data).away():
+        yield from (Where(str(one), what, None) for what in _there(one, person, wanted, gone))
     yield from (Where(*one) for one in _log(data, gone))
     moment = time.time() if now is None else now
     for place in backups:
@@ -120,6 +124,19 @@ def _in(file: Path, person: Person, wanted: list[Needle], gone: Tombstones) -> I
             yield f"in {column}"
     elif name.endswith(".sqlite"):
         yield from _cells(file, person, found)
+
+
+def _there(place: Object, person: Person, wanted: list[Needle], gone: Tombstones) -> Iterator[str]:
+    """What one file in a bucket holds."""
+    try:
+        data = place.read()
+        yield from sorted({needle.what for needle in wanted if needle.data in data})
+        if place.name.endswith(".parquet"):
+            texts = [person.id] if len(person.id) >= _SHORT else []
+            for column in search.parquet(place, texts, person.persons, gone.among):
+                yield f"in the column {column}"
+    except FileNotFoundError:  # gone since it was listed
+        return
 
 
 class _Bytes:

@@ -44,9 +44,11 @@ class Depot:
 
     def at(self, file: str) -> Place:
         """The place of a file that DuckDB has named."""
-        if self._bucket:
-            return Object(self._bucket, file.removeprefix(f"s3://{self._told.bucket}/"))
-        return Path(file)
+        return self._object(file) if self._bucket else Path(file)
+
+    def _object(self, file: str) -> Object:
+        assert self._bucket is not None
+        return Object(self._bucket, file.removeprefix(f"s3://{self._told.bucket}/"))
 
     def whole(self, short: str) -> str:
         """The name of a file as DuckDB has it, of one from the lake on."""
@@ -71,6 +73,12 @@ class Depot:
             return {f"s3://{self._told.bucket}/{key}": size for key, size in found}
         there = (path for path in self._folder.rglob("*") if path.is_file())
         return {str(path): path.stat().st_size for path in there}
+
+    def away(self) -> Iterator[Object]:
+        """Every file that lies in a bucket; none where all of them are in the data folder."""
+        if self._bucket:
+            for file in sorted(self.files()):
+                yield self._object(file)
 
     def check(self) -> None:
         """Raises Misconfigured where what is deleted would stay (S2): a bucket that keeps versions."""

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from warehouse.depot import Place, reading
 from warehouse.extensions import OFFLINE, quote
 from warehouse.facts import Absent
 
 
-def parquet(file: Path, texts: Collection[str], persons: Collection[int], absent: Absent) -> Iterator[str]:
+def parquet(file: Place, texts: Collection[str], persons: Collection[int], absent: Absent) -> Iterator[str]:
     """Where a Parquet file holds one of these texts (anywhere in a cell), numbers or persons: columns."""
-    with pq.ParquetFile(file) as one:
+    with reading(file) as source, pq.ParquetFile(source) as one:
         schema, found = one.schema_arrow, set[str]()
         for batch in one.iter_batches(1 << 16):
             for name in schema.names:

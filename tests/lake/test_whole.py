@@ -19,7 +19,7 @@ from tests.lake import servers
 from tests.lake.conftest import Servers
 from tests.pipelines.comeback import AFTER, collect, left, persons
 from tests.warehouse.sample import found
-from throng import main
+from throng import main, prove
 from throng.erasure import against
 from warehouse.lake import Lake
 from warehouse.snapshot import manifest
@@ -57,6 +57,8 @@ def test_from_beacon_to_page_and_away_again(
     assert found(data).balance["stored"] == 72
 
     gone = persons(data, PEOPLE[:2])
+    bucket = {one.file for one in prove.run(data, prove.whom(data, "shop", "user", PEOPLE[0]), [])}
+    assert [one for one in bucket if one.startswith("s3://")], "what is in the bucket is not found there"
     assert held(both, data, gone)
     assert not left(both.postgres.folder, persons(data, PEOPLE)), "the database has never known a pseudonym"
     with closing(Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"))) as ledger:
@@ -68,6 +70,8 @@ def test_from_beacon_to_page_and_away_again(
         certified += rights.run(data, Pipelines(), Backup(), time.time() + ahead, at_once=True).certified
         facts.run(data, Pipelines(), time.time() + ahead)
     assert held(both, data, gone) == []
+    whom = prove.whom(data, "shop", "user", PEOPLE[0])
+    assert not [one for one in prove.run(data, whom, []) if one.file.startswith("s3://")]
     after = found(data).balance
     assert (after["received"], after["stored"], after["refused"]) == (72, 66, {"erased": 6})
     assert len(certified) == 1
