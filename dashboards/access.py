@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from consent_filter.errors import Refused
 from consent_filter.transport import hsts
 from dashboards.rights import rule
 
@@ -92,32 +93,40 @@ class Access:
         if wrong is None:
             await self._app(scope, receive, with_head)
         else:
-            await PlainTextResponse(wrong[1] + "\n", wrong[0])(scope, receive, with_head)
+            await _answer(wrong, dict(scope["headers"]))(scope, receive, with_head)
 
-    def _wrong(self, scope: Scope) -> tuple[int, str] | None:
+    def _wrong(self, scope: Scope) -> Refused | None:
         head = dict(scope["headers"])
         found = _HOST.fullmatch(head.get(b"host", b""))
         if found is None or found[1].lower() not in self._hosts:
-            return (
+            return Refused(
                 421,
+                "host",
                 "this server does not answer to that name; names besides localhost: [dashboards] hosts",
             )
         if found[1].lower() in self._outside and not _outside(scope["path"]):
-            return 404, "there is no such page"
+            return Refused(404, "no_such_page", "there is no such page")
         if scope["method"] not in ("GET", "HEAD"):
             if scope["path"] == _API and b"authorization" in head:
                 return None  # a token is looked at there; no browser sends one by itself
             one = rule(scope["path"])
             if one is None or not one.post or scope["method"] != "POST":
-                return 405, "these pages can only be read"
+                return Refused(405, "method", "these pages can only be read")
             # Only a form of our own page. Its word is looked at where it is read (`forms.py`).
             site, origin = head.get(b"sec-fetch-site"), head.get(b"origin", b"")
             ours = origin.partition(b"://")[2] == head[b"host"]
             if site not in (None, b"same-origin") or (origin and not ours):
-                return 403, "another site's page may not do this"
+                return Refused(403, "other_site", "another site's page may not do this")
         if head.get(b"sec-fetch-site") == b"cross-site" and head.get(b"sec-fetch-mode") != b"navigate":
-            return 403, "another site's page may not ask for this"
+            return Refused(403, "other_site", "another site's page may not ask for this")
         return None
+
+
+def _answer(wrong: Refused, head: dict[bytes, bytes]) -> Response:
+    """The one shape for a program; the sentence for a browser, which gets no page before it is let in."""
+    if b"text/html" in head.get(b"accept", b""):
+        return PlainTextResponse(wrong.message + "\n", wrong.status)
+    return JSONResponse(wrong.body(), wrong.status)
 
 
 def _outside(path: str) -> bool:

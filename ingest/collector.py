@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,8 @@ from ingest.settings import Ingest
 from ingest.unsubscribe import Unsubscribing
 
 _HEADERS = ", ".join(("content-type", "authorization", *HEADERS)).encode()
+#: What the router answers by itself, as our own refusals have it.
+_LOST = {404: ("no_such_address", "nothing is here"), 405: ("method", "this address takes another method")}
 _ANY = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]
 
 
@@ -61,6 +64,12 @@ def create(
         later = {"retry-after": "2"} if error.status == 503 else None
         return JSONResponse(error.body(), error.status, headers=later)
 
+    async def lost(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code, says = _LOST[error.status_code]
+        head = {**(error.headers or {})}
+        return JSONResponse(Refused(error.status_code, code, says).body(), error.status_code, headers=head)
+
     app = Starlette(
         routes=[
             Route("/", home),
@@ -90,7 +99,7 @@ def create(
                 if "POST" in methods
             ],
         ],
-        exception_handlers={Refused: refused},
+        exception_handlers={Refused: refused, **dict.fromkeys(_LOST, lost)},
     )
     app.add_middleware(Secured, settings=settings)
     app.add_middleware(_Cors)

@@ -33,9 +33,9 @@ def controls(text: str) -> bool:
 def redact(text: str) -> tuple[str, int]:
     """The text with e-mail and network addresses, telephone and card numbers and tokens replaced; how many.
 
-    What stands in their place, e.g. `{email}`, is never replaced again. Dates stay. What has been redacted has
-    nothing more to redact: where a token ended what now looks like an address, that goes, too (fuzzing found
-    the beginning of one before a token).
+    What stands in their place, e.g. `{email}`, is never replaced again. Dates stay. What has been redacted
+    has nothing more to redact: an address that a token followed is seen once the token is gone, and goes, too
+    (found by fuzzing).
     """
     found = 0
     while _WORTH_A_LOOK.search(text) is not None:
