@@ -224,7 +224,7 @@ def run(
         room.mkdir(parents=True)
         (room / _CATALOGUE).write_text(listed)
         _open[str(room)] = lake
-        works = elements(data, room, days, settings, buckets)
+        works = elements(data, room, days, settings, buckets, where.element_rows)
         whole = [] if rests else [Work(str(data), str(room), (), n, whole_of, settings)]
         pq.write_table(store.published(rows if anew else days), room / "published.parquet")
         batches.lay_out(store, room, days, Moment(now, sorted(days), go=other, still=rests))

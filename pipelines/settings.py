@@ -15,7 +15,8 @@ class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     out; or any other runner by Beam's name for it. options: more for the runner, as on a command line, e.g.
     ["--project=…"] for "DataflowRunner". job_server: host:port of Flink's job server, as this machine reaches
     it. workers: host:port of `throng worker`, as each task manager reaches its own. parallelism: how many
-    elements the cluster works on at the same time. prism: the program's path.
+    elements the cluster works on at the same time. prism: the program's path. element_rows: facts that an
+    element of the reports holds at most; more pay for a merge, fewer for more openings.
     threads: stretches of the log that a worker folds at the same time. stretch_mib: MiB of log that make one.
     open_files: files of facts of one day and quarter day of receipt above which small ones are merged.
     file_rows: rows from which on a file is large enough to be left alone. grace_minutes: how long files that
@@ -28,6 +29,7 @@ class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     workers: str = "127.0.0.1:50000"
     parallelism: int = 2
     prism: str = ""
+    element_rows: int = 2_500_000
     threads: int = 2
     stretch_mib: float = 32.0
     open_files: int = 32
@@ -35,7 +37,7 @@ class Pipelines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     grace_minutes: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("threads", "file_rows", "parallelism"):
+        for name in ("threads", "file_rows", "parallelism", "element_rows"):
             if getattr(self, name) < 1:
                 raise Misconfigured(f"pipelines.{name}", getattr(self, name), "at least 1")
         if self.stretch_mib <= 0:
