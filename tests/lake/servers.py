@@ -106,20 +106,20 @@ class Postgres:
 
     def say(self, sql: str, database: str) -> None:
         """One statement."""
-        where = [
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            USER,
-            "-d",
-            database,
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-        ]
-        self._run("psql", *where, "-c", sql, env=os.environ | {"PGPASSWORD": PASSWORD})
+        self._run("psql", *self._where(database), "-v", "ON_ERROR_STOP=1", "-c", sql, env=_knowing())
+
+    def dump(self, database: str) -> Path:
+        """A copy of a database, as an operator makes one."""
+        file = self.folder / f"{database}.sql"
+        self._run("pg_dump", "-c", "-f", str(file), *self._where(database), env=_knowing())
+        return file
+
+    def load(self, database: str, file: Path) -> None:
+        """Put a copy back."""
+        self._run("psql", *self._where(database), "-f", str(file), env=_knowing())
+
+    def _where(self, database: str) -> list[str]:
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -127,6 +127,10 @@ class Postgres:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)
+
+
+def _knowing() -> dict[str, str]:
+    return dict(os.environ) | {"PGPASSWORD": PASSWORD}
 
 
 class Storage:

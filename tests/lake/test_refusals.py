@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Misconfigured, Refused
+from consent_filter.fields import EVENT
+from consent_filter.pseudonym import Keyring
 from tests.lake import servers
 from tests.lake.conftest import Servers
+from throng import backup, restore
 from warehouse.bucket import Bucket, Object
+from warehouse.depot import new
 from warehouse.lake import Lake
 from warehouse.lake_settings import settings
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(400)]
 WRONG = "another-canary"
 
 
@@ -73,6 +80,35 @@ def test_what_is_wrong_is_named_and_secrets_are_not(
     assert "lake.bucket" in said(data)
     turned(data, "endpoint", '"http://127.0.0.1:1"')
     assert "no answer from http://127.0.0.1:1" in said(data)
+
+
+def test_a_backup_says_what_is_not_in_it_and_is_not_restored_over_it(
+    tmp_path: Path, made: Callable[..., Path]
+) -> None:
+    data = made(tmp_path / "data")
+    Keyring.open(data / "keys.json")
+    made_to = backup.make(data, tmp_path / "copies", 30)
+    with pytest.raises(Refused) as caught:
+        restore.run(made_to, data)
+    assert caught.value.code == "lake_elsewhere"
+    assert (data / "keys.json").exists()
+
+
+def test_what_a_killed_writer_left_goes_when_it_is_old(
+    tmp_path: Path, both: Servers, made: Callable[..., Path]
+) -> None:
+    data = made(tmp_path / "data")
+    lake = Lake.open(data, write=True)
+    assert lake is not None
+    room, prefix = lake.room()
+    for age in (60, 4000):
+        with new(room / f"{prefix}-{age}.parquet") as out:
+            pq.write_table(EVENT.empty_table(), out)
+        file = both.storage.data / str(room).removeprefix("s3://") / f"{prefix}-{age}.parquet"
+        os.utime(file, (time.time() - age,) * 2)
+    assert lake.sweep() == 1
+    assert [name[-11:] for name in lake.files()] == ["-60.parquet"], "another machine may be writing it"
+    lake.close()
 
 
 def test_both_are_spoken_to_by_tls_and_must_show_who_they_are(

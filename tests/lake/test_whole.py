@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,15 +23,27 @@ from tests.warehouse.sample import found
 from throng import main, prove
 from throng.erasure import against
 from warehouse.lake import Lake
+from warehouse.lake_settings import settings
 from warehouse.snapshot import manifest
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(400)]
 PEOPLE = [f"visitor-{n:03}" for n in range(24)]
 
 
+def there(folder: Path, gone: list[int]) -> list[str]:
+    """Files of a server in which one of these pseudonyms is: eight bytes in either order, or digits."""
+    ways = [way for one in gone for way in (one.to_bytes(8, "little"), one.to_bytes(8, "big"), b"%d" % one)]
+    found = []
+    for file in folder.rglob("*"):
+        if file.is_file():
+            data = file.read_bytes()
+            found += [str(file)] if any(way in data for way in ways) else []
+    return found
+
+
 def held(both: Servers, data: Path, gone: list[int]) -> list[str]:
-    """Files of both servers, and of the data folder, in which one of these pseudonyms is."""
-    return [*left(both.postgres.folder, gone), *left(both.storage.folder, gone), *left(data, gone)]
+    """The same of both servers, and of the data folder."""
+    return [*there(both.postgres.folder, gone), *there(both.storage.folder, gone), *left(data, gone)]
 
 
 @pytest.mark.requirement("M110")
@@ -56,11 +69,14 @@ def test_from_beacon_to_page_and_away_again(
     assert expire.forget(data, Pipelines(grace_minutes=0), time.time() + 1) == 2
     assert found(data).balance["stored"] == 72
 
+    name = settings(data).database
+    older = both.postgres.dump(name)
+    shutil.copytree(both.storage.data / name, tmp_path / "older")
     gone = persons(data, PEOPLE[:2])
     bucket = {one.file for one in prove.run(data, prove.whom(data, "shop", "user", PEOPLE[0]), [])}
     assert [one for one in bucket if one.startswith("s3://")], "what is in the bucket is not found there"
     assert held(both, data, gone)
-    assert not left(both.postgres.folder, persons(data, PEOPLE)), "the database has never known a pseudonym"
+    assert not there(both.postgres.folder, persons(data, PEOPLE)), "the database has never known a pseudonym"
     with closing(Ledger.open(data / "ledger.sqlite", Keyring.open(data / "keys.json"))) as ledger:
         for id in PEOPLE[:2]:
             ledger.erase("shop", "user", id, "test", round(now * 1000))
@@ -78,6 +94,18 @@ def test_from_beacon_to_page_and_away_again(
     line = (data / "erasures" / f"{certified[0]}.json").read_bytes()
     key = SigningKey.read(data / FILE).public
     against(check(line, [key]), data)
+
+    # The operator puts an older copy of both back: whoever was erased does not stay.
+    both.postgres.load(name, older)
+    shutil.copytree(tmp_path / "older", both.storage.data / name, dirs_exist_ok=True)
+    older.unlink()
+    shutil.rmtree(tmp_path / "older")
+    assert found(data).balance["stored"] == 72
+    assert held(both, data, gone)
+    for ahead in (0.0, AFTER, 2 * AFTER):
+        rights.run(data, Pipelines(), Backup(), time.time() + 3 * AFTER + ahead, at_once=True)
+    assert held(both, data, gone) == []
+    assert found(data).balance["stored"] == 66
 
     said = capfd.readouterr()
     for canary in (servers.PASSWORD, servers.SECRET):

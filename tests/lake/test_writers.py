@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.lake.conftest import Servers
 from tests.warehouse.sample import NOON, Event, found, record
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.mark.timeout(400)]
 ROUNDS, EACH, RETRIES = 4, 40, 5
 #: What one machine does: fold what comes into its own log, or look after the files, again and again.
 WORK = """
