@@ -3,6 +3,7 @@
 #   make test    the tests
 PYTHON ?= python3
 BIN := .venv/bin
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 TOOL_LOCK := requirements/uv.txt
 LOCK := requirements/lock.txt
 
@@ -10,7 +11,7 @@ LOCK := requirements/lock.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: setup demo test check lint types promises bench beacon kafka flink sbom audit fuzz lock clean
+.PHONY: setup demo test check lint types promises bench beacon kafka flink sbom image audit fuzz lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -69,6 +70,12 @@ kafka: setup
 # What is installed, with hashes and licences: dist/throng.cdx.json (CycloneDX).
 sbom: setup
 	@$(BIN)/python -m requirements.bill
+
+# The image of deploy/compose and deploy/kubernetes; needs Docker.
+image: sbom
+	@rm -f dist/throng-*.whl
+	@$(BIN)/python -m hatchling build -t wheel -d dist
+	docker build -f deploy/compose/Dockerfile -t throng:$(VERSION) .
 
 # Known weaknesses of what is locked, by a copy of OSV's advisories; `ARGS="--advisories all.zip"` without a network.
 # Fails where there is no copy that is new enough, too: not audited is not clean.

@@ -1,6 +1,7 @@
 """The bill of materials: every locked distribution with its hashes, licence and needs, as CycloneDX 1.6.
 
-`make sbom` writes dist/throng.cdx.json. The same lock gives the same bytes: there is no time in it, and its
+`make sbom` writes dist/throng.cdx.json, and dist/shipped.txt: the pins of what runs, for an image. The same
+lock gives the same bytes: there is no time in it, and its
 serial number is made of the lock. What only development needs is in it with the scope "excluded".
 """
 
@@ -22,6 +23,7 @@ from requirements.locked import LOCK, Locked, named, read
 
 ROOT = LOCK.parent.parent
 OUT = ROOT / "dist/throng.cdx.json"
+PINS = ROOT / "dist/shipped.txt"
 #: What classifiers and old licence fields call the licences of SPDX.
 _SPDX = {
     "Apache": "Apache-2.0",
@@ -71,39 +73,40 @@ def licence(name: str) -> str | None:
     return next((_SPDX[word] for word in words if word in _SPDX), None)
 
 
-def _needs(names: Iterable[str], extras: Iterable[str] = ("",)) -> Iterator[str]:
-    """What these requirements name here: of this Python and this system."""
-    for one in map(Requirement, names):
+def _named(said: Iterable[str], extras: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """What these requirements name, of this Python and this system, and the extras they ask of it."""
+    for one in map(Requirement, said):
         if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras):
-            yield named(one.name)
+            yield named(one.name), frozenset(one.extras)
 
 
 @cache
-def needs(name: str) -> list[str]:
-    """What a distribution that is installed names, by Requires-Dist; nothing of one that is not."""
+def _needs(name: str, extras: frozenset[str]) -> tuple[tuple[str, frozenset[str]], ...]:
     try:
-        return sorted(set(_needs(metadata.requires(name) or ())))
+        return tuple(_named(metadata.requires(name) or (), ("", *extras)))
     except metadata.PackageNotFoundError:
-        return []
+        return ()
 
 
-def shipped(direct: Iterable[str]) -> set[str]:
-    """All that is behind these: what runs where Throng runs."""
-    found: set[str] = set()
-    wait = list(direct)
+def shipped(said: Iterable[str]) -> dict[str, set[str]]:
+    """All that is behind these requirements, and what each needs: what runs where Throng runs."""
+    found: dict[str, set[str]] = {}
+    seen, wait = set[tuple[str, frozenset[str]]](), list(_named(said, ("",)))
     while wait:
-        if (name := wait.pop()) not in found:
-            found.add(name)
-            wait += needs(name)
+        if (one := wait.pop()) in seen:
+            continue
+        seen.add(one)
+        needs = _needs(*one)
+        found.setdefault(one[0], set()).update(name for name, _ in needs)
+        wait += needs
     return found
 
 
 def bill(lock: Path = LOCK) -> dict[str, Any]:
     """The whole bill, ready for json.dumps."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    # uvicorn[standard] and the like are not used: an extra would have to be followed here.
-    direct, locked = sorted(set(_needs(project["dependencies"]))), read(lock)
-    runs = shipped(direct)
+    direct, locked = sorted({name for name, _ in _named(project["dependencies"], ("",))}), read(lock)
+    runs = shipped(project["dependencies"])
     refs = {one.name: _purl(one.name, one.version) for one in locked}
     own = _purl("throng", project["version"])
     return {
@@ -125,11 +128,16 @@ def bill(lock: Path = LOCK) -> dict[str, Any]:
         "dependencies": [
             {"ref": own, "dependsOn": [refs[name] for name in direct]},
             *(
-                {"ref": ref, "dependsOn": [refs[n] for n in needs(name) if n in refs]}
+                {"ref": ref, "dependsOn": [refs[n] for n in sorted(_all(name, runs)) if n in refs]}
                 for name, ref in sorted(refs.items())
             ),
         ],
     }
+
+
+def _all(name: str, runs: dict[str, set[str]]) -> set[str]:
+    """What a distribution needs: with the extras that we ask of it, or, in development, without any."""
+    return runs.get(name) or {other for other, _ in _needs(name, frozenset())}
 
 
 def _component(one: Locked, runs: bool) -> dict[str, Any]:
@@ -162,7 +170,20 @@ def _purl(name: str, version: str) -> str:
     return f"pkg:pypi/{name}@{version}"
 
 
+def pins(told: dict[str, Any], lock: Path = LOCK) -> str:
+    """The lines of the lock that a bill calls required, with their hashes."""
+    runs = {one["name"] for one in told["components"] if one["scope"] == "required"}
+    lines = []
+    for one in read(lock):
+        if one.name in runs:
+            said = f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
+            lines.append(" \\\n".join([said, *(f"    --hash=sha256:{of}" for of in one.hashes)]))
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(bill(), indent=1) + "\n")
+    made = bill()
+    OUT.write_text(json.dumps(made, indent=1) + "\n")
+    PINS.write_text(pins(made))
     print(OUT.relative_to(ROOT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import threading
 
 
@@ -11,8 +12,11 @@ def follow_parent() -> None:
     """Stop, as on SIGTERM, when the parent is gone: its end of our standard input closes, even on kill -9.
 
     Call once, in the main thread, before the work begins. Ctrl-C in a terminal reaches the whole process
-    group; a child leaves it to the parent, which stops the parts in the right order.
+    group; a child leaves it to the parent, which stops the parts in the right order. Whoever runs a part by
+    itself (a container, a unit) gives it no pipe, and ends it by SIGTERM.
     """
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:

@@ -40,7 +40,9 @@ def test_the_bill_is_the_lock_in_the_form_of_cyclonedx(told: dict[str, Any]) -> 
 
 def test_what_only_development_needs_is_told_apart(told: dict[str, Any]) -> None:
     scope = {one["name"]: one["scope"] for one in told["components"]}
-    assert {scope[name] for name in ("pyarrow", "duckdb", "apache-beam", "uvicorn", "h11")} == {"required"}
+    assert {
+        scope[name] for name in ("pyarrow", "duckdb", "apache-beam", "uvicorn", "h11", "ua-parser-rs")
+    } == {"required"}
     assert {scope[name] for name in ("pytest", "hypothesis", "schemathesis", "ruff")} == {"excluded"}
 
 

@@ -41,7 +41,7 @@ CHECKS = [
     *(content_type_conformance, response_schema_conformance),
 ]
 #: Requests for each operation and way of making them: as documented, and not.
-EACH = 4
+EACH = 3
 
 
 def throw(told: dict[str, Any], at: str, head: dict[str, str]) -> int:
@@ -50,7 +50,10 @@ def throw(told: dict[str, Any], at: str, head: dict[str, str]) -> int:
     schema = schemathesis.openapi.from_dict(told)
     for found in schema.get_all_operations():
         operation = found.ok()
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        wrong = (
+            [GenerationMode.NEGATIVE] if operation.body else []
+        )  # of a query nearly all is text, and right
+        for mode in (GenerationMode.POSITIVE, *wrong):
 
             @seed(1)
             @settings(
@@ -79,7 +82,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
 
 def test_the_collector_answers_as_it_says(tmp_path: Path) -> None:
     with up(tmp_path / "data", "part", "collector", settings=SETTINGS) as running:
-        assert throw(api.document(), f"http://127.0.0.1:{running.port}", {}) > 100
+        assert throw(api.document(), f"http://127.0.0.1:{running.port}", {}) > 50
         for method, path, code in (("GET", "/nowhere", "no_such_address"), ("DELETE", "/health", "method")):
             answer = requests.request(method, f"http://127.0.0.1:{running.port}{path}", timeout=60)
             assert answer.json()["error"]["code"] == code
@@ -89,7 +92,7 @@ def test_the_collector_answers_as_it_says(tmp_path: Path) -> None:
 
 def test_the_dashboards_answer_as_they_say(shop: tuple[str, dict[str, str]]) -> None:
     at, head = shop
-    assert throw(document(), at, head) > 80
+    assert throw(document(), at, head) > 25
 
 
 def test_an_answer_that_is_not_in_the_document_is_found(shop: tuple[str, dict[str, str]]) -> None:
