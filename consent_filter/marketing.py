@@ -34,7 +34,7 @@ CHANNELS: dict[str, int] = {
 EVERY = sum(CHANNELS.values())
 #: The ways in which both the site and its affiliates may write.
 WAYS = ("email", "post", "sms", "phone", "account")
-#: The type of the event that somebody was written to or called, as its sender says (M74). Of no other protocol.
+#: The type of the event that somebody was written to or called, as its sender says (M74).
 CONTACT = "ad_contact"
 
 

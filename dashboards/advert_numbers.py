@@ -18,6 +18,8 @@ SECONDS = ("0-1", "1-2", "2-5", "5-10", "10-30", "30-60", "60+")
 SHARES = ("0", "1-29", "30-49", "50-74", "75-99", "100")
 OFTEN = ("1", "2", "3", "4-6", "7+")
 WEEKLY = ("1-2", "3-5", "6-10", "11-20", "21-40", "41-80", "81+")
+#: Messages by the way that they took, as their reader calls them.
+MESSAGES = ("emails", "letters", "texts", "calls", "notices")
 #: What a view goes through: the number, and what it is a part of.
 STEPS = (
     ("requests", "asked for", ""),
@@ -184,19 +186,27 @@ class AdvertNumbers:
         """How many devices of people who are not known the flight reached, by their own word; how often."""
         return frequency.devices(_said(self.reach("flight", "told")))
 
-    def pressure(self, ceiling: int, allowed: float = 100.0) -> dict[str, Any]:
-        """Impressions of all campaigns by person, of the newest week; the share above the ceiling, and
-        whether that is more than is `allowed`, both in percent."""
+    def pressure(self, ceiling: int, allowed: float = 100.0, kind: str = "all") -> dict[str, Any]:
+        """How often people were reached in the newest week, by impressions and messages, or by messages
+        alone; the share above the ceiling, and whether that is more than is `allowed`, both in percent."""
         week = self._newest("pressure", "week")
+        sums = ", ".join(("net_impressions", "messages", *MESSAGES))
         rows = self._ask.ask(
-            "pressure", "band, people, net_impressions AS impressions", Period(week, week, "week"), key="week"
+            "pressure", f"band, people, net_impressions + messages AS impressions, {sums}",
+            Period(week, week, "week"), f"AND kind = '{kind}'", "week",
         ) if week else []  # fmt: skip
-        told = _told(rows, WEEKLY, "no group of people with an identifier saw an advert in a week")
+        missing = {
+            "all": "no group of people with an identifier was reached in a week",
+            "messages": "no sender has told of messages to a group of people with an identifier in a week",
+        }
+        told = _told(rows, WEEKLY, missing[kind])
         over = sum(row["people"] or 0 for row in told.rows if lower(row["band"]) > ceiling)
         share = 100 * over / told.people if told.people else None
         folded = next((row["people"] for row in told.rows if row["band"] == OTHER), 0)
         return {
-            "week": week, "told": told, "share": share, "folded": folded, "ceiling": ceiling,
+            "week": week, "told": told, "ways": [
+                (name, n) for name in MESSAGES if (n := sum(row.get(name) or 0 for row in told.rows))
+            ], "share": share, "folded": folded, "ceiling": ceiling,
             "allowed": allowed, "too_many": share is not None and share > allowed,
         }  # fmt: skip
 

@@ -63,6 +63,9 @@ class AdvertsPage:
                 "reach": _reach(of) if campaign else [], "bias": of.bias() if campaign else None,
                 "devices": of.devices() if campaign else None,
                 "pressure": of.pressure(self._adverts.ceiling, self._adverts.ceiling_share),
+                "messages": of.pressure(
+                    self._adverts.message_ceiling, self._adverts.ceiling_share, "messages"
+                ),
             }  # fmt: skip
             return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site}", **said)
 

@@ -333,7 +333,7 @@ class EventProtocol(HttpToolsProtocol):
                 self.refused = "malformed"
         address = self._client(head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b""))
         if self.route and self.route[1] == contact.NAME:
-            # Who sends these is believed or not; how many letters a server has sent is no rate of a visitor's.
+            # Who sends these is believed or not; how many letters were sent is no rate of a visitor's.
             vouched = collecting.behalf.vouches(head, address, time.time())
             self.refused = self.refused or ("" if vouched else "vouched")
             return ""

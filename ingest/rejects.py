@@ -43,8 +43,8 @@ REJECTS: dict[str, Reject] = {
     "query": _invalid(400, "the query is not percent-encoded UTF-8, or names something twice"),
     "sender": _invalid(403, "X-Device-IP must be an address; believed of ingest.ad_servers, or with a token "
                             "(`throng adverts token`)"),
-    "vouched": _invalid(403, "contacts are believed of ingest.ad_servers, or with a token (`throng adverts token "
-                             "NAME --for servers`)"),
+    "vouched": _invalid(403, "contacts are believed of ingest.ad_servers, or with a token "
+                             "(`throng adverts token NAME --for servers`)"),
     # an advert's address
     "unsigned": _invalid(403, "this address is not signed: `throng adverts tags` prints ones that are"),
     "altered": _invalid(403, "this address was altered or cut off, or was not made here"),

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-
 #: Stands for the agent of an event that no visitor has sent. No header can hold it.
 UNSEEN = "\0", ("", "", ""), None
 

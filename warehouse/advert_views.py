@@ -4,10 +4,11 @@
                 events, since a request does not know its campaign yet, and how many events of each kind it
                 had, all of them and those that no rule speaks against (`net_…`). Events that name no view
                 are one row for each set of words
-`contacts`      (site, day, person, campaign): impressions, all of them and net of invalid traffic, whether
-                the person is known beyond the day, and what the device said of how often it had seen the
-                campaign (S11); `flight` is the first day.
-                Only of campaigns and days of which a report by day may tell: see `limit`
+`contacts`      (site, day, person, way, campaign): impressions, all of them and net of invalid traffic,
+                whether the person is known beyond the day, and what the device said of how often it had seen
+                the campaign (S11); `flight` is the first day. `way` is advert; or one of the ways in which
+                members are written to, with `messages`, of no campaign (M74).
+                Only of campaigns, ways and days of which a report by day may tell: see `limit`
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import date
 
 import duckdb
 
+from consent_filter.marketing import CONTACT, WAYS
 from consent_filter.purpose import Purpose
 from warehouse.invalid.judging import judge, shared
 from warehouse.report import OTHER
@@ -32,7 +34,10 @@ _WORDS = ("ad_campaign", "ad_creative", "ad_placement", "path", "continent", "co
 #: What is read of `adverts`.
 READS = ("site", "day", "person", "type", "ad_view", "ad_slot", "ad_share", *_WORDS)
 _WORD = {"ad_placement": "coalesce(ad_placement, ad_slot)"}
-_CONTACT = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0 AND type = 'ad_impression'"
+_ALLOWED = f"purposes & {int(Purpose.AD_MEASUREMENT)} <> 0"
+_CONTACT = f"{_ALLOWED} AND type = 'ad_impression'"
+_WAYS = ", ".join(f"'{way}'" for way in WAYS)
+_MESSAGE = f"{_ALLOWED} AND type = '{CONTACT}' AND ad_step IN ({_WAYS}) AND treatment = 'identified'"
 #: Impressions that are judged at once, where days can be taken apart.
 HELD = 2_000_000
 
@@ -70,7 +75,7 @@ def begin(connection: duckdb.DuckDBPyConnection, facts: str) -> None:
     several people have sent (`judging.shared`), of `facts`, those of everybody."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE campaign_days"
-        " (site VARCHAR, day DATE, ad_campaign VARCHAR, people BIGINT)"
+        " (site VARCHAR, day DATE, way VARCHAR, ad_campaign VARCHAR, people BIGINT)"
     )
     found = connection.execute(f"SELECT count(*) FROM {facts} WHERE ad_view IS NOT NULL").fetchone()
     shared(connection, facts, "true", int(Purpose.AD_MEASUREMENT), found[0] if found else 0)
@@ -89,7 +94,12 @@ def meet(
     run, shown = connection.execute, f"{kept} AND {_CONTACT}"
     run(
         "CREATE OR REPLACE TEMP TABLE met (site VARCHAR, day DATE, person UBIGINT, ad_campaign VARCHAR,"
-        " ad_frequency VARCHAR, known BOOLEAN, impressions BIGINT, net_impressions BIGINT)"
+        " ad_frequency VARCHAR, known BOOLEAN, impressions BIGINT, net_impressions BIGINT, way VARCHAR,"
+        " messages BIGINT)"
+    )
+    run(
+        "INSERT INTO met SELECT site, day, person, '' AS ad_campaign, NULL, true, 0, 0, ad_step AS way,"
+        f" count(*) FROM {kept} AND {_MESSAGE} GROUP BY ALL"
     )
     columns = ("site", "day", "person", "ad_campaign", "ad_frequency", "treatment")
     for days in _together(
@@ -101,7 +111,7 @@ def meet(
         run(
             "INSERT INTO met SELECT site, day, person, ad_campaign, ad_frequency,"
             " treatment = 'identified' AS known, count(*) AS impressions,"
-            " count(*) FILTER (invalid IS NULL) AS net_impressions"
+            " count(*) FILTER (invalid IS NULL) AS net_impressions, 'advert' AS way, 0 AS messages"
             " FROM adverts WHERE ad_campaign IS NOT NULL GROUP BY ALL"
         )
         run("DROP TABLE adverts")
@@ -126,17 +136,17 @@ def limit(connection: duckdb.DuckDBPyConnection, least: int) -> None:
 
     A week less its published days would be the day that was hidden: so a campaign counts on days on which it
     reached a group; and where others did not, not if it is the smallest of the rest, which is hidden with
-    them (`release.py`).
+    them (`release.py`). It is the same with the ways of messages.
     """
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW contacts AS SELECT met.*, flight FROM met JOIN (SELECT site, day,"
-        " ad_campaign, min(day) OVER (PARTITION BY site, ad_campaign) AS flight FROM"
-        " (SELECT site, day, ad_campaign, people, min(people) OVER w AS fewest, row_number() OVER"
-        f" (PARTITION BY site, day, people >= {least:d} ORDER BY people, ad_campaign) AS place"
-        " FROM (SELECT site, day, ad_campaign, sum(people) AS people FROM campaign_days GROUP BY ALL)"
-        f" WINDOW w AS (PARTITION BY site, day)) WHERE people >= {least:d}"
+        "CREATE OR REPLACE TEMP VIEW contacts AS SELECT met.*, flight FROM met JOIN (SELECT site, day, way,"
+        " ad_campaign, min(day) OVER (PARTITION BY site, way, ad_campaign) AS flight FROM"
+        " (SELECT site, day, way, ad_campaign, people, min(people) OVER w AS fewest, row_number() OVER"
+        f" (PARTITION BY site, day, way = 'advert', people >= {least:d} ORDER BY people, ad_campaign, way)"
+        " AS place FROM (SELECT site, day, way, ad_campaign, sum(people) AS people FROM campaign_days"
+        f" GROUP BY ALL) WINDOW w AS (PARTITION BY site, day, way = 'advert')) WHERE people >= {least:d}"
         f" AND (fewest >= {least:d} OR place > 1) AND ad_campaign <> '{OTHER}')"
-        " USING (site, day, ad_campaign)"
+        " USING (site, day, way, ad_campaign)"
     )
 
 
@@ -144,6 +154,8 @@ def note(connection: duckdb.DuckDBPyConnection, kept: str) -> None:
     """Add the bucket's people to `campaign_days`. `kept`: as `meet` has it; nothing needs to be judged for
     that."""
     connection.execute(
-        "INSERT INTO campaign_days SELECT site, day, ad_campaign, count(DISTINCT person)"
+        "INSERT INTO campaign_days SELECT site, day, 'advert' AS way, ad_campaign, count(DISTINCT person)"
         f" FROM {kept} AND {_CONTACT} AND ad_campaign IS NOT NULL GROUP BY ALL"
+        " UNION ALL SELECT site, day, ad_step AS way, '' AS ad_campaign, count(DISTINCT person)"
+        f" FROM {kept} AND {_MESSAGE} GROUP BY ALL"
     )

@@ -26,7 +26,7 @@ _MADE = {
     "firsts": ("person",),
     "adverts": ("person", *(name for name in NULLED if name in ROW), "time"),
     "advert_views": ("person", "ad_view", *(name for name in NULLED if name in ROW), "time"),
-    "contacts": ("person", "ad_campaign"),
+    "contacts": ("person", "ad_campaign", "ad_step"),
     "orders": ("time", "person", "value", "ad_goal", "ad_campaign", "ad_order"),
     "touches": ("time", "person", "ad_goal", "ad_campaign", "ad_view"),
     "ways": ("time", "person", "ad_goal", "ad_campaign", "ad_order", "ad_view"),

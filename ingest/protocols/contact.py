@@ -25,9 +25,7 @@ _NOBODY = {encrypted: Browser(UNSEEN, encrypted=encrypted) for encrypted in (Fal
 
 def parse(requests: Sequence[Request], parsing: Parsing) -> Parsed:
     """One row a contact. It is refused without the account that was written to, and without a known way."""
-    asked = [
-        replace(request, address="", browser=_NOBODY[request.browser.encrypted]) for request in requests
-    ]
+    asked = [replace(request, address="", browser=_NOBODY[request.browser.encrypted]) for request in requests]
     rows = decode(asked, parsing)
     for row, event in enumerate(rows.events):
         if event is UNREADABLE:

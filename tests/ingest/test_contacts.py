@@ -23,7 +23,13 @@ def contact(n: int = 1, user: str = "zq7user", **more: Any) -> Request:
 
 
 def impression(user: str = "zq7user") -> Request:
-    one = {"site": "market", "type": "ad_impression", "url": "/", "user_id": user, "ad": {"campaign": "autumn"}}
+    one = {
+        "site": "market",
+        "type": "ad_impression",
+        "url": "/",
+        "user_id": user,
+        "ad": {"campaign": "autumn"},
+    }
     return Request("beacon", "POST", b"", json.dumps(one | AGREED).encode(), "192.0.2.2", BROWSER, NOW)
 
 

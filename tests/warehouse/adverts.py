@@ -193,9 +193,9 @@ def often(n: int) -> str:
 
 def contacts(
     name: str, facts: Sequence[Fact], bit: int, least: int
-) -> Iterator[tuple[Any, Any, tuple[int, int]]]:
-    """(keys, person, impressions gross and net) of reach or of pressure, of the campaigns and days that may
-    be told."""
+) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
+    """(keys, person, impressions gross and net) of reach, and of pressure with messages and their ways, of
+    the campaigns, ways and days that may be told."""
     granted = [fact for fact in facts if fact["purposes"] & bit]
     bad = {id(granted[place]) for place in invalid(granted)}
     mine = [
@@ -232,11 +232,48 @@ def contacts(
     for (keys, who), (gross, net) in counted.items():
         if name == "reach":
             yield (*keys, "known" if net else "filtered", often(net or gross)), who, (gross, net)
-        elif net:
-            band = next((band for band, most in _WEEK.items() if net <= most), "81+")
-            yield (*keys, band), who, (gross, net)
+    if name == "pressure":
+        yield from _pressed(counted, _messages(granted, least))
     for (keys, who), (gross, net) in said.items():
         yield keys, who, (gross, net)
+
+
+_MESSAGES = ("email", "post", "sms", "phone", "account")
+
+
+def _messages(facts: Sequence[Fact], least: int) -> dict[Any, list[int]]:
+    """((site, week), person) → messages by way, of ways and days of a group."""
+    sent = [
+        fact for fact in facts
+        if fact["type"] == "ad_contact" and fact["ad_step"] in _MESSAGES and fact["treatment"] == "identified"
+    ]  # fmt: skip
+    people: dict[Any, dict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    for fact in sent:
+        people[fact["site"], fact["day"]][fact["ad_step"]].add(fact["person"])
+    found: dict[Any, list[int]] = defaultdict(lambda: [0] * len(_MESSAGES))
+    for fact in sent:
+        at = people[fact["site"], fact["day"]]
+        large = sorted((len(who), way) for way, who in at.items() if len(who) >= least)
+        hidden = [way for _, way in large[:1]] if len(large) < len(at) else []
+        if len(at[fact["ad_step"]]) >= least and fact["ad_step"] not in hidden:
+            monday = fact["day"] - timedelta(days=fact["day"].weekday())
+            found[(fact["site"], monday), fact["person"]][_MESSAGES.index(fact["ad_step"])] += 1
+    return found
+
+
+def _pressed(
+    counted: Mapping[Any, Sequence[int]], sent: Mapping[Any, Sequence[int]]
+) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
+    for keys, who in sorted({*counted, *sent}):
+        gross, net = counted.get((keys, who), (0, 0))
+        ways = sent.get((keys, who), [0] * len(_MESSAGES))
+        n = sum(ways)
+        for kind, often, sums in (
+            ("all", net + n, (gross, net, n, 0, 0, 0, 0, 0)), ("messages", n, (0, 0, n, *ways)),
+        ):  # fmt: skip
+            if often:
+                band = next((band for band, most in _WEEK.items() if often <= most), "81+")
+                yield (*keys, kind, band), who, sums
 
 
 def _both(sums: list[int], valid: bool) -> None:

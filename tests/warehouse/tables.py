@@ -134,8 +134,9 @@ def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[d
         ]
     if one.name == "pressure":
         return [
-            _row(one, at | {"week": week, "band": band}, int(900 * scale * 0.5**place) + 12)
+            _row(one, at | {"week": week, "kind": kind, "band": band}, int(900 * scale * 0.5**place) + 12)
             for week in weeks
+            for kind in ("all", "messages")
             for place, band in enumerate(["1-2", "3-5", "6-10", "11-20", "21-40", "41-80", "81+"])
         ]
     if one.name == "reach":

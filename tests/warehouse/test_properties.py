@@ -57,6 +57,8 @@ DEEDS: list[dict[str, Any]] = [
     {"type": "ad_viewable", "ad_view": 7, "ad_campaign": "spring", "ad_placement": "home"},
     {"type": "ad_engagement", "ad_view": 7, "ad_campaign": "spring", "duration_ms": 9_999, "ad_share": 50},
     {"type": "ad_conversion", "ad_goal": "buy", "ad_campaign": OTHER, "value": 20, "ad_group": "exposed"},
+    {"type": "ad_contact", "ad_step": "email", "ad_campaign": "autumn"},
+    {"type": "ad_contact", "ad_step": "post"},
     {"purposes": int(Purpose.RESEARCH | Purpose.AD_MEASUREMENT)},
     {"purposes": int(Purpose.MEASUREMENT | Purpose.AD_MEASUREMENT), "type": "ad_impression"},
     {"type": "event", "name": "sign_up", "referral_channel": "link"},

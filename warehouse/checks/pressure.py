@@ -1,6 +1,7 @@
-"""Contact pressure: whether too many people had more impressions in a week than the ceiling (M74).
+"""Contact pressure: whether too many people were reached more often in a week than the ceiling (M74).
 
-It is said and stops nothing: to show less is for the ad server. It reads the released table only.
+By adverts and messages together, and by messages alone, which have a ceiling of their own. It is said and
+stops nothing: to show and to write less is for who does it. It reads the released table only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from warehouse.advert_settings import Adverts
 from warehouse.checks.expectations import Suite
 from warehouse.released import Store
 
-EXPECTED = {"people_over_ceiling": "few people had more impressions in a week than the ceiling"}
+EXPECTED = {
+    "people_over_ceiling": "few people were reached more often in a week than the ceiling",
+    "people_over_message_ceiling": "few people were written to more often in a week than their ceiling",
+}
 SUITE = Suite("contact pressure", "site", EXPECTED, stop=False)
 
 
@@ -22,23 +26,32 @@ def above(ceiling: int) -> str:
 
 
 def control(store: Store, settings: Adverts, day: date) -> list[dict[str, Any]]:
-    """One row a site with impressions in the last whole week before `day`; 1 where too many had too many."""
+    """One row a site that reached anybody in the last whole week before `day`; 1 where too many were reached
+    too often: at all, and by messages."""
     if "pressure" not in store.versions():
         return []
     week = day - timedelta(days=day.weekday() + 7)
     rows = store.connection.execute(
-        f"SELECT site, 100 * coalesce(sum(people) FILTER ({above(settings.ceiling)}), 0) / sum(people)"
-        " FROM pressure WHERE week = ? GROUP BY site ORDER BY site",
+        "SELECT site, 100 * coalesce(sum(people) FILTER (kind = 'all' AND"
+        f" {above(settings.ceiling)}), 0) / sum(people) FILTER (kind = 'all'),"
+        f" 100 * coalesce(sum(people) FILTER (kind = 'messages' AND {above(settings.message_ceiling)}), 0)"
+        " / sum(people) FILTER (kind = 'messages') FROM pressure WHERE week = ? GROUP BY site ORDER BY site",
         [week],
     ).fetchall()
     return [
-        {"site": site, "people_over_ceiling": int(share > settings.ceiling_share)} for site, share in rows
-    ]
+        {"site": site} | {
+            name: int(share is not None and share > settings.ceiling_share)
+            for name, share in zip(EXPECTED, shares, strict=True)
+        }
+        for site, *shares in rows
+    ]  # fmt: skip
 
 
 def where(settings: Adverts) -> dict[str, str]:
     """What is said of a failure besides the site."""
+    ceilings = (settings.ceiling, settings.message_ceiling)
     return {
-        "people_over_ceiling": f" (more than {settings.ceiling_share:g} % of people with more than"
-        f" {settings.ceiling} in the last whole week)"
+        name: f" (more than {settings.ceiling_share:g} % of people with more than {ceiling} in the last whole"
+        " week)"
+        for name, ceiling in zip(EXPECTED, ceilings, strict=True)
     }

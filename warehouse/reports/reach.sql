@@ -17,7 +17,7 @@ net_impressions = 1000
 WITH spans AS (
     SELECT site, period, CASE period WHEN 'day' THEN day WHEN 'week' THEN date_trunc('week', day)::DATE
         ELSE flight END AS begins, ad_campaign, person, known, ad_frequency, impressions, net_impressions
-    FROM contacts, (VALUES ('day'), ('week'), ('flight')) AS p(period)
+    FROM contacts, (VALUES ('day'), ('week'), ('flight')) AS p(period) WHERE way = 'advert'
 ), counted AS (
     SELECT site, period, begins, ad_campaign, person, sum(impressions) AS impressions,
         sum(net_impressions) AS net_impressions FROM spans WHERE known GROUP BY ALL

@@ -120,6 +120,26 @@ def test_a_server_speaks_for_a_visitor_only_with_a_token(running: Up, seals: Sea
     assert counted(running, before, 11) == {"received": 11, "stored": 3, "invalid": 7, "robot": 1}
 
 
+@pytest.mark.requirement("M74")
+def test_contacts_are_believed_of_who_has_a_token_alone(running: Up, seals: Seals) -> None:
+    """However many: what a mailer sends is no rate of a visitor's. Nobody's address comes along."""
+    allowed = {"consent": {"measurement": True, "ad_measurement": True}}
+    one = {"site": "shop", "user_id": "zq7member", "ad": {"step": "email", "campaign": "spring"}} | allowed
+    good, before = token(seals, "servers", "mailer", int(time.time()) + 60), counts(running)
+
+    def post(*more: str, body: object = one, path: str = "/ad/contact") -> Answer:
+        return ask(running, request(json.dumps(body).encode(), *more, path=path))
+
+    bearer = f"Authorization: Bearer {good}"
+    assert post(bearer).status == 202
+    assert post(bearer, f"X-Device-IP: {SEEN}", body=[one, one]).status == 202
+    for wrong in ((), (f"Authorization: Bearer {token(seals, 'catalogue', 'x', int(time.time()) + 60)}",)):
+        assert post(*wrong).code == "vouched"
+    assert post(bearer, body=one | {"user_id": None}).code == "user_id"
+    assert post(bearer, body=one | {"type": "ad_contact", "url": "/"}, path="/e").code == "type"
+    assert counted(running, before, 7) == {"received": 7, "stored": 3, "invalid": 4}
+
+
 def test_nothing_of_it_is_on_any_disk(running: Up) -> None:
     """Last in this module: after all that was sent."""
     secrets = [b"zq7", SEEN.encode(), b"c1."]
