@@ -57,6 +57,7 @@ from dashboards.topic_pages import TopicPages
 from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
 from warehouse.recipient import Recipient
+from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
 _STATIC = Path(__file__).parent / "static"
@@ -73,10 +74,11 @@ def create(
     adverts: Adverts | None = None,
     accounts: AccountSettings | None = None,
     recipients: Iterable[Recipient] = (),
+    release: Release = Release(),  # noqa: B008
 ) -> Starlette:
     """The ASGI application over one data folder's published tables; with the console where it is on."""
     door = Door(data, accounts)
-    pages = Pages(data, warehouse, generated, console=settings.console, sites=sites)
+    pages = Pages(data, warehouse, generated, console=settings.console, sites=sites, release=release)
     shown = adverts or Adverts()
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
     sign_in = SignIn(door, pages, console=settings.console)
@@ -169,7 +171,7 @@ def create(
             *MailsPage(door, pages, post).routes(),
             *SharesPage(door, pages, settings).routes(),
             *SharedPage(door, pages, settings).routes(),
-            *Segments(pages.reader, settings.segments).routes(),
+            *Segments(pages, settings.segments).routes(),
             *Exports(data, pages, sites or {}).routes(),
             *CatalogueApi(data, data / shown.catalogue).routes(),
             *OwnPages(data, pages, advertisers(data / shown.catalogue)).routes(),

@@ -102,6 +102,7 @@ class OwnPages:
         with self._pages.reader.reading() as reading:
             about = own_rows.tables(reading, self._room.own)
             found = {name: self._rows(reading, name, whose, today) for name in about}
+        self._pages.leave(found)
         shown = {
             name: [tuple(row.values()) for row in _newest(table).to_pylist()] for name, table in found.items()
         }
@@ -116,6 +117,7 @@ class OwnPages:
         whose, name = self._whose(request), request.path_params["name"]
         with self._pages.reader.reading() as reading:
             found = self._rows(reading, name, whose, datetime.now(UTC).date())
+        self._pages.leave({name: found})
         head = {"content-disposition": f'attachment; filename="{name}.csv"'}
         return Response(render(found, "csv", for_spreadsheets=True), media_type="text/csv", headers=head)
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from consent_filter.counts import REASONS
@@ -20,6 +21,7 @@ from dashboards.numbers import Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from dashboards.rights import may
 from dashboards.view import View
+from warehouse import exits
 from warehouse.analyst import Desk
 from warehouse.answer import render, shown
 from warehouse.checks import drafts, facts, pressure, runs, tables, weekdays
@@ -27,6 +29,7 @@ from warehouse.meaning import meaning
 from warehouse.perturbation import bound
 from warehouse.reader import Reader, Reading
 from warehouse.release import share
+from warehouse.release_settings import Release
 from warehouse.report import load
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, held, manifest
@@ -50,9 +53,9 @@ class Pages:
 
     def __init__(
         self, data: Path, warehouse: Warehouse, generated: bool, *, console: bool = False,
-        sites: Mapping[str, Site] | None = None,
+        sites: Mapping[str, Site] | None = None, release: Release = Release(),  # noqa: B008
     ) -> None:  # fmt: skip
-        self.data, self.warehouse, self.generated = data, warehouse, generated
+        self.data, self.warehouse, self.generated, self._release = data, warehouse, generated, release
         self.zones = {name: site.timezone for name, site in (sites or {}).items()}
         self.reader, self.desk = Reader(data, warehouse), Desk(data, warehouse)
         self.templates = Environment(
@@ -73,6 +76,11 @@ class Pages:
             generated=self.generated, held=held(self.data), here=here,
             min_group=made["min_group"] if made else self.warehouse.min_group, **{"view": None} | more,
         )  # fmt: skip
+
+    def leave(self, tables: Mapping[str, pa.Table], site: str = "") -> None:
+        """These rows of reports, by name, are going out of the house: each month's account must allow it
+        (S9). Raises Refused."""
+        exits.leave(self.data, self._release, tables, site)
 
     def nothing(self) -> str:
         """What there is before the first publication."""

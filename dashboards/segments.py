@@ -18,13 +18,15 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import numbers, period
 from dashboards.access import bearer
+from dashboards.pages import Pages
 from warehouse.answer import render
-from warehouse.reader import Reader
 from warehouse.report import OTHER
 
 FORMATS = {
     "json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
+_ROWS = "FROM interest WHERE site = ? AND day BETWEEN ? AND ?"
+_NUMBERS = "0 AS impressions, 0 AS viewable, 0 AS clicks"
 #: `index` is 100 where a segment clicks as often as the site does; none where too few clicked to be told.
 _SEGMENTS = f"""
 SELECT category, country, device, sum(impressions)::BIGINT AS impressions, sum(viewable)::BIGINT AS viewable,
@@ -32,16 +34,17 @@ SELECT category, country, device, sum(impressions)::BIGINT AS impressions, sum(v
         THEN round(100 * sum(clicks) / sum(impressions)
             / (sum(sum(clicks)) OVER () / sum(sum(impressions)) OVER ()))
     END::INTEGER AS index
-FROM interest WHERE site = ? AND day BETWEEN ? AND ? GROUP BY category, country, device
+{_ROWS} GROUP BY category, country, device
 ORDER BY category = '{OTHER}', impressions DESC, category, country, device
 """
 
 
 class Segments:
-    """The address below one data folder's published tables. `key`: SHA-256 of the key, in hexadecimal."""
+    """The address below one data folder's published tables. `key`: SHA-256 of the key, in hexadecimal.
+    What it gives may be on the way out of the house, so it counts as that."""
 
-    def __init__(self, reader: Reader, key: str) -> None:
-        self._reader, self._key = reader, key
+    def __init__(self, pages: Pages, key: str) -> None:
+        self._pages, self._key = pages, key
 
     def routes(self) -> list[Route]:
         return [Route("/segments/{site:str}", self.answer, methods=["GET"])]
@@ -70,10 +73,13 @@ class Segments:
         form = query.get("format", "json")
         if form not in FORMATS:
             raise Refused(400, "format", f"format is one of {', '.join(FORMATS)}")
-        with self._reader.reading() as reading:
+        with self._pages.reader.reading() as reading:
             known = next((one for one in numbers.published_sites(reading) if one["site"] == site), None)
             if known is None or "interest" not in reading.tables:
                 raise Refused(404, "no_such_site", "nothing is published of that site")
             span = period.read(query, known["oldest"], known["newest"])
-            found = reading.table(_SEGMENTS, [site, span.first, span.last])
+            days = [site, span.first, span.last]
+            out = reading.table(f"SELECT DISTINCT day, {_NUMBERS} {_ROWS}", days)
+            self._pages.leave({"interest": out}, site)
+            found = reading.table(_SEGMENTS, days)
             return reading.made["generation"], render(found, form), FORMATS[form]

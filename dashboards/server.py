@@ -15,6 +15,7 @@ from dashboards.app import create
 from dashboards.settings import Dashboards
 from warehouse.advert_settings import Adverts
 from warehouse.recipient import Recipient
+from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
 
@@ -30,11 +31,12 @@ def serve(
     adverts: Adverts | None = None,
     accounts: AccountSettings | None = None,
     recipients: Iterable[Recipient] = (),
+    release: Release = Release(),  # noqa: B008
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy in front of it is the operator's."""
     app = create(
         data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts,
-        accounts=accounts, recipients=recipients,
+        accounts=accounts, recipients=recipients, release=release,
     )  # fmt: skip
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None

@@ -70,6 +70,7 @@ def dashboards(arguments: Namespace) -> int:
         adverts=settings.adverts,
         accounts=settings.accounts,
         recipients=settings.recipient,
+        release=settings.release,
     )
     return 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from consent_filter.errors import Misconfigured, Refused
 from throng.settings import load
-from warehouse import own_rows
+from warehouse import exits, own_rows
 from warehouse.reader import Reader
 from warehouse.reconciliation import COUNTED, Finding, Total
 from warehouse.reconciliation import reconcile as compare
@@ -27,12 +27,14 @@ def write(data: Path, campaigns: list[str], file: Path) -> int:
 
     No id is in it, nor anything made of one: there is nothing that could be tried against ids.
     """
-    reader = Reader(data, load(data).warehouse)
+    settings = load(data)
+    reader = Reader(data, settings.warehouse)
     try:
         with reader.reading() as reading:
             today = datetime.now(UTC).date()
             found = own_rows.rows(reading, REPORT, campaigns, today)
             refused = own_rows.refusals(reading, REFUSALS, campaigns, today)
+        exits.leave(data, settings.release, {REPORT: found})
     finally:
         reader.close()
     out = io.StringIO()

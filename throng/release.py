@@ -116,28 +116,36 @@ def _list(arguments: Namespace) -> int:
 
 
 def _budget(arguments: Namespace) -> int:
-    from warehouse import budget, mechanism
+    from warehouse import budget, exits, mechanism
 
     settings = load(arguments.data).release
     found = budget.accounts(arguments.data, settings)
     if arguments.format == "json":
         print(msgspec.json.encode(found).decode())
         return 0
-    rows = [["site", "month", "limit", "spent", "left", "epsilon", "by"]]
+    rows: list[list[object]] = [
+        ["site", "month", "limit", "spent", "left", "epsilon", "numbers", "left of them", "by"]
+    ]
     for one in found:
         eps = mechanism.epsilon(one.spent, settings.delta)
-        by = ", ".join(f"{name} {rho:.4f}" for name, rho in one.by.items())
+        by = [f"{name} {rho:.4f}" for name, rho in one.by.items()]
+        by += [f"{report} {figures:,}" for report, figures in one.told.items()]
         rows.append(
-            [one.site, one.month, f"{one.limit:g}", f"{one.spent:.4f}", f"{one.left:.4f}", f"{eps:.2f}", by]
-        )
+            [one.site, one.month, f"{one.limit:g}", f"{one.spent:.4f}", f"{one.left:.4f}", f"{eps:.2f}",
+             sum(one.told.values()), one.may_tell, ", ".join(by)]
+        )  # fmt: skip
     _table(rows)
     eps = mechanism.epsilon(settings.rho_month, settings.delta)
     year = mechanism.epsilon(settings.rho_year, settings.delta)
     print(
         f"\nlimit, spent and left in zCDP (rho); epsilon at delta {settings.delta:g}. What is spent stays"
         f" spent. A month of which nothing was drawn has {settings.rho_month:g} (epsilon {eps:.2f}); the"
-        f" months of a year together {settings.rho_year:g} ({year:.2f}). Pages, queries and an"
-        " advertiser's own rows draw on no account: their noise is bounded, drawn once, and has no epsilon."
+        f" months of a year together {settings.rho_year:g} ({year:.2f}).\nnumbers: in how many numbers of"
+        " the month one person can be at most by what left without such a cost (own rows of advertisers and"
+        " partners, share"
+        f" links, segments): their noise is bounded, drawn once, and has no epsilon. A month has"
+        f" {settings.figures_month:,}. Pages and queries, which stay inside, have all tables there are:"
+        f" {exits.inside('2026-01'):,} in a month of 31 days."
     )
     return 0
 

@@ -4,7 +4,8 @@
 
 An account is of a site and a month: what was ever drawn of rows about that month. Costs of zCDP add up, so
 that the sum over all months is what anybody may lose who is in all of them. A cost is on the disk before the
-first noise is drawn: a draft that was killed has spent its money, and what it drew is nobody's.
+first noise is drawn: a draft that was killed has spent its money, and what it drew is nobody's. What leaves
+without noise that has an epsilon is entered beside it (`exits.py`).
 """
 
 from __future__ import annotations
@@ -29,15 +30,20 @@ from warehouse.release_settings import Release
 FILE = "budget.sqlite"
 #: What a draft is until it lies there wholly, then, and if it never will.
 RESERVED, MADE, LOST = "reserved", "made", "lost"
-_TABLES = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS release (
     number INTEGER PRIMARY KEY, id TEXT UNIQUE, request TEXT, state TEXT, at REAL
 );
 CREATE TABLE IF NOT EXISTS spent (
     id TEXT, site TEXT, month TEXT, rho REAL, delta REAL, PRIMARY KEY (id, site, month)
 );
+CREATE TABLE IF NOT EXISTS told (
+    site TEXT, month TEXT, report TEXT, number TEXT, figures INTEGER,
+    PRIMARY KEY (site, month, report, number)
+) WITHOUT ROWID;
 """
 _CLOSE = 1e-9
+Database = sqlite3.Connection
 
 
 class Cost(Struct, frozen=True):
@@ -48,17 +54,21 @@ class Cost(Struct, frozen=True):
 
 
 class Spent(NamedTuple):
-    """What one draft has spent of an account."""
+    """What one draft has spent of an account; or a number of a report that has left, `report number`, and in
+    how many `figures` one person is by it."""
 
     id: str
     site: str
     month: str
     rho: float
     delta: float
+    figures: int = 0
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """One month of a site. by: draft → rho; left: what may still be spent on it, the year's limit minded."""
+    """One month of a site. by: draft → rho; left: what may still be spent on it, the year's limit minded.
+    told: report → of how many numbers one person may be part by what has left of it; may_tell: of how many
+    more (`exits.py`)."""
 
     site: str
     month: str
@@ -67,6 +77,8 @@ class Account(Struct, frozen=True, kw_only=True):
     delta: float
     by: dict[str, float]
     left: float
+    told: dict[str, int] = {}
+    may_tell: int = 0
 
 
 def path(data: Path) -> Path:
@@ -89,7 +101,7 @@ def drafting(data: Path) -> Iterator[None]:
 
 def made(data: Path, request: Sequence[object]) -> tuple[str | None, int]:
     """The newest draft of a request, if there is one; and how often it was begun."""
-    with opened(path(data), _TABLES) as database:
+    with opened(path(data), TABLES) as database:
         rows = database.execute(
             "SELECT id, state FROM release WHERE request = ? ORDER BY number", [_text(request)]
         ).fetchall()
@@ -105,7 +117,7 @@ def reserve(
     now: float,
 ) -> None:
     """Spend, for good, before anything is drawn. Raises Refused where an account has not that much left."""
-    with opened(path(data), _TABLES) as database, transaction(database):
+    with opened(path(data), TABLES) as database, transaction(database):
         _afford(database, costs, settings)
         database.execute(
             "INSERT INTO release (id, request, state, at) VALUES (?, ?, ?, ?)",
@@ -119,36 +131,45 @@ def reserve(
 
 def afford(data: Path, costs: Mapping[tuple[str, str], Cost], settings: Release) -> None:
     """Raises Refused where it would be refused now: asked before long work, and `reserve` asks again."""
-    with opened(path(data), _TABLES) as database:
+    with opened(path(data), TABLES) as database:
         _afford(database, costs, settings)
 
 
 def settle(data: Path, name: str) -> None:
     """The draft lies there."""
-    with opened(path(data), _TABLES) as database, transaction(database):
+    with opened(path(data), TABLES) as database, transaction(database):
         if not database.execute("UPDATE release SET state = ? WHERE id = ?", [MADE, name]).rowcount:
             raise Broken(f"the draft {name} has not been paid for")
 
 
 def accounts(data: Path, settings: Release) -> list[Account]:
-    """Every month of which anything was ever drawn. Asking makes no file."""
+    """Every month of which anything has ever left. Asking makes no file."""
     if not path(data).exists():
         return []
-    with opened(path(data), _TABLES) as database:
+    with opened(path(data), TABLES) as database:
         rows = database.execute("SELECT site, month, id, rho, delta FROM spent ORDER BY 1, 2, 3").fetchall()
+        left = database.execute(
+            "SELECT site, month, report, sum(figures) FROM told GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        ).fetchall()
     found: dict[tuple[str, str], dict[str, Cost]] = {}
+    told: dict[tuple[str, str], dict[str, int]] = {}
     years: dict[tuple[str, str], float] = {}
     for site, month, name, rho, delta in rows:
         found.setdefault((site, month), {})[name] = Cost(rho, delta)
         years[site, month[:4]] = years.get((site, month[:4]), 0.0) + rho
+    for site, month, report, figures in left:
+        told.setdefault((site, month), {})[report] = figures
     return [
         Account(
             site=site, month=month, limit=settings.rho_month,
             spent=(spent := sum(cost.rho for cost in by.values())),
             delta=sum(cost.delta for cost in by.values()), by={name: cost.rho for name, cost in by.items()},
-            left=max(min(settings.rho_month - spent, settings.rho_year - years[site, month[:4]]), 0.0),
+            left=max(min(settings.rho_month - spent, settings.rho_year - years.get((site, month[:4]), 0)), 0),
+            told=(out := told.get((site, month), {})),
+            may_tell=max(settings.figures_month - sum(out.values()), 0),
         )
-        for (site, month), by in found.items()
+        for site, month in sorted({*found, *told})
+        for by in (found.get((site, month), {}),)
     ]  # fmt: skip
 
 
@@ -157,26 +178,33 @@ def spending(data: Path) -> tuple[Spent, ...]:
     again (S9)."""
     if not path(data).exists():
         return ()
-    with opened(path(data), _TABLES) as database:
-        rows = database.execute("SELECT id, site, month, rho, delta FROM spent ORDER BY 1, 2, 3").fetchall()
+    with opened(path(data), TABLES) as database:
+        rows = database.execute(
+            "SELECT id, site, month, rho, delta, 0 FROM spent UNION ALL SELECT report || ' ' || number, site,"
+            " month, 0.0, 0.0, figures FROM told ORDER BY 1, 2, 3"
+        ).fetchall()
     return tuple(Spent(*row) for row in rows)
 
 
 def remember(data: Path, spent: Iterable[Spent]) -> None:
     """What was spent since the copy was made is spent in it, too; the drafts it went for are not there."""
-    with opened(path(data), _TABLES) as database, transaction(database):
+    with opened(path(data), TABLES) as database, transaction(database):
         for one in spent:
+            if one.figures:
+                told = (one.site, one.month, *one.id.split(" "), one.figures)
+                database.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)", told)
+                continue
             database.execute(
                 "INSERT OR IGNORE INTO release (id, request, state, at) VALUES (?, '', ?, 0)", [one.id, LOST]
             )
-            database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?, ?, ?)", one)
+            database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?, ?, ?)", one[:5])
 
 
 def states(data: Path) -> dict[str, str]:
     """What became of each release that was ever paid for, in that order."""
     if not path(data).exists():
         return {}
-    with opened(path(data), _TABLES) as database:
+    with opened(path(data), TABLES) as database:
         return dict(database.execute("SELECT id, state FROM release ORDER BY number").fetchall())
 
 
@@ -184,7 +212,7 @@ def _settle(data: Path) -> None:
     """After a kill: what lies there is made, what doesn't is lost. Raises Broken where a draft was never paid
     for: the accounts are not those of this folder."""
     there = {file.parent.name for file in folder(data).glob("*/draft.json")}
-    with opened(path(data), _TABLES) as database, transaction(database):
+    with opened(path(data), TABLES) as database, transaction(database):
         known = dict(database.execute("SELECT id, state FROM release").fetchall())
         if there - known.keys():
             raise Broken("drafts lie there that the accounts don't know: budget.sqlite is not theirs")

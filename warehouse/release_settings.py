@@ -12,15 +12,19 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     rho_month: what may ever be spent, over all releases, on the rows of one month of a site (zCDP).
     rho_year: the same for the rows of a calendar year, so what anybody's year may give away at most.
-    rho_draft: what a draft of every trend spends on each of its months. delta: the chance, a month, by
-    which (ε, δ) is told, and the most that private selection may spend of it. confidence: of the
-    intervals beside the numbers. min_group: the fewest people that a row may be about. doubt: the chance
-    that a row of fewer is shown nevertheless. lateness_days: how long after a period's end it may be
-    drafted. shares: a trend's name → how many times its part of a draft's budget; 1 unless it is named.
+    figures_month: of how many numbers of a month of a site one person may be part at most by tables that
+    leave with no such cost: an advertiser's and a partner's own rows, share links, segments; as it is, each
+    table that there is may leave once. rho_draft: what a draft of every trend spends on each of its months.
+    delta: the chance, a month, by which (ε, δ) is told, and the most that private selection may spend of it.
+    confidence: of the intervals beside the numbers. min_group: the fewest people that a row may be about.
+    doubt: the chance that a row of fewer is shown nevertheless. lateness_days: how long after a period's end
+    it may be drafted. shares: a trend's name → how many times its part of a draft's budget; 1 unless it is
+    named.
     """
 
     rho_month: float = 0.25
     rho_year: float = 2.0
+    figures_month: int = 100_000
     rho_draft: float = 0.15
     delta: float = 1e-7
     confidence: float = 0.95
@@ -37,6 +41,8 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured(
                 "release.rho_month", self.rho_month, "at least rho_draft, and at most rho_year"
             )
+        if self.figures_month < 0:
+            raise Misconfigured("release.figures_month", self.figures_month, "0 (none may leave) or more")
         if not 0 < self.delta <= 1e-5:
             raise Misconfigured("release.delta", self.delta, "more than 0 and at most 0.00001")
         if not 0.5 <= self.confidence < 1:

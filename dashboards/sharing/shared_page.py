@@ -136,11 +136,9 @@ class SharedPage:
     def _tables(self, reading: Reading, what: Told) -> tuple[dict[str, pa.Table], date, date]:
         first, last = what.span(outward.newest(outward.reading_day(reading)))
         names = [name for name in what.reports if name in reading.tables]
-        return (
-            {name: outward.rows(reading, name, what.site, first, last, what.where) for name in names},
-            first,
-            last,
-        )
+        found = {name: outward.rows(reading, name, what.site, first, last, what.where) for name in names}
+        self._pages.leave(found, what.site)
+        return found, first, last
 
     def _shares(self) -> Shares:
         return Shares(self._door.open().people, self._longest)

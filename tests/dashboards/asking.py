@@ -13,6 +13,7 @@ from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests import signed
 from warehouse.recipient import Recipient
+from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
 HTML = {"accept": "text/html"}
@@ -22,10 +23,17 @@ class Asking:
     """The dashboards of one data folder."""
 
     def __init__(
-        self, data: Path, generated: bool, warehouse: Warehouse, recipients: Iterable[Recipient] = ()
+        self,
+        data: Path,
+        generated: bool,
+        warehouse: Warehouse,
+        recipients: Iterable[Recipient] = (),
+        release: Release = Release(),  # noqa: B008
     ) -> None:
         settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
-        self._app = create(data, settings, warehouse, generated=generated, recipients=recipients)
+        self._app = create(
+            data, settings, warehouse, generated=generated, recipients=recipients, release=release
+        )
         self._runner = asyncio.Runner()
         #: Whoever asks has every role, unless a request says otherwise.
         self.signed, self.data = signed.head(data), data
@@ -70,9 +78,10 @@ def asking(
     generated: bool = False,
     warehouse: Warehouse | None = None,
     recipients: Iterable[Recipient] = (),
+    release: Release = Release(),  # noqa: B008
 ) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse(), recipients)
+    one = Asking(data, generated, warehouse or Warehouse(), recipients, release)
     try:
         yield one
     finally:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from consent_filter import signing
+from consent_filter.errors import Refused
 from consent_filter.signing import Signer
 from dashboards.attribution import MODELS
 from dashboards.settings import Dashboards
@@ -27,8 +28,9 @@ from tests.warehouse.crowd import person
 from tests.warehouse.tables import fill, put, table
 from throng.advertisers import given
 from throng.reconciling import read, reconcile, write
-from warehouse import link, own_rows
+from warehouse import budget, link, own_rows
 from warehouse import report as reports
+from warehouse.release_settings import Release
 from warehouse.released import Store
 from warehouse.report import OTHER
 from warehouse.settings import Warehouse
@@ -200,3 +202,27 @@ def test_of_days_that_are_hidden_in_part_no_lift_is_told(data: Path, tmp_path: P
         with asking(tmp_path / says) as one:
             page = one.get("/attribution?site=market&first=2026-11-16&last=2026-11-20")
         assert says in page.text
+
+
+@pytest.mark.requirement("S9")
+def test_own_rows_and_totals_are_entered_and_where_a_month_is_spent_none_leave(
+    data: Path, tmp_path: Path, word: str
+) -> None:
+    one = tmp_path / "data"
+    shutil.copytree(data, one)
+    shutil.rmtree(one / "releases", ignore_errors=True)
+    with asking(one) as market:
+        assert market.get(f"/advertiser/{word}/delivery.csv").status_code == 200
+    told = budget.accounts(one, Release())
+    assert told
+    assert {*told[0].told} == {"delivery"}
+    settings = Release(figures_month=max(sum(month.told.values()) for month in told))
+    with asking(one, release=settings) as market:
+        page = market.get(f"/advertiser/{word}")
+        assert page.status_code == 409
+        assert "budget_spent" in page.text
+        assert market.get(f"/advertiser/{word}/delivery.csv").status_code == 200, "it has that already"
+    (one / "throng.toml").write_text(f"[release]\nfigures_month = {settings.figures_month}\n")
+    with pytest.raises(Refused, match="no more may be told outside"):
+        write(one, ["autumn"], tmp_path / "ours.csv")
+    assert not (tmp_path / "ours.csv").exists()

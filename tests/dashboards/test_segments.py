@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from consent_filter.errors import Misconfigured
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests.warehouse.tables import fill
+from warehouse.release_settings import Release
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, publish
@@ -26,9 +28,9 @@ KEY = "k-17-of-the-ad-server"
 class Server:
     """What an ad server does."""
 
-    def __init__(self, data: Path, key: str = KEY) -> None:
+    def __init__(self, data: Path, key: str = KEY, release: Release = Release()) -> None:  # noqa: B008
         said = hashlib.sha256(key.encode()).hexdigest() if key else ""
-        self._app = create(data, Dashboards(segments=said), Warehouse())
+        self._app = create(data, Dashboards(segments=said), Warehouse(), release=release)
 
     def get(self, path: str, key: str | None = KEY, **head: str) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -120,3 +122,11 @@ def test_an_ad_server_that_has_them_is_told_so(server: Server) -> None:
     again = server.get("/segments/market?format=parquet", **{"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert server.get("/segments/market?format=csv").text.startswith('"category","country","device"')
+
+
+@pytest.mark.requirement("S9")
+def test_segments_are_entered_into_the_months_account_and_refused_where_it_is_spent(data: Path) -> None:
+    shutil.rmtree(data / "releases", ignore_errors=True)  # what was told before stays open
+    server = Server(data, release=Release(figures_month=10))
+    answer = server.get("/segments/market?period=7")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "budget_spent")
