@@ -15,11 +15,11 @@ from warehouse.lake import Lake
 from warehouse.recent import Recent
 
 
-def lay(data: Path, batches: Iterable[pa.RecordBatch]) -> int:
-    """Lay them; how many events."""
+def lay(data: Path, batches: Iterable[pa.RecordBatch], first: int = 0) -> int:
+    """Lay them; how many events. first: how many batches are there already."""
     lake, total = Lake.open(data, write=True), 0
     assert lake is not None
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(batches, first):
         folder, prefix = lake.room()
         written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, f"{prefix}-{number}")
         files = [lake.depot.at(file) for file in written.files]
