@@ -23,6 +23,7 @@ from ingest.settings import Sites
 from throng import __version__, recalling
 from throng.settings import Settings, load
 from warehouse import deliveries, draft, egress, grounds, link, objections, pack, period, recipient
+from warehouse.attack import beside
 from warehouse.deliveries import Delivery, Ledger, Release
 from warehouse.draft import Draft
 from warehouse.homes import homes
@@ -94,6 +95,8 @@ def render(
     )  # fmt: skip
     where = draft.folder(data) / made.id
     drafted = {one.name: (where / f"{one.name}.parquet").read_bytes() for one in made.tables}
+    for name, file in drafted.items():
+        beside.clean(name, file)
     return files.files(told, drafted)
 
 

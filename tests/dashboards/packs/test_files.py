@@ -61,6 +61,25 @@ def test_the_same_story_gives_the_same_bytes(told: tuple[Story, dict[str, bytes]
     assert [name for name in made if made[name] != again[name]] == []
 
 
+@pytest.mark.requirement("S19")
+def test_no_file_of_a_pack_is_longer_by_what_is_not_in_it(told: tuple[Story, dict[str, bytes]]) -> None:
+    """Paper, page and workbook are made of what is told of the cells alone, so that their sizes are, too.
+    Planted: tables that know words of rows that were taken out, as columns that were cut do."""
+    story, made = told
+    plain = {one: pq.read_table(io.BytesIO(made[f"tables/{one}.parquet"])) for one in ONLY}
+    cut = {}
+    for name, table in plain.items():
+        columns = [
+            pa.array([*column.to_pylist(), "canary-whose-name-is-long"]).dictionary_encode()[:-1]
+            if pa.types.is_string(column.type) else column
+            for column in table.columns
+        ]  # fmt: skip
+        cut[name] = pa.table(columns, names=table.column_names).replace_schema_metadata({"of": "canary"})
+    first, second = tell(story.draft, plain), tell(story.draft, cut)
+    assert first == second
+    assert "canary" not in repr(second)
+
+
 @pytest.mark.requirement("M54", "M91")
 def test_paper_page_and_sheet_say_the_same(told: tuple[Story, dict[str, bytes]]) -> None:
     """Terms, versions, method, errors, consent, policy, and each number beside its interval."""

@@ -6,6 +6,8 @@ Worlds that differ only in what is hidden are told apart by nothing that anyone 
 from __future__ import annotations
 
 import hashlib
+import io
+import re
 from pathlib import Path
 
 import duckdb
@@ -13,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from consent_filter.errors import Refused
+from consent_filter.errors import Broken, Refused
 from consent_filter.site import Site
 from dashboards.packs.files import csv
 from pipelines import drafting, publish, reports
+from tests.dashboards.asking import asking
 from tests.warehouse.crowd import Row, lay, milliseconds
 from tests.warehouse.tables import fill
 from warehouse import budget, draft, snapshot
+from warehouse.attack.beside import beside, clean
 from warehouse.draft import Number
 from warehouse.period import read as period
 from warehouse.release_settings import Release
@@ -64,6 +68,30 @@ def said(data: Path) -> dict[str, list[str]]:
     return found
 
 
+#: What a reader asks for: pages, tables in each form, a picture, and something that is hidden.
+ASKED = (
+    "/?period=28", "/report/pages", "/csv/pages.csv", "/files/pages.xlsx", "/files/pages.parquet",
+    "/files/pages.png", "/files/curve.png?show=people", "/report/pages?where=path:/x", "/pages", "/sources",
+)  # fmt: skip
+
+
+_MADE = re.compile(rb"\d\d:\d\d")
+
+
+def answers(data: Path) -> dict[str, tuple[int, str, bytes]]:
+    """What each says, how it may be cached, and how long it is; asked twice, as a cache could tell."""
+    found = {}
+    with asking(data, warehouse=HOW) as pages:
+        for address in ASKED * 2:
+            said = pages.get(address)
+            head = sorted(one for one in said.headers.items() if one[0] != "date")
+            told = _MADE.sub(b"", said.content)  # when a day's version was made
+            old = found.setdefault(address, (said.status_code, str(head), told))
+            assert old == (said.status_code, str(head), told), address
+    assert any(status == 200 for status, _, _ in found.values())
+    return found
+
+
 @pytest.mark.requirement("S19")
 def test_worlds_that_differ_in_what_is_hidden_are_the_same_files(tmp_path: Path) -> None:
     """Planted: files that are made of a table's rows and names before some are folded."""
@@ -74,6 +102,10 @@ def test_worlds_that_differ_in_what_is_hidden_are_the_same_files(tmp_path: Path)
     tables = [name for name in one if name.endswith(".parquet")]
     assert len(tables) > 30
     assert [name for name in tables if one[name] != two[name]] == []
+    assert [name for name in tables if beside(one[name])] == []
+    first, second = (answers(tmp_path / str(at)) for at in range(2))
+    for address in ASKED:
+        assert first[address] == second[address], address
     # The database and the manifest say when they were made: all else of them is the same.
     assert len(one["reports.duckdb"]) == len(two["reports.duckdb"])
     assert len(one["manifest.json"]) == len(two["manifest.json"])
@@ -106,8 +138,28 @@ def test_a_table_s_file_is_made_of_its_cells_alone(tmp_path: Path) -> None:
     assert made[0].sha256 == made[1].sha256 == hashlib.sha256(one).hexdigest()
     assert csv(one) == csv(two)
     assert b"canary" not in one
+    assert beside(one) == []
     (plain,) = {str(kind) for kind in pq.read_table(tmp_path / "t0.parquet").schema.types[:1]}
     assert plain == "string"
+
+
+@pytest.mark.requirement("S19", "M89")
+def test_what_stands_in_a_file_beside_its_cells_is_found_and_stops_a_pack() -> None:
+    """Leaks of other makers than ours: words, notes, and the statistics of what was there."""
+    leaks = {
+        "words that no cell has": drawn("canary-one"),
+        "its schema has notes": drawn().replace_schema_metadata({"made_of": "canary"}),
+        "a column has notes": pa.table(
+            [pa.array([60])], schema=pa.schema([pa.field("people", pa.int64(), metadata={"of": "canary"})])
+        ),
+    }
+    for says, leak in leaks.items():
+        out = io.BytesIO()
+        pq.write_table(leak, out, compression="zstd")
+        assert any(says in one for one in beside(out.getvalue()))
+        with pytest.raises(Broken, match=says) as broken:
+            clean("countries", out.getvalue())
+        assert "canary" not in str(broken.value)
 
 
 @pytest.mark.requirement("S19")
