@@ -101,10 +101,11 @@ class Ledger(Shared):
         database.executescript(TABLES)
         return cls(database, keys, gives=True)
 
-    def flush(self) -> None:
-        """Make new salts durable, in one transaction: a pseudonym that is stored can always be withdrawn."""
+    def flush(self) -> bool:
+        """Make new salts durable, in one transaction: a pseudonym that is stored can always be withdrawn.
+        False only where several ledgers are one (`joint.py`): what was decided by is over, decide again."""
         if not self._salts.pending and not self._links.pending:
-            return
+            return True
         with self._change() as then:
             with self._noting:
                 pending, met = dict(self._salts.pending), list(self._links.pending)
@@ -124,6 +125,7 @@ class Ledger(Shared):
                 then.append(self._truncate)
             then.append(lambda: self._renewal.written(pending))
             then.append(lambda: self._links.written(met))
+        return True
 
     # What people say.
 

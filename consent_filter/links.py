@@ -96,9 +96,10 @@ def drop(database: sqlite3.Connection, key: bytes) -> None:
 def undo(database: sqlite3.Connection, device: bytes, account: bytes, now: int) -> None:
     """These two are not one, nor will they be. Part of the caller's transaction."""
     pair = "device = ? AND account = ?"
+    # First, as that is the order in which it is told (`telling.py`): others must still find what to undo.
+    database.execute("INSERT OR REPLACE INTO unlinked VALUES (?, ?, ?)", (device, account, now))
     database.execute(f"INSERT OR IGNORE INTO undone SELECT * FROM link WHERE {pair}", (device, account))
     database.execute(f"DELETE FROM link WHERE {pair}", (device, account))
-    database.execute("INSERT OR REPLACE INTO unlinked VALUES (?, ?, ?)", (device, account, now))
 
 
 def of(database: sqlite3.Connection, key: bytes) -> tuple[bytes, ...]:

@@ -9,7 +9,9 @@ found when that person withdraws, asks or is erased.
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Collection, Iterable
+from operator import itemgetter
 
 from consent_filter.departed import signed, unsigned
 from consent_filter.fields import FACTS
@@ -42,6 +44,11 @@ class Renewal:
             self._marks.append((day, seq))
             self._pending.append((day, seq))
             self._known = (0, {})
+
+    def made(self, seq: int, today: int) -> int:
+        """The day on which the salt of that number was made; today where nothing is known of it."""
+        at = bisect_right(self._marks, seq, key=itemgetter(1))
+        return self._marks[at - 1][0] if at else today
 
     def over(self, lasts: int, day: int) -> int:
         """Salts with a smaller number are older than `lasts` days. What is older than the first mark, of a

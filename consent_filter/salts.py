@@ -88,6 +88,22 @@ class Salts:
         self._held[purpose].put(key, found)
         return found
 
+    def take(self, purpose: int, key: bytes, salt: bytes) -> bytes:
+        """The record of a salt that was given elsewhere, instead of the one that there may be."""
+        one = purpose, key
+        if one not in self._pending and (there := self.place(purpose, key)):
+            self._old.setdefault(one, there)
+        self._last += 1
+        found = self._pending[one] = salt + self._last.to_bytes(_PLACE, "big")
+        self._held[purpose].put(key, found)
+        return found
+
+    def before(self, database: sqlite3.Connection, purpose: int, key: bytes) -> bytes | None:
+        """The salt whose place a pending one takes; None where there was none."""
+        place = self._old.get((purpose, key))
+        row = database.execute("SELECT salt FROM salt WHERE seq = ?", (place,)).fetchone()
+        return None if row is None else bytes(row[0])
+
     @property
     def pending(self) -> Mapping[tuple[int, bytes], bytes]:
         """What is not written yet: (purpose, key) → salt and place."""

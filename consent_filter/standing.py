@@ -82,8 +82,10 @@ class Standing:
 
     def _remember(self, records: Iterable[tuple[bytes, str]]) -> None:
         said: dict[bytes, list[_Said]] = {}
-        for key, text in records:
-            record, past = json.loads(text), said.setdefault(key, [])
+        # By their own time: what was said elsewhere may be heard later than what was said after it.
+        told = [(key, json.loads(text)) for key, text in records]
+        for key, record in sorted(told, key=lambda one: int(one[1]["at"])):
+            past = said.setdefault(key, [])
             if record.get("erased"):
                 past.clear()
             if "granted" not in record:

@@ -29,6 +29,8 @@ UNWRITABLE = Answer(503, b'{"error":{"code":"unavailable","message":"nothing can
 BROKEN = Answer(500, b'{"error":{"code":"broken","message":"the collector has stopped; try again"}}')
 #: From this many requests on, a batch is worth a commit of its own at once.
 ENOUGH = 64
+#: How often a batch is decided anew, whose people somebody else was first to name or has heard of.
+_AGAIN = 5
 
 
 class Gather:
@@ -95,6 +97,9 @@ class Gather:
             requests, tells = requests[: self._at_once], tells[: self._at_once]
         self._busy, self._last = True, self._loop.time()
         self._idle.clear()
+        self._decide(requests, tells, extra, _AGAIN)
+
+    def _decide(self, requests: list[Request], tells: list[Tell], extra: Counts, again: int) -> None:
         try:
             record, answers = self._path.run(requests) if requests else (self._path.nothing(), [])
         except Broken as error:
@@ -110,12 +115,21 @@ class Gather:
         self._metrics.waiting, self._metrics.redacted = len(requests), self._path.enrich.redacted
         begun = time.perf_counter()
         future = self._loop.run_in_executor(self._thread, self._store, record)
-        future.add_done_callback(lambda done: self._done(done, record, answers, tells, extra, begun))
 
-    def _store(self, record: Record) -> bool:
-        """On the commit thread: durable, or False. Salts first, so that no pseudonym is without its own."""
+        def done(stored: asyncio.Future[bool | None]) -> None:
+            if stored.result() is None and again:
+                self._decide(requests, tells, extra, again - 1)
+            else:
+                self._done(bool(stored.result()), record, answers, tells, extra, begun)
+
+        future.add_done_callback(done)
+
+    def _store(self, record: Record) -> bool | None:
+        """On the commit thread: durable, or False. Salts first, so that no pseudonym is without its own.
+        None: what was decided by holds no longer."""
         try:
-            self._ledger.flush()
+            if not self._ledger.flush():
+                return None
             self._log.append(record)
             return True
         except Exception as error:  # disk full, read-only, gone: the answer is 503 whichever it is
@@ -129,14 +143,13 @@ class Gather:
 
     def _done(
         self,
-        future: asyncio.Future[bool],
+        stored: bool,
         record: Record,
         answers: list[Answer],
         tells: list[Tell],
         extra: Counts,
         begun: float,
     ) -> None:
-        stored = future.result()
         if self._too_large:
             self._at_once, self._too_large = max(len(tells) // 2, 1), False
         elif stored:

@@ -9,10 +9,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path as File
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from consent_filter import signing
+from consent_filter import joint, signing
 from consent_filter.advert_links import Seals
 from consent_filter.campaigns import Campaigns
 from consent_filter.clicks import Clicks
@@ -39,6 +40,7 @@ from ingest.forwarded import Trust
 from ingest.gather import Gather
 from ingest.log import Lasting
 from ingest.log.opening import opened
+from ingest.log.opening import settings as log_settings
 from ingest.looking import Looking
 from ingest.metrics import PIPELINE, Metrics
 from ingest.path import Path
@@ -49,6 +51,9 @@ from ingest.scripts import PanelPage
 from ingest.settings import Ingest, Sites
 from ingest.unsubscribe import Unsubscribing
 from ingest.vouching import Vouching
+
+if TYPE_CHECKING:
+    from ingest.conferring import Conferring
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Seconds between looks at slow clients, keys that have had their time, and segments that may be closed.
@@ -77,7 +82,7 @@ def serve(
         raise Misconfigured("ingest.host", settings.host, "127.0.0.1 while no [[site]] is declared")
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.CRITICAL)
     keys = Keyring.open(data / "keys.json")
-    ledger = Ledger.open(data / "ledger.sqlite", keys)
+    ledger, conferring = _ledger(data, keys)
     packs, metrics = Packs(sites), Metrics(data / PIPELINE)
     places = Places.open(settings.geo or None, settings.networks)
     path = Path(
@@ -113,7 +118,7 @@ def serve(
         settings,
         version=version,
         dashboards=dashboards,
-        ready=lambda: server.started and not metrics.unwritable,
+        ready=lambda: server.started and not metrics.unwritable and (not conferring or conferring.fresh),
     )
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None
@@ -135,22 +140,43 @@ def serve(
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
     schedule = lasting or Keys()
-    turn(keys, ledger, schedule)
+    if conferring is None:
+        turn(keys, ledger, schedule)
     days = (security or Security()).keep_days
 
     def spikes() -> None:
         note(data, path.rates.take(), days, keys.now())
 
-    tidy = (requesting.tidy, lambda: turn(keys, ledger, schedule), spikes)
+    tidy: list[Callable[[], object]] = [requesting.tidy, spikes]
+    if conferring is None:  # keys that several have are replaced by hand, so that all have the same
+        tidy.append(lambda: turn(keys, ledger, schedule))
     server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
     server.certificate, server.parting, server.tokens = certificate, spikes, Tokens(data)
     try:
+        if conferring is not None:
+            conferring.start()
         server.run()
     finally:
+        if conferring is not None:
+            conferring.close()
         log.close()
         requesting.close()
         ledger.close()
     return 1 if server.failed else 0
+
+
+def _ledger(data: File, keys: Keyring) -> tuple[Ledger, Conferring | None]:
+    """The ledger of the folder, and, where several collectors share one, what makes it that of all."""
+    told = log_settings(data)
+    if not told.ledger:
+        ledger = Ledger.open(data / "ledger.sqlite", keys)
+        joint.alone(data / "ledger.sqlite")
+        return ledger, None
+    from ingest.conferring import Conferring
+    from ingest.log.words import Words  # nobody else needs the client
+
+    joined = joint.JointLedger.join(data / "ledger.sqlite", keys, told.ledger)
+    return joined, Conferring(joined, Words(told, data, joined.name))
 
 
 class _Server(uvicorn.Server):

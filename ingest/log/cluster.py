@@ -148,8 +148,9 @@ class Cluster:
 
     def _back(self, kind: type, one: Any) -> None:
         with self._lock:
-            if len(self._idle[kind]) < 4:
-                self._idle[kind].append(one)
+            idle = self._idle.setdefault(kind, [])  # closed meanwhile, where another thread has failed
+            if len(idle) < 4:
+                idle.append(one)
                 return
         quiet(one)
 
@@ -227,11 +228,12 @@ class Cluster:
                 return found
         raise Misconfigured("log.password_file", str(file), "a file that can be read and holds the password")
 
-    def topic(self) -> dict[str, str]:
-        """What the topic is told, by the brokers' word."""
+    def topic(self, name: str = "") -> dict[str, str]:
+        """What a topic is told, by the brokers' word; the events' where none is named."""
+        name = name or self.settings.topic
         with self.admin() as admin:
-            asked = [ConfigResource("TOPIC", self.settings.topic)]
-            found = admin.describe_configs(asked, config_filter="all")["topic"][self.settings.topic]
+            asked = [ConfigResource("TOPIC", name)]
+            found = admin.describe_configs(asked, config_filter="all")["topic"][name]
         return {name: str(one["value"]) for name, one in found.items()}
 
     def age(self) -> float:

@@ -30,6 +30,8 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     a whole path. clear: allow brokers on other machines without TLS, where the network is encrypted itself.
     sasl: "PLAIN", "SCRAM-SHA-256" or "SCRAM-SHA-512", with username; password_file holds the password.
     skip: records that an operator gives up, e.g. ["throng-events-0@1234"]; reading goes on behind them.
+    ledger: a second topic, by which several collectors share one consent ledger; "" where there is one
+    collector. All of them need the same keys.json.
     """
 
     kind: str = "segments"
@@ -48,21 +50,27 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     username: str = ""
     password_file: str = ""
     skip: tuple[str, ...] = ()
+    ledger: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise Misconfigured("log.kind", self.kind, f"one of {', '.join(KINDS)}")
         if self.kind == "segments":
+            if self.ledger:
+                raise Misconfigured("log.ledger", self.ledger, 'a topic only where kind is "kafka"')
             return
         if not self.bootstrap:
             raise Misconfigured("log.bootstrap", self.bootstrap, 'the brokers, e.g. ["k1:9093", "k2:9093"]')
         for one in self.bootstrap:
             if not _SERVER.fullmatch(one):
                 raise Misconfigured("log.bootstrap", one, 'a host and a port, e.g. "k1:9093"')
-        if not _TOPIC.fullmatch(self.topic):
-            raise Misconfigured(
-                "log.topic", self.topic, "1 to 200 letters, digits, dots, hyphens, underscores"
-            )
+        for name, topic in (("topic", self.topic), ("ledger", self.ledger or "none")):
+            if not _TOPIC.fullmatch(topic):
+                raise Misconfigured(
+                    f"log.{name}", topic, "1 to 200 letters, digits, dots, hyphens, underscores"
+                )
+        if self.ledger == self.topic:
+            raise Misconfigured("log.ledger", self.ledger, "another topic than log.topic")
         for name, least in (("partitions", 1), ("replicas", 1), ("timeout_s", 1), ("largest_mib", 1)):
             if getattr(self, name) < least:
                 raise Misconfigured(f"log.{name}", getattr(self, name), f"at least {least}")

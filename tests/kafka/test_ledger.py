@@ -1,0 +1,164 @@
+"""One consent ledger of two collectors, each with a data folder of its own, over a real broker."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consent_filter.decide import MEASUREMENT
+from consent_filter.ledger import Ledger
+from consent_filter.pseudonym import Keyring
+from ingest.log.cluster import cluster
+from ingest.log.opening import settings
+from pipelines import facts
+from tests.kafka.broker import Broker
+from tests.warehouse.sample import found
+from tests.whole.running import Up, up
+from throng import balance
+
+pytestmark = [
+    pytest.mark.needs("kafka"),
+    pytest.mark.timeout(240),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+PART = ("part", "collector")
+_topics = itertools.count()
+
+
+def file(broker: Broker) -> str:
+    n = next(_topics)
+    return (
+        f'[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n[log]\nkind = "kafka"\n'
+        f'bootstrap = ["{broker.address}"]\ntopic = "shared{n}"\nledger = "words{n}"\n'
+        f"timeout_s = 2\nlargest_mib = 1\npartitions = 2\n"
+    )
+
+
+@contextmanager
+def two(broker: Broker, place: Path) -> Iterator[list[Up]]:
+    """Two collectors that know the same keys."""
+    text, first = file(broker), place / "a"
+    first.mkdir()
+    Keyring.open(first / "keys.json")
+    (place / "b").mkdir()
+    shutil.copy(first / "keys.json", place / "b" / "keys.json")
+    quick(broker, first, text)
+    with ExitStack() as stack:
+        yield [stack.enter_context(up(place / name, *PART, settings=text)) for name in "ab"]
+
+
+def put(running: Up, id: str, **choice: bool) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    body = json.dumps({"site": "shop", "device_id": id, "consent": choice})
+    connection.request("PUT", "/consent", body, {"Content-Type": "application/json"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def said(running: Up, id: str) -> dict[str, bool]:
+    status, body = running.get(f"/consent?site=shop&device_id={id}")
+    assert status == 200
+    choice: dict[str, bool] = json.loads(body)["consent"]
+    return choice
+
+
+_numbers = itertools.count()
+
+
+def event(id: str, **more: Any) -> dict[str, Any]:
+    page = {"site": "shop", "type": "page_view", "url": "https://shop.example/a", "id": f"e{next(_numbers)}"}
+    return page | {"device_id": id} | more
+
+
+def persons(data: Path, id: str) -> list[tuple[int, str]]:
+    keys = Keyring.open(data / "keys.json")
+    with closing(Ledger.open(data / "ledger.sqlite", keys, read_only=True)) as one:
+        known = one.subject(one.key("shop", "device", id)).persons
+    return [(person.person, person.standing) for person in known if person.purpose == MEASUREMENT]
+
+
+def held(broker: Broker, topic: str, what: bytes) -> bool:
+    """Whether the broker's files of that topic hold these bytes."""
+    try:
+        return any(what in one.read_bytes() for one in broker.logs.glob(f"{topic}-*/*.log*"))
+    except FileNotFoundError:  # deleted just now
+        return True
+
+
+def quick(broker: Broker, data: Path, text: str) -> str:
+    """A topic that is looked through after a second, so that a test needs no minutes; its name."""
+    (data / "throng.toml").write_text(text)
+    told = settings(data)
+    configs = {"cleanup.policy": "compact", "segment.ms": "1000", "max.compaction.lag.ms": "1000"}
+    configs |= {"min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "1000"}
+    configs |= {"file.delete.delay.ms": "100", "message.timestamp.type": "LogAppendTime"}
+    with cluster(told, data).admin() as admin:
+        admin.create_topics({told.ledger: {"num_partitions": 1, "configs": configs}}, wait_for_metadata=True)
+    return told.ledger
+
+
+def soon(what: Callable[[], Any]) -> float:
+    """Seconds until it is so."""
+    begun = time.monotonic()
+    while not what():
+        assert time.monotonic() - begun < 30
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def test_two_collectors_are_one(broker: Broker, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    with two(broker, tmp_path) as (one, other):
+        topic = settings(a).ledger
+        # What is said at one is obeyed by the other, in much less than a second on a machine with time.
+        assert put(one, "ann", measurement=True) == 200
+        assert soon(lambda: said(other, "ann") == {"measurement": True}) < 5
+        for running in (one, other, other):
+            assert running.post(event("ann")) == 202
+        (ann,) = persons(a, "ann")
+        assert persons(b, "ann") == [ann], "one person at both"
+        assert put(other, "ann", measurement=False) == 200
+        assert soon(lambda: said(one, "ann") == {"measurement": False}) < 5
+        assert one.post(event("ann")) == 202
+        assert persons(a, "ann") == persons(b, "ann") == [(ann[0], "withdrawn")]
+
+        # Where nobody hears, what is said binds here at once, and nothing is stored.
+        broker.pause()
+        assert put(one, "bob", measurement=False) == 200
+        assert said(one, "bob") == {"measurement": False}
+        assert other.post(event("bob")) == 503
+        broker.resume()
+        soon(lambda: said(other, "bob") == {"measurement": False})
+        soon(lambda: other.post(event("bob")) == 202)
+
+        # Who is erased, by a command on the machine of one, is gone from the other and from the topic.
+        assert put(other, "eve", measurement=True, research=True) == 200
+        soon(lambda: said(one, "eve"))
+        soon(lambda: one.post(event("eve")) == 202)
+        with closing(sqlite3.connect(a / "ledger.sqlite")) as file:
+            (salt,) = file.execute("SELECT salt FROM salt ORDER BY seq DESC LIMIT 1").fetchone()
+        assert held(broker, topic, salt)
+        assert held(broker, topic, b"research")
+        officer = Ledger.open(a / "ledger.sqlite", Keyring.open(a / "keys.json"), gives=False)
+        with closing(officer):
+            officer.erase("shop", "device", "eve", "officer", time.time_ns() // 1_000_000)
+        soon(lambda: [standing for _, standing in persons(b, "eve")] == ["removing"])
+        assert salt not in (b / "ledger.sqlite").read_bytes()
+        soon(lambda: not held(broker, topic, salt) and not held(broker, topic, b"research"))
+    assert facts.run(a).stored == 3 + 1
+    whole = balance.whole(a)
+    assert whole["received"] == whole["stored"] + sum(whole["refused"].values())
+    stored = found(a)
+    assert set(stored.rows.values()) == {1}
+    assert not {"bob"} & {line for one in (one, other) for line in one.output.read_text().split()}
