@@ -23,7 +23,7 @@ from consent_filter.transport import hsts
 from ingest.behalf import CLAIMS, Behalf
 from ingest.forwarded import Trust
 from ingest.gather import Gather
-from ingest.limits import Rate, TooLarge, Unreadable, unpack
+from ingest.limits import Rate, opened
 from ingest.metrics import Metrics
 from ingest.protocols import ROUTES, contact
 from ingest.recall import Heads
@@ -322,15 +322,8 @@ class EventProtocol(HttpToolsProtocol):
             self.refused = "media_type"
             return ""
         if b"content-encoding" in head:
-            encoding = head[b"content-encoding"].strip().lower().decode("latin-1")
-            try:
-                self.body = unpack(self.body, encoding, collecting.settings.max_body)
-            except KeyError:
-                self.refused = "encoding"
-            except TooLarge:
-                self.refused = "too_large"
-            except Unreadable:
-                self.refused = "malformed"
+            most = collecting.settings.max_body
+            self.body, self.refused = opened(self.body, head[b"content-encoding"], most)
         address = self._client(head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b""))
         if self.route and self.route[1] == contact.NAME:
             # Who sends these is believed or not; how many letters were sent is no rate of a visitor's.

@@ -66,3 +66,15 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
     if not inflate.eof:
         raise Unreadable
     return plain
+
+
+def opened(body: bytes, encoding: bytes, most: int) -> tuple[bytes, str]:
+    """The body as it was, and "", or the code by which it is refused."""
+    try:
+        return unpack(body, encoding.strip().lower().decode("latin-1"), most), ""
+    except KeyError:
+        return body, "encoding"
+    except TooLarge:
+        return body, "too_large"
+    except Unreadable:
+        return body, "malformed"

@@ -17,6 +17,7 @@ _FILE = re.compile(r"`([\w./-]+\.(?:py|sql|toml|md|json|jsonl|css|html|cases|mmd
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 #: Files of the data folder, not of the tree.
 MADE = {
+    "throng.cdx.json",
     "throng.toml",
     "manifest.json",
     "keys.json",

@@ -21,14 +21,16 @@ TALK = {
         "throng/up.py",
         "throng/demo/crowd.py",  # asks our own parts whether they are ready
         "dashboards/accounts/issuer.py",  # asks the issuer that is configured, and nobody else
+        "warehouse/bucket.py",  # the storage of facts that is configured
     },
     "kafka": {
         "ingest/log/cluster.py",
         "ingest/log/kafka.py",
         "ingest/log/topic.py",
+        "ingest/log/words.py",
     },  # the broker that is configured
-    # Tries a port; packs an address into bytes; asks the broker that is configured.
-    "socket": {"throng/up.py", "ingest/enrich/place.py", "ingest/log/cluster.py"},
+    # Tries a port; packs an address into bytes; asks the broker, and the job server, that are configured.
+    "socket": {"throng/up.py", "ingest/enrich/place.py", "ingest/log/cluster.py", "pipelines/options.py"},
 }
 #: And those that nobody may use.
 SILENT = (
@@ -44,9 +46,7 @@ PAGES_READ = {
     "shapley", "incrementality", "paths",  # reckoned from published groups, and words of these
     "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
-    "pack",
-    "period",
-    "query", "reader", "recipient", "report", "settings", "snapshot",
+    "exits", "pack", "period", "query", "reader", "recipient", "release_settings", "report", "settings", "snapshot",
 }  # fmt: skip
 #: Where a file is handed to a browser as it lies on the disk: our own style and images.
 HANDED = {"dashboards/app.py", "throng/demo/site.py"}
