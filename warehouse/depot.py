@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import duckdb
 
@@ -23,6 +24,9 @@ from warehouse.extensions import load, quote
 from warehouse.lake_settings import LakeSettings, secret, settings
 
 Place = Path | Object
+T = TypeVar("T")
+#: Files that are looked at side by side in a bucket.
+_AT_ONCE = 16
 _EVENTS = "main/events"
 _SECRET = "lake_files"
 
@@ -73,6 +77,13 @@ class Depot:
             return {f"s3://{self._told.bucket}/{key}": size for key, size in found}
         there = (path for path in self._folder.rglob("*") if path.is_file())
         return {str(path): path.stat().st_size for path in there}
+
+    def each(self, work: Callable[[str], T], files: Sequence[str]) -> list[T]:
+        """What `work` makes of each file; side by side where each waits for the storage."""
+        if not self._bucket:
+            return [work(file) for file in files]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(work, files))
 
     def away(self) -> Iterator[Object]:
         """Every file that lies in a bucket; none where all of them are in the data folder."""

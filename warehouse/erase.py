@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -146,17 +147,16 @@ def strangers(lake: Lake, absent: Absent) -> Persons:
 
 def left(data: Path, absent: Absent) -> dict[str, int]:
     """Files that lie there and hold rows of such persons, whether or not the catalog still names them."""
-    found, depot = {}, Depot.of(data)
-    for file in sorted(depot.files()):
-        if not file.endswith(".parquet"):
-            continue
+    depot = Depot.of(data)
+
+    def count(file: str) -> tuple[str, int]:
         try:
-            n = rows_of(depot.at(file), absent)
+            return depot.short(file), rows_of(depot.at(file), absent)
         except FileNotFoundError:  # removed since it was listed
-            continue
-        if n:
-            found[depot.short(file)] = n
-    return found
+            return depot.short(file), 0
+
+    files = sorted(file for file in depot.files() if file.endswith(".parquet"))
+    return {file: n for file, n in depot.each(count, files) if n}
 
 
 def rows_of(file: Place, absent: Absent) -> int:
@@ -176,7 +176,8 @@ def rows_of(file: Place, absent: Absent) -> int:
 def listing(lake: Lake) -> list[Part]:
     """Every file of facts as the catalog lists them, with the hash of what is there."""
     rows = lake.connection.execute("FROM ducklake_list_files('lake', 'events')").fetchall()
-    return sorted((part(lake.depot, row[0]) for row in rows), key=lambda one: one.file)
+    parts = lake.depot.each(partial(part, lake.depot), [row[0] for row in rows])
+    return sorted(parts, key=lambda one: one.file)
 
 
 def since(lake: Lake) -> Iterator[tuple[Part, int]]:
