@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 
 from consent_filter.failure import describe
-from throng import jobs, lock
+from throng import jobs, lines, lock, traces
 from throng.gauges import Gauges
 
 #: Seconds from the start of one pass to the start of the next, when passes are short.
@@ -55,6 +55,7 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
             status = {"at": time.time(), "seconds": round(took, 3), **status}
             write_status(data, status)
             told.write(status)
+            lines.numbers("pass", **status)
         except OSError as error:
             _say(f"pipeline: status can't be written: {describe(error)}")
         pause = max(EVERY - took, 0.1) if not failed else min(EVERY * 2**failed, LONGEST)
@@ -71,10 +72,13 @@ def whole_pass(data: Path) -> dict[str, object]:
         "releases": lambda: jobs.releases(data),
     }
     done, took = dict[str, object](), dict[str, float]()
-    for name, stage in stages.items():
-        begun = time.monotonic()
-        done[name] = stage()
-        took[name] = round(time.monotonic() - begun, 3)
+    with traces.span("pass"):
+        for name, stage in stages.items():
+            begun = time.monotonic()
+            with traces.span(name) as tell:
+                said = done[name] = stage()
+                tell(said)
+            took[name] = round(time.monotonic() - begun, 3)
     return {**done, "stages": took}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from consent_filter.errors import Misconfigured
-from throng import __version__
+from throng import __version__, lines
 from throng.child import follow_parent
 from throng.settings import load
 
@@ -44,13 +44,15 @@ def _campaigns(file: Path) -> list[str]:
 
 
 def pipeline(arguments: Namespace) -> int:
-    from throng import loop
+    from throng import loop, traces
     from warehouse.checks import expectations
 
     stop = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     Thread(target=expectations.warm, name="warm", daemon=True).start()
+    end = traces.begin(load(arguments.data).operations.traces)
     loop.run(arguments.data, stop)
+    end()
     return 0
 
 
@@ -102,4 +104,5 @@ _PARTS = {
 
 def main(arguments: Namespace) -> int:
     follow_parent()
+    lines.begin(arguments.name, load(arguments.data).operations.lines)
     return _PARTS[arguments.name](arguments)

@@ -19,6 +19,7 @@ from dashboards.settings import Dashboards
 from ingest.log.settings import LogSettings
 from ingest.settings import Ingest
 from pipelines.settings import Backup, Pipelines
+from throng.operations import Operations
 from warehouse.advert_settings import Adverts
 from warehouse.lake_settings import LakeSettings
 from warehouse.recipient import Processor, Recipient, Schedule
@@ -55,6 +56,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     processor: tuple[Processor, ...] = ()
     schedule: tuple[Schedule, ...] = ()
     backup: Backup = Backup()
+    operations: Operations = Operations()
     demo: Demo = Demo()
 
 

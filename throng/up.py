@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from ingest.forwarded import Trust
-from throng import access, lock
+from throng import access, lines, lock
 from throng.settings import Settings, load
 
 _LONGEST_WAIT = 30.0
@@ -144,6 +144,7 @@ def run(
 ) -> int:
     """Run until Ctrl-C or SIGTERM. `more` adds parts (the demo's), started when all is ready."""
     settings = load(data)
+    lines.begin("up", settings.operations.lines)
     port = port or settings.ingest.port
     with lock.alone(data):
         stop = False

@@ -50,9 +50,8 @@ def throw(told: dict[str, Any], at: str, head: dict[str, str]) -> int:
     schema = schemathesis.openapi.from_dict(told)
     for found in schema.get_all_operations():
         operation = found.ok()
-        wrong = (
-            [GenerationMode.NEGATIVE] if operation.body else []
-        )  # of a query nearly all is text, and right
+        # Of a query nearly everything is text, and right.
+        wrong = [GenerationMode.NEGATIVE] if operation.body else []
         for mode in (GenerationMode.POSITIVE, *wrong):
 
             @seed(1)
