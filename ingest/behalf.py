@@ -42,6 +42,11 @@ class Behalf:
             and whose(self._seals, token.decode("latin-1"), "servers", now, self._tokens) is not None
         )
 
+    def doubts(self, head: Mapping[bytes, bytes], peer: str, now: float) -> str:
+        """Why contacts are not believed of who sends (`ingest.rejects`), "" where they are. How many letters
+        a server has sent is no rate of a visitor's: nobody else is asked."""
+        return "" if self.vouches(head, peer, now) else "vouched"
+
     def speak(self, head: dict[bytes, bytes], peer: str, now: float) -> str | None:
         """The address of whom a request is for, and `head` as if they had sent it; None where it is not to be
         believed. `peer`: who sends. `now`: seconds since 1970."""

@@ -326,9 +326,7 @@ class EventProtocol(HttpToolsProtocol):
             self.body, self.refused = opened(self.body, head[b"content-encoding"], most)
         address = self._client(head.get(b"x-forwarded-for", b""), head.get(b"forwarded", b""))
         if self.route and self.route[1] == contact.NAME:
-            # Who sends these is believed or not; how many letters were sent is no rate of a visitor's.
-            vouched = collecting.behalf.vouches(head, address, time.time())
-            self.refused = self.refused or ("" if vouched else "vouched")
+            self.refused = self.refused or collecting.behalf.doubts(head, address, time.time())
             return ""
         if not CLAIMS.isdisjoint(head):
             address = collecting.behalf.speak(head, address, time.time()) or ""
@@ -364,8 +362,7 @@ class EventProtocol(HttpToolsProtocol):
 
     def _count(self, code: str) -> None:
         day = time.time_ns() // 1_000_000 // _DAY_MS
-        protocol = self.route[1] if self.route else ""
-        key = Key("", day, protocol, "ZZ", REFUSED, REJECTS[code].reason, code)
+        key = Key("", day, self.route[1] if self.route else "", "ZZ", REFUSED, REJECTS[code].reason, code)
         self.collecting.gather.count(
             Counts({key: 1, key._replace(outcome=RECEIVED, reason="", detail=""): 1})
         )
