@@ -67,7 +67,9 @@ class JointLedger(Ledger):
         if self._lost():
             return False
         holds = self.confer()
-        return not self._lost() and holds and super().flush()
+        if self._lost() or not holds or self.decided not in (None, self.version):
+            return False
+        return super().flush()
 
     def _lost(self) -> bool:
         """Whether since the last look somebody was first with a salt, or left who had a new one."""

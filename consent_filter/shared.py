@@ -45,6 +45,8 @@ class Shared(Known):
         self._position = 0
         #: Changes with every word that is said; what was found out before may hold no longer.
         self.version = 0
+        #: The version that what is to be stored was decided by; None where nobody says.
+        self.decided: int | None = None
         if keys is not None:
             self._position = chain.length(database)
             self._salts.load(database)

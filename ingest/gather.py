@@ -100,6 +100,7 @@ class Gather:
         self._decide(requests, tells, extra, _AGAIN)
 
     def _decide(self, requests: list[Request], tells: list[Tell], extra: Counts, again: int) -> None:
+        self._ledger.decided = self._ledger.version
         try:
             record, answers = self._path.run(requests) if requests else (self._path.nothing(), [])
         except Broken as error:

@@ -164,6 +164,20 @@ def test_an_event_that_waits_for_its_salt_is_decided_anew_when_its_person_refuse
     assert not [one for one in several.topic.messages if one.key[:1] == b"s"], "the salt has left the topic"
 
 
+def test_what_was_decided_before_a_word_was_heard_is_decided_anew(several: Several) -> None:
+    """A collector that stood still may be fresh again when it stores, and was not when it decided."""
+    one, other = several.all
+    visit(one)
+    other.put(*WHO, {"research": False}, "site", NOON)
+    several.tell(other)
+    one.decided = one.version
+    one.persons([(MEASUREMENT, *WHO)])
+    several.hear(one)
+    assert not one.flush()
+    one.decided = one.version
+    assert one.flush()
+
+
 def test_a_salt_that_is_told_after_a_refusal_is_of_somebody_withdrawn(several: Several) -> None:
     """It was stored at one before the other's refusal was heard there."""
     one, other = several.all
