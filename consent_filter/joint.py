@@ -327,6 +327,8 @@ class JointLedger(Ledger):
             found = self._salts.take(purpose, key, given.salt)
             self._renewal.mark(given.at // _DAY, number(found))
             self._taken[one] = given.at
+            if record is not None:
+                self.version += 1  # who remembers a pseudonym must ask again
             return True
 
     def _write(self, taken: Mapping[tuple[int, bytes], int], then: Then) -> None:

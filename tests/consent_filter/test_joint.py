@@ -127,7 +127,9 @@ def test_the_same_person_at_both_is_one_whoever_was_first(several: Several) -> N
     meets = [ledger.persons([(MEASUREMENT, *WHO)]) for ledger in several.all]
     assert meets[0] != meets[1], "each has drawn a salt of its own"
     assert other.flush()
+    version = one.version
     assert not one.flush(), "the other was first"
+    assert one.version != version, "whoever remembers the pseudonym must know"
     assert one.persons([(MEASUREMENT, *WHO)]) == meets[1]
     assert one.flush()
     several.settle()
