@@ -33,7 +33,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners={listeners}
+advertised.listeners={advertised}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
@@ -99,18 +99,25 @@ def _java(main: str, *arguments: str, heap: str, options: tuple[str, ...] = ()) 
 
 class Broker:
     """A broker of `folder`. `port` speaks in clear; `safe_port` TLS with SASL, where `pem` (key and
-    certificate in one file) is given."""
+    certificate in one file) is given. `advertised`: the port at which clients are told to come."""
 
-    def __init__(self, folder: Path, port: int, *, pem: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, pem: Path | None = None, advertised: int | None = None
+    ) -> None:
         self.folder, self.port, self.safe_port = folder, port, port + 2
-        self.address = f"127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{advertised or port}"
         self.logs = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         listeners = f"PLAINTEXT://127.0.0.1:{port}"
         if pem is not None:
             listeners += f",SASL_SSL://localhost:{self.safe_port}"
-        told = _PROPERTIES.format(controller=port + 1, listeners=listeners, logs=self.logs)
+        told = _PROPERTIES.format(
+            controller=port + 1,
+            listeners=listeners,
+            logs=self.logs,
+            advertised=listeners.replace(f":{port}", self.address[9:]),
+        )
         if pem is not None:
             told += _SAFE.format(user=USER, password=PASSWORD, pem=pem)
         self._properties = folder / "server.properties"
