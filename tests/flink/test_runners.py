@@ -35,7 +35,7 @@ from warehouse.recordkeys import RecordKeys
 pytestmark = [pytest.mark.needs("flink"), pytest.mark.timeout(600)]
 
 #: As much in an element as makes several of each job.
-_SMALL = "stretch_mib = 1e-6\nelement_rows = 300\nopen_files = 4\nthreads = 1\n"
+_SMALL = "stretch_mib = 1e-6\nelement_rows = 1000\nopen_files = 4\nthreads = 1\n"
 RUNNERS = {
     "here": "",
     "flink": clusters.SETTINGS,
