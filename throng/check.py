@@ -22,8 +22,8 @@ from consent_filter.ledger import Ledger
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
+from throng import belonging, transport
 from throng import keys as lasting
-from throng import transport
 from throng.settings import FILE, load
 from warehouse import catalogue
 
@@ -98,6 +98,10 @@ def keys(data: Path) -> Iterator[Finding]:
             except Broken:
                 mend = f"restore {file} from a backup, or move it away to sign with a new key"
                 yield Finding("keys", f"{file} is no key: no receipt can be signed", mend)
+    if said := belonging.wrong(data):
+        what, _, mend = said.partition(": ")
+        yield Finding("keys", what, mend)
+        return
     try:
         late = lasting.waiting(data, load(data).keys)
     except Misconfigured:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from consent_filter.errors import Misconfigured
-from throng import __version__, lines
+from throng import __version__, belonging, lines
 from throng.child import follow_parent
 from throng.settings import load
 
@@ -17,6 +17,7 @@ def collector(arguments: Namespace) -> int:
     from ingest.server import serve
 
     settings = load(arguments.data)
+    belonging.hold(arguments.data)
     scheme = "https" if settings.dashboards.certificate else "http"
     return serve(
         arguments.data,
