@@ -338,11 +338,15 @@ def test_they_come_to_know_the_same_whatever_happens_in_which_order(seed: int, n
     whose = [("shop", "device", f"d-{i}") for i in range(3)]
     with hosts(n) as several:
         stored: list[tuple[tuple[str, str, str], int, int]] = []
-        now = NOON
+        now, spoke = NOON, dict[tuple[str, str, str], JointLedger]()
         for _ in range(40):
             one, who = dice.choice(several.all), dice.choice(whose)
             several.now = now = now + dice.choice([0, 1, 1000])
             what = dice.random()
+            if 0.35 <= what < 0.65 and (last := spoke.get(who, one)) is not one:
+                # Nobody is in two places within one round: what they said before is heard where they speak.
+                several.tell(last)
+                several.hear(one)
             if what < 0.35:
                 if one.now(one.key(*who)).deny & MEASUREMENT or one.now(one.key(*who)).erased:
                     continue
@@ -355,8 +359,10 @@ def test_they_come_to_know_the_same_whatever_happens_in_which_order(seed: int, n
                 spoken = dice.sample(["measurement", "email", "ad_measurement"], 2)
                 choice = {purpose: dice.random() < 0.5 for purpose in spoken}
                 one.put(*who, choice, "site", now)
+                spoke[who] = one
             elif what < 0.65:
                 one.erase(*who, "officer", now)
+                spoke[who] = one
             elif what < 0.85:
                 several.hear(one, dice.choice([1, 3, None]))
             elif what < 0.95:
