@@ -42,6 +42,7 @@ def twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "made", doubled)
 
 
+@pytest.mark.timeout(300)
 def test_what_is_worked_on_twice_counts_once(twice: None, tmp_path: Path) -> None:
     """In each job: rights, facts, expire, reports."""
     data, now = tmp_path / "twice", time.time()
