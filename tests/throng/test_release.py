@@ -40,7 +40,7 @@ def test_a_draft_from_its_price_to_its_numbers(throng: Throng, tmp_path: Path) -
     assert "has no epsilon" in said
     budget = said.splitlines()[1].split()
     assert budget[:5] == ["market", "2026-01", "8", "5.0000", "3.0000"]
-    assert budget[6:] == ["0", "100,000", name], "nothing has left beside it"
+    assert budget[6:] == ["0", "100,000", name, "5.0000"], "nothing has left beside it"
     refused = throng(*asked, "--again")
     assert (refused.code, "3.0000 of 8 is left" in refused.err) == (1, True)
     assert throng("release", "show", name, "--table", "people").code == 1
