@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Broken, Misconfigured
 from warehouse.depot import lend
 from warehouse.extensions import load, quote
 from warehouse.lake_settings import LakeSettings, secret, settings
@@ -29,6 +29,10 @@ _SECRET = "lake_catalog"
 _TURN = 0x7468726F6E67
 #: The catalog's own database, as DuckLake attaches it.
 META = "__ducklake_metadata_lake"
+_DAMAGED = (
+    f"lake/{FILE} is damaged: put a backup back with `throng restore`; until then collectors go on, and"
+    " nothing of the log is trimmed"
+)
 _STATISTICS = ("ducklake_file_column_stats", "ducklake_data_file", "ducklake_files_scheduled_for_deletion")
 
 
@@ -55,12 +59,18 @@ class Catalog:
         self, connection: duckdb.DuckDBPyConnection, options: str, *, write: bool, name: str = FILE
     ) -> None:
         """Attach it as `lake`. Raises OSError where the database is away, Misconfigured where it does not let
-        us in."""
+        us in, Broken where the file is no catalog."""
         if not self.shared:
-            more = f", {_SQLITE}" if write else ""
-            connection.execute(
-                f"ATTACH 'ducklake:sqlite:{quote(self.file.with_name(name))}' AS lake ({options}{more})"
-            )
+            more, file = f", {_SQLITE}" if write else "", self.file.with_name(name)
+            try:
+                # An empty one would be begun anew, and every file of facts swept away as nobody's.
+                if name == FILE and not file.stat().st_size:
+                    raise Broken(_DAMAGED)
+                connection.execute(f"ATTACH 'ducklake:sqlite:{quote(file)}' AS lake ({options}{more})")
+            except duckdb.Error as error:
+                if any(one in str(error) for one in ("not a database", "malformed", "does not exist")):
+                    raise Broken(_DAMAGED) from None
+                raise
             return
         self._lend(connection)
         with self._said():

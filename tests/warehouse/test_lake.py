@@ -166,3 +166,26 @@ def test_small_tables_are_summed_up_without_a_change(tmp_path: Path) -> None:
         lake.close()
     commit(tmp_path, [Event(99, 2)], 100)
     assert found(tmp_path).balance == {"received": 15, "stored": 8, "refused": {"consent": 7}}
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut", "holes", "empty"])
+def test_a_damaged_catalog_says_so_and_no_file_is_touched(tmp_path: Path, damage: str) -> None:
+    """Planted: an empty catalog that is taken for a new one; its files were nobody's, and swept away."""
+    commit(tmp_path, [Event(1, 2)], 10)
+    file = tmp_path / "lake/catalog.sqlite"
+    whole = file.read_bytes()
+    for one in tmp_path.glob("lake/catalog.sqlite-*"):
+        one.unlink()
+    file.write_bytes(
+        {
+            "no database": b"x" * 5000,
+            "cut": whole[:5000],
+            "holes": whole[:4096] + bytes(len(whole) - 4096),
+            "empty": b"",
+        }[damage]
+    )
+    held = {one.name for one in tmp_path.rglob("*.parquet")}
+    for write in (False, True):
+        with pytest.raises(Broken, match="throng restore"):
+            Lake.open(tmp_path, write=write)
+    assert {one.name for one in tmp_path.rglob("*.parquet")} == held
