@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboards.replies import FORMS
+from dashboards.rights import SCOPES, rule
 
 _TABLES = {mime: {"schema": {"type": "string", "format": "binary"}} for mime in FORMS.values()}
 _ERROR = {
@@ -135,7 +136,27 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "schemas": {"Error": _ERROR, "Answer": _ANSWER},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "throng_key_…",
+                    "description": "an API key, made at /account/keys for some scopes, sites and times a"
+                    f" minute: {'; '.join(f'`{name}`, {says}' for name, says in SCOPES.items())}. It asks as"
+                    " its owner would.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-throng_XXXXXX",
+                    "description": "somebody who has signed in; the last six are the installation's",
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "of a command, for one purpose: the operation says which",
+                },
+            },
         },
     }
 
@@ -177,8 +198,15 @@ def _operation(one: Operation, method: str) -> dict[str, Any]:
                 "text/plain": {"schema": {"type": "string"}},
             },
         }
+    needed = rule(one.path.replace("{", "").replace("}", ""))
+    made["security"] = []
+    if needed is not None and needed.scope:
+        made["security"].append({"key": [needed.scope]})
+    if needed is not None and needed.roles is not None:
+        made["security"].append({"session": []})
     if one.token:
-        made["security"] = [{"token": []}]
+        made["security"].append({"token": []})
+        made["description"] = f"{one.description} Token: {one.token}.".strip()
     return made
 
 

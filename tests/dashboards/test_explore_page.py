@@ -105,3 +105,10 @@ def test_every_address_for_programs_is_in_the_document(tmp_path: Path) -> None:
     assert said["openapi"] == "3.1.0"
     names = [one["operationId"] for path in said["paths"].values() for one in path.values()]
     assert len(names) == len(set(names))
+    lets = {path: next(iter(some.values()))["security"] for path, some in said["paths"].items()}
+    assert lets["/api/sql"] == [{"key": ["sql"]}, {"session": []}]
+    assert lets["/health"] == []
+    assert lets["/api/adverts"][-1] == {"token": []}
+    assert {one for some in lets.values() for way in some for one in way} == said["components"][
+        "securitySchemes"
+    ].keys()
