@@ -1,0 +1,131 @@
+"""Fifty analysts on an ordinary Monday: how long each page takes while all of them click, and numbers change.
+
+    python -m benchmarks.analysts [SECONDS] [ANALYSTS]
+
+Dashboards run in a process of their own, over 120 days of two made-up sites; the pipeline's part is played by
+another process that publishes a new generation again and again. Each analyst opens a page, reads for two
+seconds in the mean, and opens another. Times are from the request to the last byte, on loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import httpx
+import numpy as np
+import uvicorn
+
+from benchmarks.line import emit
+from dashboards.app import create
+from dashboards.settings import Dashboards
+from tests import signed
+from tests.ports import free_ports
+from tests.warehouse.tables import fill
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import publish
+
+SECONDS, ANALYSTS, READS, DAYS = 60, 50, 2.0, 120
+PAGES = (
+    "/", "/live", "/sources", "/pages", "/audience", "/events", "/funnels", "/returning", "/journeys",
+    "/deals", "/consent", "/adverts", "/report/countries", "/?period=90", "/sources?period=28&compare=before",
+)  # fmt: skip
+
+
+def serve(data: Path, port: int) -> None:
+    """The dashboards, until killed."""
+    uvicorn.run(create(data, Dashboards(), Warehouse()), port=port, log_level="error", ws="none")
+
+
+def change(data: Path) -> None:
+    """A newer generation every few seconds, as a live day has it, until killed."""
+    while True:
+        time.sleep(5)
+        store = Store.open(data)
+        store.connection.execute(
+            "UPDATE traffic_day SET views = views + 1 WHERE day = (SELECT max(day) FROM traffic_day)"
+        )
+        store.connection.execute("UPDATE done_to SET version = version + 1")
+        publish(data, Warehouse(), store)
+        store.close()
+
+
+async def _one(client: httpx.AsyncClient, number: int, until: float, took: dict[str, list[float]]) -> None:
+    dice = random.Random(number)
+    while time.perf_counter() < until:
+        await asyncio.sleep(dice.expovariate(1 / READS))
+        page, begun = dice.choice(PAGES), time.perf_counter()
+        answer = await client.get(page)
+        assert answer.status_code == 200, (page, answer.status_code)
+        took[page].append(time.perf_counter() - begun)
+
+
+async def _crowd(address: str, head: dict[str, str], seconds: float, analysts: int) -> dict[str, list[float]]:
+    took: dict[str, list[float]] = defaultdict(list)
+    limits = httpx.Limits(max_connections=analysts, max_keepalive_connections=analysts)
+    async with httpx.AsyncClient(base_url=address, headers=head, limits=limits, timeout=60) as client:
+        for page in PAGES:  # the first of each is the process's, not an analyst's
+            (await client.get(page)).raise_for_status()
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(_one(client, number, until, took) for number in range(analysts)))
+    return took
+
+
+def main(seconds: float = SECONDS, analysts: int = ANALYSTS) -> None:
+    with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
+        data, port = Path(temporary), free_ports()
+        fill(data, days=DAYS, sites=("market", "blog"))
+        store = Store.open(data)
+        publish(data, Warehouse(), store)
+        store.close()
+        head = signed.head(data)
+        ours = [sys.executable, "-m", "benchmarks.analysts"]
+        others = [
+            subprocess.Popen([*ours, "serve", str(data), str(port)]),
+            subprocess.Popen([*ours, "change", str(data)]),
+        ]
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait(address)
+            took = asyncio.run(_crowd(address, head, seconds, analysts))
+        finally:
+            for one in others:
+                one.kill()
+                one.wait()
+    every = np.array([one for some in took.values() for one in some]) * 1000
+    emit("analysts.pages", len(every) / seconds, "pages/s", n=len(every))
+    for q in (50, 99):
+        emit(f"analysts.p{q}", float(np.percentile(every, q)), "ms", n=len(every))
+    page, slow = max(took.items(), key=lambda one: float(np.percentile(one[1], 99)))
+    emit(
+        f"analysts.slowest.{page}",
+        float(np.percentile(slow, 99)) * 1000,
+        "ms, p99 of the slowest page",
+        n=len(slow),
+    )
+
+
+def _wait(address: str) -> None:
+    for _ in range(600):
+        try:
+            if httpx.get(f"{address}/health").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit("the dashboards did not start")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(Path(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1:2] == ["change"]:
+        change(Path(sys.argv[2]))
+    else:
+        main(*map(int, sys.argv[1:]))
