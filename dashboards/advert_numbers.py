@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from dashboards.numbers import Numbers, rates
+from dashboards.numbers import Metric, Numbers, Pair, rates
 from dashboards.period import Period
 from warehouse import frequency
 from warehouse.report import OTHER
@@ -29,6 +29,18 @@ STEPS = (
     ("clicks", "clicked", "impressions"),
 )
 _COUNTED = ("impressions", "measured", "viewable", "clicks")
+_NET = "net of invalid traffic"
+#: At the head of the page: net, by day.
+METRICS = {
+    "impressions": Metric("Impressions", "delivery", "net_impressions", _NET),
+    "viewable": Metric(
+        "Viewable", "delivery", "large_viewable", "of those measured", "%", "large_measured", 100
+    ),
+    "clicks": Metric("Clicks", "delivery", "net_clicks", f"{_NET}, of days on which they are told"),
+    "ctr": Metric(
+        "Click rate", "delivery", "net_clicks", "of these days' impressions", "%", "net_impressions", 100
+    ),
+}
 
 
 class Told(Struct, frozen=True):
@@ -50,8 +62,26 @@ class AdvertNumbers:
 
     def __init__(self, ask: Numbers, campaign: str = "") -> None:
         self._ask, self._campaign = ask, campaign
+        self._days: dict[Period, list[dict[str, Any]]] = {}
         said = campaign.replace("'", "''")
         self._of = f"AND ad_campaign = '{said}'" if campaign else ""
+
+    def daily(self, metric: Metric, period: Period) -> dict[date, Pair]:
+        """A metric's parts by day: nothing of a day on which no group saw any, or too few clicked."""
+        if period not in self._days:
+            large = f"FILTER (people >= {3 * self._ask.reading.made['min_group']:d})"  # as in `_rated`
+            sums = [f"sum(net_{name})::DOUBLE AS net_{name}" for name in ("impressions", "clicks")]
+            sums += [f"sum(net_{name}) {large}::DOUBLE AS large_{name}" for name in ("measured", "viewable")]
+            what = f"day, {', '.join(sums)}"
+            self._days[period] = self._ask.ask("delivery", what, period, f"{self._of} GROUP BY day")
+        pairs = {
+            row["day"]: (row[metric.of], row[metric.per] if metric.per else 1) for row in self._days[period]
+        }
+        return {
+            day: (v, n)
+            for day, (v, n) in pairs.items()
+            if v is not None and n and (v or "click" not in metric.of)
+        }
 
     def campaigns(self) -> list[str]:
         """The campaigns of the period, by name."""

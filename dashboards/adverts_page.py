@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from consent_filter.errors import Misconfigured, Refused
-from dashboards import charts, numbers
-from dashboards.advert_numbers import AdvertNumbers, Told
+from dashboards import charts, headline, missing, numbers
+from dashboards.advert_numbers import METRICS, AdvertNumbers, Told
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages, presets
 from dashboards.who import present
@@ -47,15 +49,22 @@ class AdvertsPage:
             if campaign and campaign not in names:
                 raise Refused(404, "no_such_campaign", "nothing is published of that campaign in these days")
             of = AdvertNumbers(ask, campaign)
+            # Nothing else narrows adverts: a filter that came with the address must not look as if it did.
+            seen = structs.replace(seen, where=(), more={"campaign": campaign} if campaign else {})
+            spans, why = headline.fair(seen, ask.oldest())
             pacing, slip = self._pacing(reading, seen.newest, campaign)
             ends = {measure: of.ends(measure) for measure in ("seconds", "share")}
             said = {
                 "site": site, "sites": seen.sites, "period": span, "presets": presets(seen), "view": seen,
+                "said": why,
+                "head": headline.headed(of.daily, None, seen, spans, METRICS),
+                "lacks": missing.of_list(self._pages.warehouse.min_group, span),
                 "campaign": campaign, "campaigns": names,
-                "at": lambda **change: seen.at("/adverts", **({"campaign": campaign or None} | change)),
+                "at": lambda **change: seen.at("/adverts", **change),
                 "csv": lambda report: seen.at(f"/csv/{report}.csv"),
                 "more": lambda report: seen.at(f"/report/{report}"),
-                "funnel": of.funnel(), "traffic": of.traffic(), "parts": of.parts(), "places": of.places(),
+                "funnel": of.funnel(), "traffic": of.traffic(), "creatives": of.parts(),
+                "places": of.places(),
                 "pacing": pacing, "slip": slip, "newest": seen.newest,
                 "seconds": ends["seconds"], "shares": ends["share"],
                 "sizes": of.sizes(),

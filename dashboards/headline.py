@@ -56,10 +56,12 @@ def fair(view: View, since: date | None) -> tuple[tuple[Period, Period] | None, 
     return (now, view.against._replace(last=last)), f"changes are of whole days, up to {now.last:%-d %b}"
 
 
-def headline(daily: Daily, view: View, spans: tuple[Period, Period] | None) -> list[dict[str, Any]]:
+def headline(
+    daily: Daily, view: View, spans: tuple[Period, Period] | None, metrics: Mapping[str, Metric] = METRICS
+) -> list[dict[str, Any]]:
     """Every metric of the period, and its change in percent over `spans` (None where there is none)."""
     rows = []
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         now = figure(metric, daily(metric, view.period).values())
         new, old = (figure(metric, daily(metric, one).values()) for one in spans) if spans else (None, None)
         change = (new - old) / old * 100 if new is not None and old else None
@@ -110,25 +112,35 @@ def _as_long(values: Sequence[float | None], n: int) -> list[float | None]:
     return [*values[:n], *[None] * (n - len(values))]
 
 
+def shown(view: View, metrics: Mapping[str, Metric] = METRICS) -> str:
+    """The metric that is drawn: the first where the address names none. Raises Refused."""
+    if view.show in metrics:
+        return view.show
+    if view.show not in METRICS or metrics is METRICS:
+        raise Refused(400, "metric", f"show is one of {', '.join(metrics)}")
+    return next(iter(metrics))
+
+
 def metric_of(view: View) -> Metric:
-    """The metric that is drawn. Raises Refused."""
-    if view.show not in METRICS:
-        raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
-    return METRICS[view.show]
+    """What is drawn of a site. Raises Refused."""
+    return METRICS[shown(view)]
 
 
 def headed(
-    daily: Daily, hourly: Hourly | None, view: View, spans: tuple[Period, Period] | None
-) -> dict[str, Any]:
-    """What the head of a page shows: every metric, and the curve of the one that is chosen."""
-    metric = metric_of(view)
+    daily: Daily, hourly: Hourly | None, view: View, spans: tuple[Period, Period] | None,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> dict[str, Any]:  # fmt: skip
+    """What the head of a page shows: every metric, and the curve of the chosen one. Raises Refused."""
+    show = shown(view, metrics)
+    metric = metrics[show]
     line = curve(daily, hourly, view, metric)
     title = f"{metric.title}, {words.days(view.period)}"
     notes = [line.note] if line.note else []
     if line.parts and line.grain in ("week", "month"):
         notes.append(f"The first or last {line.grain} is a part of one: the period ends within it.")
     return {
-        "headline": headline(daily, view, spans), "metric": metric, "parts": line.parts, "grain": line.grain,
+        "headline": headline(daily, view, spans, metrics), "metric": metric, "show": show,
+        "parts": line.parts, "grain": line.grain,
         "chart": charts.curve(line.labels, line.now, line.before, title, metric.unit, line.parts),
         "rows": list(zip(line.labels, line.now, line.before, strict=True)),
         "empty": all(value is None for value in line.now), "notes": notes,

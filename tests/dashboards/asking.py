@@ -12,6 +12,7 @@ import httpx
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests import signed
+from warehouse.advert_settings import Adverts
 from warehouse.recipient import Recipient
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
@@ -29,10 +30,17 @@ class Asking:
         warehouse: Warehouse,
         recipients: Iterable[Recipient] = (),
         release: Release = Release(),  # noqa: B008
+        adverts: Adverts | None = None,
     ) -> None:
         settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
         self._app = create(
-            data, settings, warehouse, generated=generated, recipients=recipients, release=release
+            data,
+            settings,
+            warehouse,
+            generated=generated,
+            recipients=recipients,
+            release=release,
+            adverts=adverts,
         )
         self._runner = asyncio.Runner()
         #: Whoever asks has every role, unless a request says otherwise.
@@ -79,9 +87,10 @@ def asking(
     warehouse: Warehouse | None = None,
     recipients: Iterable[Recipient] = (),
     release: Release = Release(),  # noqa: B008
+    adverts: Adverts | None = None,
 ) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse(), recipients, release)
+    one = Asking(data, generated, warehouse or Warehouse(), recipients, release, adverts)
     try:
         yield one
     finally:

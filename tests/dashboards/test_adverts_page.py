@@ -10,12 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards.advert_numbers import OFTEN, AdvertNumbers, lower
-from dashboards.adverts_page import AdvertsPage
+from dashboards.advert_numbers import METRICS, OFTEN, AdvertNumbers, lower
 from dashboards.numbers import Numbers
-from dashboards.pages import Pages
 from dashboards.period import Period
-from dashboards.who import Role, Who, here
+from dashboards.who import Role
 from tests import signed
 from tests.dashboards.asking import Asking, asking
 from tests.warehouse.tables import LAST, fill
@@ -145,13 +143,29 @@ def test_more_than_the_settings_allow_is_said_on_the_page(pages: Asking, data: P
     text = pages.get("/adverts").text  # 7 % of these people were reached too often, where 5 % are allowed
     assert text.count("Too many:") == 2, "and messages have a ceiling of their own"
     assert "emails, " in text
-    with_more = Pages(data, Warehouse(), False)
-    analyst = Who(account="1", name="Bo", roles=frozenset({Role.ANALYST}))
-    with here(analyst, ""):
-        page = AdvertsPage(with_more, adverts=Adverts(ceiling=80, message_ceiling=80)).page({})
+    with asking(data, adverts=Adverts(ceiling=80, message_ceiling=80)) as more:
+        page = more.get("/adverts").text
     assert "Adverts of market" in page
     assert "Too many:" not in page
-    with_more.close()
+
+
+def test_the_head_is_compared_and_a_campaign_is_chosen_by_a_click(pages: Asking, of: AdvertNumbers) -> None:
+    """Planted: sums of all campaigns under the name of one; days on which clicks are not told, as noughts."""
+    text = pages.get("/adverts?site=market&period=7").text
+    assert "Impressions" in text
+    assert "Click rate" in text
+    assert len(re.findall(r"more than before|less than before|as before", text)) >= 2
+    assert re.search(r'href="/adverts\?[^"]*campaign=autumn[^"]*" title="Only this campaign"', text)
+    net = sum(row["net"] for row in of.traffic() if row["name"] == "impressions")
+    days = of.daily(METRICS["impressions"], WHOLE)
+    assert sum(v for v, _ in days.values()) == net < AdvertNumbers(of._ask).traffic()[0]["net"]
+    assert all(v for v, _ in of.daily(METRICS["clicks"], WHOLE).values())
+    by_week = pages.get("/adverts?site=market&grain=week&compare=no&show=viewable&campaign=autumn").text
+    assert 'name="show" value="viewable"' in by_week
+    assert 'name="campaign" value="autumn"' not in by_week
+    assert "<option selected>autumn</option>" in by_week
+    assert pages.get("/adverts?site=market&show=visits").status_code == 200, "a link from another page"
+    assert pages.get("/adverts?show=nothing").status_code == 400
 
 
 def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
