@@ -93,7 +93,7 @@ def test_rows_that_nobody_counted_are_not_written(tmp_path: Path) -> None:
 
 
 def test_persons_are_skipped_by_statistics(tmp_path: Path) -> None:
-    """A bucket of a large day reads few row groups; ranges are rounded to twelve bits (`warehouse/blur.py`)."""
+    """A bucket of a large day reads few row groups; ranges are rounded (`warehouse/blur.py`)."""
     table = pa.Table.from_batches([record([Event(None, 0)]).batch])
     many = table.take(np.zeros(facts.ROW_GROUP * 2 + 1, np.int64))
     persons = np.sort(np.random.default_rng(1).integers(0, 2**64, len(many), np.uint64))
