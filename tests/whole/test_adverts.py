@@ -96,8 +96,8 @@ def test_what_is_measured_is_what_was_seen(record: Recorder, visitor: Any) -> No
     for name, page in pages.items():
         said[name] = page.evaluate(SAID)
         pictured[name] = seen(page, said[name])
-        # A tab that is closed has half a second for its farewell, too little on a busy machine; that one says it
-        # is tested by itself (`test_advert_views.py`).
+        # A tab that is closed has half a second for its farewell, too little on a busy machine; that one
+        # says it is tested by itself (`test_advert_views.py`).
         page.goto("about:blank")
         until(lambda: name in {campaign(e) for e in record.of("ad_engagement")})  # noqa: B023
         page.close()
