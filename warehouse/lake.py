@@ -29,6 +29,7 @@ from consent_filter.fields import EVENT
 from warehouse.catalog import FILE, Catalog
 from warehouse.depot import Depot, Place
 from warehouse.extensions import give, quote, take, transaction
+from warehouse.lake_settings import LakeSettings, settings
 
 _TYPES = {
     pa.string(): "VARCHAR",
@@ -80,10 +81,10 @@ _ABANDONED = "INTERVAL 1 HOUR"
 class Lake:
     """One open catalog, attached as `lake` to `connection`. Use `Lake.open`; close it when done."""
 
-    def __init__(self, engine: duckdb.DuckDBPyConnection, data: Path) -> None:
+    def __init__(self, engine: duckdb.DuckDBPyConnection, data: Path, told: LakeSettings) -> None:
         #: folder: of what this machine keeps for its jobs, wherever facts are; depot: where those are.
         self._engine, self.folder = engine, (data / "lake").resolve()
-        self.depot, self.catalog = Depot.of(data), Catalog.of(data)
+        self.depot, self.catalog = Depot(data, told), Catalog(data, told)
         self.connection = engine.cursor()
 
     @classmethod
@@ -93,12 +94,12 @@ class Lake:
         A reader sees the snapshot that was the last when it opened, whatever is committed meanwhile.
         `inline=False` lets nothing be written into the catalog but the catalog.
         """
-        catalog = Catalog.of(data)
-        if not catalog.shared and not catalog.file.exists():
+        told = settings(data)
+        if not told.shared and not Catalog(data, told).file.exists():
             if not write:
                 return None
-            _make(data, threads)
-        lake = cls(take(threads), data)
+            _make(data, threads, told)
+        lake = cls(take(threads), data, told)
         try:
             if write:
                 lake.folder.mkdir(parents=True, exist_ok=True)
@@ -305,9 +306,9 @@ def overtaken() -> Refused:
     return Refused(409, "overtaken", "another job has committed meanwhile; this one has changed nothing")
 
 
-def _make(data: Path, threads: int) -> None:
+def _make(data: Path, threads: int, told: LakeSettings) -> None:
     """A new catalog in the data folder, under its name only when it is whole."""
-    lake = Lake(take(threads), data)
+    lake = Lake(take(threads), data, told)
     folder, draft = lake.folder, f"{FILE}.new"
     (folder / "files").mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f"{draft}*"):
