@@ -11,9 +11,11 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from warehouse.depot import Place
 
 
 def apart(name: str) -> str:
@@ -27,6 +29,15 @@ def say(file: Path, said: bytes) -> None:
     draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     draft.write_bytes(said)
     os.replace(draft, file)
+
+
+def keep(prefix: str, names: Collection[str], *folders: Place) -> None:
+    """Remove what a run has written there (all of it begins with its prefix), but for files of these names:
+    notes, and files of attempts that don't count."""
+    for folder in folders:
+        for file in folder.glob(f"{prefix}-*"):
+            if file.name not in names:
+                file.unlink(missing_ok=True)
 
 
 @contextmanager

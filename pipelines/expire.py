@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from consent_filter.errors import Broken, Misconfigured
 from consent_filter.fields import FACTS
 from ingest import imports
 from pipelines import keeping, shelf
-from pipelines.attempts import apart, say
+from pipelines.attempts import apart, keep, say
 from pipelines.beamio import each
 from pipelines.settings import Pipelines
 from warehouse import compact, cuts, decay, purges
@@ -190,10 +190,7 @@ def _rewrite(
         raise
     finally:
         with suppress(OSError, Misconfigured, Broken):
-            stay = {path for one in made for path, _ in one}
-            for file in (*notes.glob(f"{prefix}-*"), *folder.glob(f"{prefix}-*")):
-                if str(file) not in stay:
-                    file.unlink(missing_ok=True)
+            keep(prefix, {PurePath(path).name for one in made for path, _ in one}, notes, folder)
     return Expired(
         sum(len(group.paths) for group in groups), sum(map(len, made)), what.over, purged=what.purged
     )

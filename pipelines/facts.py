@@ -24,7 +24,7 @@ from consent_filter.events import join
 from ingest.log.opening import opened
 from pipelines import expire
 from pipelines.absent import absent
-from pipelines.attempts import apart, say
+from pipelines.attempts import apart, keep, say
 from pipelines.beamio import Stretch, each, stretches
 from pipelines.settings import Pipelines
 from warehouse import facts
@@ -65,16 +65,7 @@ class Room(NamedTuple):
 
     def clear(self, *, all: bool = False) -> None:
         """Remove what was written for this run only; its facts too, when they are not to be committed."""
-        for folder in (self.notes, *((self.folder,) if all else ())):
-            for file in folder.glob(f"{self.prefix}-*"):
-                file.unlink(missing_ok=True)
-
-    def keep(self, files: Collection[Place]) -> None:
-        """Remove what other attempts than those that count have written."""
-        stay = {file.name for file in files}
-        for file in self.folder.glob(f"{self.prefix}-*"):
-            if file.name not in stay:
-                file.unlink(missing_ok=True)
+        keep(self.prefix, (), self.notes, *((self.folder,) if all else ()))
 
 
 class _Memory:
@@ -163,7 +154,7 @@ def _commit(
     _memory.add(number, written)
     room.clear()
     if not settings.here:
-        room.keep(files)
+        keep(room.prefix, {file.name for file in files}, room.folder)
     return Folded(
         number,
         sum(rows.values()),

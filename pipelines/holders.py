@@ -6,7 +6,7 @@ import math
 import pickle
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from consent_filter.errors import Broken, Misconfigured
 from ingest.log import Lasting, frame
 from ingest.log.opening import opened
 from pipelines import shelf
-from pipelines.attempts import apart, say
+from pipelines.attempts import apart, keep, say
 from pipelines.beamio import each
 from pipelines.holder import Changed, Found, Holder, Kept, Task
 from warehouse import compact, erase, released
@@ -93,10 +93,7 @@ class Facts:
             raise
         finally:
             with suppress(OSError, Misconfigured, Broken):
-                stay = {lake.depot.whole(new.file) for one in anew for new in one.new}
-                for file in (*work.glob(f"{prefix}-*"), *folder.glob(f"{prefix}-*")):
-                    if str(file) not in stay:
-                        file.unlink(missing_ok=True)
+                keep(prefix, {PurePath(new.file).name for one in anew for new in one.new}, work, folder)
 
 
 class _Anew(NamedTuple):
