@@ -55,7 +55,7 @@ class AdvertsPage:
             pacing, slip = self._pacing(reading, seen.newest, campaign)
             ends = {measure: of.ends(measure) for measure in ("seconds", "share")}
             said = {
-                "site": site, "sites": seen.sites, "period": span, "presets": presets(seen), "view": seen,
+                "site": site, "presets": presets(seen), "view": seen,
                 "said": why,
                 "head": headline.headed(of.daily, None, seen, spans, METRICS),
                 "lacks": missing.of_list(self._pages.warehouse.min_group, span),
