@@ -17,8 +17,9 @@ from consent_filter.signing import Signer
 from tests.dashboards.asking import Asking, asking
 from tests.warehouse.tables import fill
 from throng.main import main
-from warehouse import link, own_rows
+from warehouse import budget, link, own_rows
 from warehouse.recipient import Recipient, Terms
+from warehouse.release_settings import Release
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import publish
@@ -72,7 +73,7 @@ def word(data: Path, name: str, kind: bytes = link.PARTNER) -> str:
     return link.make(Signer(data / signing.FILE).key(), name, round(time.time() * 1000) + 60_000, kind)
 
 
-@pytest.mark.requirement("M53", "M89")
+@pytest.mark.requirement("M53", "M89", "S9")
 def test_a_partner_sees_its_own_rows_and_no_other(market: Asking, data: Path) -> None:
     """What was folded is nobody's, also where a source is called so. Planted: the key not asked for."""
     own = word(data, "acme")
@@ -86,6 +87,7 @@ def test_a_partner_sees_its_own_rows_and_no_other(market: Asking, data: Path) ->
     assert all(int(row["people"]) >= own_rows.LEAST for row in rows)
     last = datetime.now(UTC).date() - timedelta(days=own_rows.DELAY)
     assert max(date.fromisoformat(row["day"]) for row in rows) == last
+    assert {name for month in budget.accounts(data, Release()) for name in month.told} == {"campaigns"}
 
 
 @pytest.mark.requirement("M53")

@@ -17,6 +17,8 @@ from dashboards.who import Role
 from tests.dashboards.browsing import Browser, House
 from tests.dashboards.sharing.conftest import LAST
 from tests.dashboards.sharing.test_views import someone
+from warehouse import budget
+from warehouse.release_settings import Release
 
 OUTSIDE = "https://numbers.example"
 
@@ -49,6 +51,7 @@ def test_whoever_has_the_link_sees_fifty_and_more_and_nothing_else(market: House
     assert rows
     assert min(int(row["people"]) for row in rows) >= 55 > min(int(row["people"]) for row in known)
     assert rows[0].keys() == {"day", "device", "people", "views"}
+    assert {name for month in budget.accounts(market.data, Release()) for name in month.told} == {"devices"}
     # Nothing in the address chooses anything.
     for more in ("?site=market", "?period=7&site=market", "?where=device:mobile"):
         assert stranger.get(f"{path}/devices.csv{more}").text == stranger.get(f"{path}/devices.csv").text
