@@ -11,7 +11,7 @@ LOCK := requirements/lock.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: setup demo test check lint types promises bench beacon kafka flink sbom image audit fuzz lock clean
+.PHONY: setup demo test check lint types promises languages bench beacon kafka flink sbom image audit fuzz lock clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready
@@ -45,6 +45,10 @@ types: setup
 promises: setup
 	@$(BIN)/throng policy fields --out docs/fields.md
 	@$(BIN)/throng policy promises --out docs/promises.md
+
+# dashboards/languages/*.po: brought up to date with the words of pages; a test compares. What each lacks is said.
+languages: setup
+	@$(BIN)/python -m dashboards.languages $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)

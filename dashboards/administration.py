@@ -14,6 +14,7 @@ from dashboards import forms, numbers
 from dashboards.accounts import keys, log, passkeys, totp
 from dashboards.accounts.door import Door, Opened
 from dashboards.accounts.people import Account
+from dashboards.language import say
 from dashboards.own_account import stale_session
 from dashboards.pages import Pages
 from dashboards.who import Role, who
@@ -61,7 +62,7 @@ class Administration:
             except Refused as error:
                 wrong = error
         return self._html(
-            "accounts.html", wrong, title="Accounts", accounts=opened.people.list(), roles=ROLES,
+            "accounts.html", wrong, title=say("Accounts"), accounts=opened.people.list(), roles=ROLES,
             form=form, sites=self._sites(), gone=opened.people.list(ended=True),
         )  # fmt: skip
 
@@ -131,7 +132,7 @@ class Administration:
         before = int(query["before"]) if query.get("before", "").isdecimal() else 0
         found = log.entries(opened.store, before=before, most=_MOST + 1, **said)
         return self._html(
-            "log.html", None, title="Who read what", entries=found[:_MOST], said=said,
+            "log.html", None, title=say("Who read what"), entries=found[:_MOST], said=said,
             names=opened.people.names(), more=found[_MOST - 1].number if len(found) > _MOST else 0,
             whats=WHATS, keep=self._door.settings.log_days, total=log.verify(opened.store),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from msgspec import structs
 from consent_filter.errors import Misconfigured, Refused
 from dashboards import charts, headline, missing, numbers
 from dashboards.advert_numbers import METRICS, AdvertNumbers, Told
+from dashboards.language import say
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages, presets
 from dashboards.who import present
@@ -68,7 +69,7 @@ class AdvertsPage:
                 "pacing": pacing, "slip": slip, "newest": seen.newest,
                 "seconds": ends["seconds"], "shares": ends["share"],
                 "sizes": of.sizes(),
-                "chart": _chart(ends["seconds"], "Views by seconds in view"),
+                "chart": _chart(ends["seconds"], say("Views by seconds in view")),
                 "reach": _reach(of) if campaign else [], "bias": of.bias() if campaign else None,
                 "devices": of.devices() if campaign else None,
                 "pressure": of.pressure(self._adverts.ceiling, self._adverts.ceiling_share),
@@ -76,7 +77,9 @@ class AdvertsPage:
                     self._adverts.message_ceiling, self._adverts.ceiling_share, "messages"
                 ),
             }  # fmt: skip
-            return self._pages.page("adverts.html", "adverts", title=f"Adverts of {site}", **said)
+            return self._pages.page(
+                "adverts.html", "adverts", title=say("Adverts of {site}", site=site), **said
+            )
 
     def _pacing(self, reading: Reading, newest: date, campaign: str) -> tuple[list[Paced], str]:
         """Of all sites, for who may see all: a goal is one wherever it is met. And what is wrong with the
@@ -110,7 +113,7 @@ def _reach(of: AdvertNumbers) -> list[dict[str, Any]]:
             {
                 "says": says, "begins": of.begun(period), "known": known, "told": told,
                 "gross": of.gross(period),
-                "chart": _chart(known, "People by impressions", "people"),
+                "chart": _chart(known, say("People by impressions"), "people"),
                 "first": next((row["impressions"] for row in told.rows if row["band"] == "1"), None),
             }
         )  # fmt: skip

@@ -33,6 +33,7 @@ from dashboards.exports import Exports
 from dashboards.following import Following
 from dashboards.gate import Gate
 from dashboards.journeys import Journeys
+from dashboards.language import Spoken, say
 from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
 from dashboards.own_pages import OwnPages, advertisers, partners
@@ -134,7 +135,7 @@ def create(
             return JSONResponse(error.body(), error.status)
         if error.code == "nothing_published":
             return HTMLResponse(await run_in_threadpool(pages.nothing))
-        page = await run_in_threadpool(pages.page, "wrong.html", "", title="Not so", error=error)
+        page = await run_in_threadpool(pages.page, "wrong.html", "", title=say("Not so"), error=error)
         return HTMLResponse(page, error.status)
 
     async def missing(request: Request, error: Exception) -> Response:
@@ -193,6 +194,7 @@ def create(
                 outside=settings.outside,
                 hsts_days=settings.hsts_days,
             ),
+            Middleware(Spoken, default=settings.language),
             Middleware(Gate, door=door, refused=refused),
         ],
         lifespan=life,

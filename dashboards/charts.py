@@ -7,6 +7,7 @@ from html import escape
 
 from markupsafe import Markup
 
+from dashboards.language import say
 from dashboards.words import said
 
 Values = Sequence[float | None]
@@ -115,7 +116,7 @@ def _point(
     label: str, unit: str,
 ) -> str:  # fmt: skip
     """What shows when the pointer is over a day: a mark, and a box with its numbers."""
-    lines = [label, said(v, unit)] + ([f"before: {said(old, unit)}"] if old is not None else [])
+    lines = [label, said(v, unit)] + ([say("before: {n}", n=said(old, unit))] if old is not None else [])
     wide = 16 + 7.2 * max(map(len, lines))
     box = min(max(at - wide / 2, ends[0]), ends[1] - wide)
     dot = f'<circle class="dot" cx="{at:.1f}" cy="{y(v):.1f}" r="4"/>' if v is not None else ""

@@ -36,8 +36,10 @@ from consent_filter.signing import Signer
 from consent_filter.site import Site
 from dashboards import forms
 from dashboards.forms import text
+from dashboards.language import say, say_n
 from dashboards.pages import Pages
 from dashboards.who import present, who
+from dashboards.words import day
 
 _HEAD = {"cache-control": "no-store"}
 
@@ -97,7 +99,7 @@ class Console:
         cases = [case for case in register.cases(closed=closed) if present().sees(case.site)]
         counts = register.counts() if present().sites is None else None
         said = {"cases": cases[:500], "closed": closed, "now": register.now(), "counts": counts}
-        return self._html("console.html", 200, asked, title="Requests", **said)
+        return self._html("console.html", 200, asked, title=say("Requests"), **said)
 
     def _own(self, asked: _Asked) -> str:
         """The number of the request that is asked for. Raises Refused where it is of another site."""
@@ -121,7 +123,9 @@ class Console:
         said = {"case": case, "steps": register.history(case.id), "now": register.now(), "wrong": wrong}
         said["answered"] = register.answers(case.id)
         said |= {"grounds": GROUNDS, "assurances": ASSURANCE, "holds": HOLDS, "mails": self._rights.mail_host}
-        return self._html("console_request.html", status, asked, title=f"Request {case.id}", **said)
+        return self._html(
+            "console_request.html", status, asked, title=say("Request {id}", id=case.id), **said
+        )
 
     def _fetch(self, asked: _Asked) -> Response:
         """The answer, for who can't fetch it: to be sent by post."""
@@ -175,7 +179,9 @@ class Console:
         said |= {"rights": RIGHTS, "channels": CHANNELS[1:], "marketing": list(MARKETING)}
         said |= {"assurances": ASSURANCE}
         status = 200 if wrong is None else wrong.status
-        return self._html("console_new.html", status, asked, title="A request that came off-line", **said)
+        return self._html(
+            "console_new.html", status, asked, title=say("A request that came off-line"), **said
+        )
 
     def _take(self, asked: _Asked) -> Case:
         form, name = asked.form, asked.name
@@ -207,7 +213,9 @@ class Console:
         register = self._office().register
         month = asked.request.query_params.get("month") or datetime.now(UTC).strftime("%Y-%m")
         said = register.statistics(month)
-        return self._html("console_statistics.html", 200, asked, title=f"Requests of {month}", month=said)
+        return self._html(
+            "console_statistics.html", 200, asked, title=say("Requests of {month}", month=month), month=said
+        )
 
     def _html(self, template: str, status: int, asked: _Asked, **said: Any) -> Response:
         return HTMLResponse(self._pages.page(template, "console", **said), status, _HEAD)
@@ -236,16 +244,16 @@ def _address(text: str) -> str:
 def moment(at: int, zone: str = "UTC", *, minutes: bool = False) -> str:
     """A time as people write it, in the site's zone."""
     when = datetime.fromtimestamp(at // 1000, UTC).astimezone(ZoneInfo(zone))
-    return when.strftime("%-d %b %Y, %H:%M" if minutes else "%-d %b %Y")
+    return f"{day(when)}, {when:%H:%M}" if minutes else day(when)
 
 
 def left(case: Case, now: int) -> str:
     """What the clock says."""
     if not case.open:
-        return "closed"
+        return say("closed")
     if case.paused is not None:
-        return "stands"
+        return say("stands")
     if now >= case.due:
-        return "overdue"
+        return say("overdue")
     days = (case.due - now) // 86_400_000
-    return "today" if days < 1 else f"{days} day{'s' if days != 1 else ''} left"
+    return say("today") if days < 1 else say_n("{n} day left", "{n} days left", days)

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import charts, numbers, replies, words
 from dashboards.access import WITH_SCRIPTS
+from dashboards.language import say
 from dashboards.pages import MOST, Pages
 from dashboards.saved import Saved
 from dashboards.sql_page import answered, kept
@@ -130,7 +131,7 @@ class ExplorePage:
             _narrowed(question, key, value), "again": lambda form: f"/api/explore?{asked}&format={form}",
             **answered(table), "share": _shares(question, table), "other": OTHER,
         }  # fmt: skip
-        return self._pages.page("explore.html", "explore", title="Explore", **more), status
+        return self._pages.page("explore.html", "explore", title=say("Explore"), **more), status
 
 
 def composed(query: QueryParams) -> Question:
@@ -187,9 +188,11 @@ def _chart(question: Question | None, table: pa.Table | None) -> Any:
     if table.num_rows < 2:
         return None
     rows = table.sort_by(question.shown[0])
-    labels = [f"{value:%-d %b}" for value in rows[question.shown[0]].to_pylist()]
+    labels = [words.day(value, "day") for value in rows[question.shown[0]].to_pylist()]
     values = rows[question.measures[0]].to_pylist()
-    title = f"{words.column(question.measures[0])} by {question.shown[0]}"
+    title = say(
+        "{what} by {key}", what=words.column(question.measures[0]), key=words.column(question.shown[0])
+    )
     return charts.curve(labels, values, [None] * len(values), title)
 
 

@@ -21,6 +21,7 @@ from consent_filter.errors import Broken, Refused
 from consent_filter.policy import Packs
 from consent_filter.signing import PublicKey, SigningKey
 from consent_filter.site import Site
+from dashboards.language import say
 from dashboards.outside import outside
 from dashboards.packs import reading
 from dashboards.pages import Pages
@@ -49,7 +50,7 @@ class Exports:
         ]
 
     def _refused(self, error: Refused) -> Response:
-        return self._html(error.status, title="This pack can't be had", error=error)
+        return self._html(error.status, title=say("This pack can't be had"), error=error)
 
     def _page(self, request: Request) -> Response:
         """What is behind the link: to look at it counts as nothing."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from dashboards import headline, numbers, panels, steps
 from dashboards.access import WITH_SCRIPTS
+from dashboards.language import say
 from dashboards.numbers import METRICS, Numbers
 from dashboards.pages import Pages, grown
 from dashboards.period import Period
@@ -68,7 +69,7 @@ class Following:
         views = ask.hourly(METRICS["views"], day)
         newest = max((hour for _, hour in hours), default=None)
         return self._pages.page(
-            "live.html", "/live", title="Live", **self._pages.shown(now, "/live") | {
+            "live.html", "/live", title=say("Live"), **self._pages.shown(now, "/live") | {
                 "head": headline.headed(ask.daily, ask.hourly, now, None), "today": today, "hour": newest,
                 "people": hours.get((view.newest, newest)) if newest is not None else None,
                 "views": views.get((view.newest, newest)) if newest is not None else None,
@@ -94,7 +95,7 @@ class Following:
             return here.at("/funnels", steps=steps.written((*chosen, step)))
 
         return self._pages.page(
-            "funnels.html", "/funnels", title="Funnels", **self._pages.shown(here, "/funnels") | {
+            "funnels.html", "/funnels", title=say("Funnels"), **self._pages.shown(here, "/funnels") | {
                 "funnel": [row | {"before": kept.get(row["step"])} for row in ask.funnel()], "said": why,
                 "chosen": steps.counted(ask, chosen, spans[1] if spans else None), "compared": bool(spans),
                 "offered": [one for one in steps.offered(ask) if one not in chosen],
@@ -108,7 +109,8 @@ class Following:
         ask = Numbers(reading, view.site, view.period, joined=view.imported)
         spans, why = headline.fair(view, ask.oldest())
         return self._pages.page(
-            "returning.html", "/returning", title="Coming back", **self._pages.shown(view, "/returning") | {
+            "returning.html", "/returning", title=say("Coming back"),
+            **self._pages.shown(view, "/returning") | {
                 "retention": ask.retention(14), "said": why,
                 "growing": grown({kind: ask.growth(kind) for kind in ("week", "month")}),
                 "kinds": ask.panel(panels.RETURNING, fair=spans),

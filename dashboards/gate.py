@@ -25,6 +25,7 @@ from dashboards.access import bearer
 from dashboards.accounts import keys, log
 from dashboards.accounts.door import Door
 from dashboards.accounts.sessions import ISSUER, Session
+from dashboards.language import spoken
 from dashboards.rights import Rule, home, rule
 from dashboards.who import NOBODY, SCOPE, WORD, Who, here
 from warehouse.report import load
@@ -85,7 +86,7 @@ class Gate:
                     await run_in_threadpool(self._note, request, one, asked.who, message["status"])
             await send(message)
 
-        with here(asked.who, asked.word):
+        with here(asked.who, asked.word), spoken(asked.who.language):
             try:
                 await run_in_threadpool(self._let, request, one, asked)
             except Refused as error:

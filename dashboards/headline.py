@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Refused
 from dashboards import charts, words
+from dashboards.language import gettext, later, say
 from dashboards.numbers import METRICS, Metric, Pair, figure
 from dashboards.period import Period, begin_of, stretches
 from dashboards.view import View
@@ -21,11 +22,21 @@ from dashboards.view import View
 #: A metric's parts by day, of released tables or of a question.
 Daily = Callable[[Metric, Period], Mapping[date, Pair]]
 Hourly = Callable[[Metric, Period], Mapping[tuple[date, int], float]]
-_NO_HOURS = "There is none by the hour, so days are shown."
-_MEAN = (
-    "Of a {grain} the number of people is not known, as nobody without an identifier can be known again on"
-    " another day: shown is the mean of its days."
-)
+_NO_HOURS = later("There is none by the hour, so days are shown.")
+_MEAN = {
+    "week": later(
+        "Of a week the number of people is not known, as nobody without an identifier can be known again on"
+        " another day: shown is the mean of its days."
+    ),
+    "month": later(
+        "Of a month the number of people is not known, as nobody without an identifier can be known again on"
+        " another day: shown is the mean of its days."
+    ),
+}
+_PART = {
+    "week": later("The first or last week is a part of one: the period ends within it."),
+    "month": later("The first or last month is a part of one: the period ends within it."),
+}
 
 
 class Curve(Struct):
@@ -46,14 +57,17 @@ def fair(view: View, since: date | None) -> tuple[tuple[Period, Period] | None, 
     if view.against is None:
         return None, ""
     if since is None or view.against.first < since:
-        return None, f"no change is told: nothing was counted before {since:%-d %b %Y}" if since else ""
+        if since is None:
+            return None, ""
+        return None, say("no change is told: nothing was counted before {day}", day=words.day(since))
     now = view.period.until(view.whole)
     if now is None:
-        return None, "no change is told of a day that is not over"
+        return None, say("no change is told of a day that is not over")
     if now == view.period:
         return (now, view.against), ""
     last = min(date.fromordinal(view.against.first.toordinal() + now.days - 1), view.against.last)
-    return (now, view.against._replace(last=last)), f"changes are of whole days, up to {now.last:%-d %b}"
+    why = say("changes are of whole days, up to {day}", day=words.day(now.last, "day"))
+    return (now, view.against._replace(last=last)), why
 
 
 def headline(
@@ -75,9 +89,9 @@ def curve(daily: Daily, hourly: Hourly | None, view: View, metric: Metric) -> Cu
     if view.grain == "hour" and metric.hours and hourly is not None:
         return _hours(hourly, view, metric)
     grain = "day" if view.grain == "hour" else view.grain
-    note = _NO_HOURS if view.grain == "hour" and view.period.days > 1 else ""
+    note = gettext(_NO_HOURS) if view.grain == "hour" and view.period.days > 1 else ""
     if metric.of == "people" and grain in ("week", "month"):
-        note = _MEAN.format(grain=grain)
+        note = gettext(_MEAN[grain])
     points = stretches(view.period, grain)
     now = _by(daily(metric, view.period), metric, view.period, grain)
     old = _by(daily(metric, view.against), metric, view.against, grain) if view.against else []
@@ -102,8 +116,10 @@ def _hours(hourly: Hourly, view: View, metric: Metric) -> Curve:
         found = hourly(metric, span)
         return [found.get((day, hour)) for day in span.all() for hour in range(24)]
 
-    form = "{hour}:00" if view.period.days == 1 else "{day:%a %-d %b} {hour}:00"
-    labels = [form.format(day=day, hour=hour) for day in view.period.all() for hour in range(24)]
+    days = {
+        day: "" if view.period.days == 1 else f"{words.day(day, 'weekday')} " for day in view.period.all()
+    }
+    labels = [f"{said}{hour}:00" for said in days.values() for hour in range(24)]
     return Curve(labels, values(view.period), _as_long(values(view.against), len(labels)), set(), "hour")
 
 
@@ -134,10 +150,10 @@ def headed(
     show = shown(view, metrics)
     metric = metrics[show]
     line = curve(daily, hourly, view, metric)
-    title = f"{metric.title}, {words.days(view.period)}"
+    title = f"{gettext(metric.title)}, {words.days(view.period)}"
     notes = [line.note] if line.note else []
     if line.parts and line.grain in ("week", "month"):
-        notes.append(f"The first or last {line.grain} is a part of one: the period ends within it.")
+        notes.append(gettext(_PART[line.grain]))
     return {
         "headline": headline(daily, view, spans, metrics), "metric": metric, "show": show,
         "parts": line.parts, "grain": line.grain,

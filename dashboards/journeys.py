@@ -17,7 +17,8 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import numbers, sankey, words
 from dashboards.access import WITH_SCRIPTS
-from dashboards.missing import Missing, of_list
+from dashboards.language import gettext, later, say
+from dashboards.missing import of_list, unknown
 from dashboards.narrowed import Narrowed, fits
 from dashboards.pages import Pages
 from dashboards.sankey import Flow
@@ -27,10 +28,12 @@ from warehouse.enquiry import Enquiry
 from warehouse.report import OTHER
 
 #: Dimensions of visits in the order of a visit, and what a column of them is called.
-_COLUMNS = {"referrer_group": "came from", "entry": "began at", "leave": "ended at"}
+_COLUMNS = {
+    "referrer_group": later("came from"), "entry": later("began at"), "leave": later("ended at"),
+}  # fmt: skip
 #: Blocks of a column, the rest of which is one, and rows of the table.
 _BLOCKS, _ROWS = 7, 60
-_REST, _FEW = "all others", "too few to tell apart"
+_REST, _FEW = later("all others"), later("too few to tell apart")
 
 
 class Journeys:
@@ -58,9 +61,9 @@ class Journeys:
             try:
                 said |= self._flows(view)
             except Refused as error:
-                said["wrong"] = Missing("unknown", f"Not told here: {error.message}.")
+                said["wrong"] = unknown(error)
         shown = self._pages.shown(view, "/journeys")
-        return self._pages.page("journeys.html", "/journeys", title="Journeys", **shown | said)
+        return self._pages.page("journeys.html", "/journeys", title=say("Journeys"), **shown | said)
 
     def _flows(self, view: View) -> dict[str, Any]:
         where = [one.key for one in view.where]
@@ -73,11 +76,13 @@ class Journeys:
         asked = Narrowed(self._gate.ask, view)
         rows = asked.rows(["visits"], keys, view.period)
         flows = folded([Flow(tuple(str(row[key]) for key in keys), row["visits"]) for row in rows], keys)
-        title = f"Visits, {' → '.join(_COLUMNS[key] for key in keys)}, {words.days(view.period)}"
+        titles = [gettext(_COLUMNS[key]) for key in keys]
+        title = say("Visits, {flow}, {days}", flow=" → ".join(titles), days=words.days(view.period))
+        rest = (gettext(_REST), gettext(_FEW))
         return {
-            "chart": sankey.drawn(flows, [_COLUMNS[key] for key in keys], title, (_REST, _FEW)),
+            "chart": sankey.drawn(flows, titles, title, rest),
             "flows": sorted(flows, key=lambda one: -one.number)[:_ROWS],
-            "titles": [_COLUMNS[key] for key in keys],
+            "titles": titles,
             "whole": sum(one.number for one in flows), "notes": asked.left.notes,
             "lacks": of_list(self._pages.warehouse.min_group, view.period),
         }  # fmt: skip
@@ -93,9 +98,10 @@ def folded(flows: list[Flow], keys: list[str]) -> list[Flow]:
                 sums[one.values[column]] = sums.get(one.values[column], 0) + one.number
         largest.append(set(sorted(sums, key=lambda value: (-sums[value], value))[:_BLOCKS]))
     found: dict[tuple[str, ...], int] = {}
+    rest, few = gettext(_REST), gettext(_FEW)
     for one in flows:
         values = tuple(
-            _FEW if value == OTHER else words.value(keys[n], value) if value in largest[n] else _REST
+            few if value == OTHER else words.value(keys[n], value) if value in largest[n] else rest
             for n, value in enumerate(one.values)
         )
         found[values] = found.get(values, 0) + one.number

@@ -20,6 +20,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import SigningKey
 from dashboards import forms
 from dashboards.exports import may_be_fetched
+from dashboards.language import say
 from dashboards.packs import reading
 from dashboards.pages import Pages
 from dashboards.who import Role, who
@@ -46,7 +47,11 @@ class Mine:
         me = who(request)
         advertisers = sorted(me.advertisers) if me.has(Role.ADVERTISER) else []
         page = self._pages.page(
-            "mine.html", "mine", title="What is yours", advertisers=advertisers, packs=self._packs(request)
+            "mine.html",
+            "mine",
+            title=say("What is yours"),
+            advertisers=advertisers,
+            packs=self._packs(request),
         )
         return HTMLResponse(page)
 
@@ -63,9 +68,9 @@ class Mine:
                 except Refused as error:
                     why = error.message
                 if one.expires <= deliveries.now():
-                    why = "its time is over: ask for a new link"
+                    why = say("its time is over: ask for a new link")
                 elif len(book.fetches(one.id)) >= one.times:
-                    why = "it was fetched as often as was agreed: ask for a new link"
+                    why = say("it was fetched as often as was agreed: ask for a new link")
                 span = reading.span(period.read(release.period))
                 until = datetime.fromtimestamp(one.expires / 1000, UTC)
                 found.append({"id": one.id, "release": release, "why": why, "span": span, "until": until})

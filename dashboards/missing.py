@@ -10,9 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from consent_filter.errors import Refused
+from dashboards.language import gettext, say
 from dashboards.numbers import Numbers
 from dashboards.period import Period
 from dashboards.view import View
+from dashboards.words import day
 
 #: Seconds without a publication after which a page says so. The loop publishes every few seconds.
 STALE = 1_800
@@ -29,24 +32,38 @@ def of_period(ask: Numbers, view: View, min_group: int) -> Missing:
     """Why a whole page has no number of people."""
     span = view.period
     if span.last < view.oldest:
-        return Missing("outside", f"Counting began on {view.oldest:%-d %b %Y}, after these days.")
+        return Missing("outside", say("Counting began on {day}, after these days.", day=day(view.oldest)))
     if span.first > view.newest:
-        return Missing("outside", f"The newest published day is {view.newest:%-d %b %Y}, before these days.")
+        says = say("The newest published day is {day}, before these days.", day=day(view.newest))
+        return Missing("outside", says)
     came = ask.balance()
     if came is None:
-        return Missing("empty", "Nothing was received in these days.")
+        return Missing("empty", say("Nothing was received in these days."))
     if not came["stored"]:
-        return Missing("refused", "All that was received in these days was refused; why, is told below.")
-    return Missing(
-        "suppressed", f"No day of this period has a group of {min_group} people. Fewer are never shown."
-    )
+        says = say("All that was received in these days was refused; why, is told below.")
+        return Missing("refused", says)
+    says = say("No day of this period has a group of {n} people. Fewer are never shown.", n=min_group)
+    return Missing("suppressed", says)
 
 
 def of_list(min_group: int, span: Period) -> Missing:
     """Why a list is empty, on a page that is not."""
-    when = "on this day" if span.days == 1 else "on any of these days"
-    says = f"Nobody, or fewer than {min_group} people together, {when}. Which of the two is not told."
+    if span.days == 1:
+        says = say(
+            "Nobody, or fewer than {n} people together, on this day. Which of the two is not told.",
+            n=min_group,
+        )
+    else:
+        says = say(
+            "Nobody, or fewer than {n} people together, on any of these days. Which of the two is not told.",
+            n=min_group,
+        )
     return Missing("suppressed", says)
+
+
+def unknown(error: Refused) -> Missing:
+    """Why a list can't be asked."""
+    return Missing("unknown", say("Not told here: {why}.", why=gettext(error.message)))
 
 
 def stale(made: dict[str, Any] | None, view: View) -> float | None:

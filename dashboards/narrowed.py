@@ -13,6 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from consent_filter.errors import Refused
+from dashboards import words
+from dashboards.language import gettext, later, say, say_n
 from dashboards.numbers import Metric, Pair, listed
 from dashboards.panels import Panel
 from dashboards.period import Period
@@ -46,11 +48,19 @@ class Left(Struct):
         """The same as sentences."""
         found = []
         for why, days in self.days.items():
-            when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-            found.append(f"{len(days)} day{'s' if len(days) > 1 else ''} left out ({when}): {LEFT[why]}.")
+            parts = {"first": days[0], "last": days[-1], "why": gettext(LEFT[why])}
+            found.append(
+                say_n(
+                    "{n} day left out ({first}): {why}.",
+                    "{n} days left out ({first} to {last}): {why}.",
+                    len(days),
+                    **parts,
+                )
+            )
         for name, number in self.hidden.items():
             if not name.endswith("_ms"):
-                found.append(f"Up to {number:,} more {name.replace('_', ' ')} are in rows of too few people.")
+                n, what = words.whole(number), words.column(name)
+                found.append(say("Up to {n} more {what} are in rows of too few people.", n=n, what=what))
         return found
 
 
@@ -59,7 +69,7 @@ def fits(keys: Iterable[str], where: Iterable[Filter]) -> str:
     wanted = {*keys, *(one.key for one in where)}
     if any(wanted <= subject.dimensions.keys() for subject in BY_NAME.values()):
         return ""
-    return "what is filtered by, and what this lists, are counted of different things (views, visits)"
+    return later("what is filtered by, and what this lists, are counted of different things (views, visits)")
 
 
 class Narrowed:

@@ -11,12 +11,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from dashboards import forms
+from dashboards import forms, words
 from dashboards.accounts import keys
 from dashboards.accounts.door import Door, Opened
 from dashboards.accounts.sessions import Session
 from dashboards.accounts.totp import left
 from dashboards.gate import SESSION
+from dashboards.language import say
+from dashboards.languages import LANGUAGES
 from dashboards.pages import Pages
 from dashboards.rights import SCOPES
 from dashboards.sign_in import take
@@ -52,7 +54,7 @@ class OwnAccount:
             "account.html", wrong, title=account.who.name, account=account, done=done,
             session=session, sessions=opened.sessions.list(account.who.account),
             keys=keys.listed(opened.people, account.who.account),
-            left=left(opened.people, account.who.account),
+            left=left(opened.people, account.who.account), languages=LANGUAGES,
         )  # fmt: skip
 
     def _act(self, opened: Opened, request: Request, form: FormData) -> str:
@@ -65,6 +67,9 @@ class OwnAccount:
                 return ""
             case "end others":
                 opened.sessions.end(id, id, but=session.id)
+                return ""
+            case "language":
+                opened.people.speak(id, forms.text(form, "language"))
                 return ""
             case "password":
                 take(self._door, f"own {id}", request)
@@ -94,7 +99,7 @@ class OwnAccount:
             except Refused as error:
                 wrong = error
         return self._html(
-            "account_keys.html", wrong, title="Keys for machines", made=made, scopes=SCOPES,
+            "account_keys.html", wrong, title=say("Keys for machines"), made=made, scopes=SCOPES,
             keys=keys.listed(opened.people, me.account), most=keys.LONGEST, fastest=keys.FASTEST,
         )  # fmt: skip
 
@@ -119,4 +124,5 @@ def number(form: FormData, name: str) -> int:
 
 def clock(at: int) -> str:
     """A moment as people read it."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%-d %b %Y, %H:%M UTC")
+    when = datetime.fromtimestamp(at / 1000, UTC)
+    return f"{words.day(when)}, {when:%H:%M} UTC"

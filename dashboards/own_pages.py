@@ -16,6 +16,7 @@ from starlette.routing import Route
 from consent_filter import signing
 from consent_filter.errors import Refused
 from consent_filter.signing import PublicKey, SigningKey
+from dashboards.language import say
 from dashboards.outside import outside
 from dashboards.pages import Pages
 from warehouse import deliveries, link, own_rows
@@ -87,7 +88,7 @@ class OwnPages:
         ]
 
     def _refused(self, error: Refused) -> Response:
-        return self._html(error.status, title="This page can't be had", error=error)
+        return self._html(error.status, title=say("This page can't be had"), error=error)
 
     def _html(self, status: int, **said: object) -> Response:
         return HTMLResponse(self._pages.templates.get_template("own.html").render(**said), status)

@@ -17,6 +17,7 @@ from dashboards.accounts.door import Door
 from dashboards.accounts.passkeys import Place
 from dashboards.accounts.sessions import Session
 from dashboards.gate import COOKIE, SESSION
+from dashboards.language import say
 from dashboards.own_account import stale_session
 from dashboards.pages import Pages
 from dashboards.sign_in import SignIn
@@ -88,7 +89,7 @@ class OwnPasskeys:
             options = passkeys.create_options(opened.people, session.account, here, challenge)
             asked = Question(options, challenge.hex())
         page = self._pages.page(
-            "own_passkeys.html", "account", title="Passkeys", wrong=wrong, asked=asked,
+            "own_passkeys.html", "account", title=say("Passkeys"), wrong=wrong, asked=asked,
             host=request.url.hostname, keys=passkeys.listed(opened.people, id),
         )  # fmt: skip
         return HTMLResponse(page, wrong.status if wrong else 200, WITH_SCRIPTS)

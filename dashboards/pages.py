@@ -16,7 +16,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
 from consent_filter.site import Site
-from dashboards import additive, attribution, charts, headline, missing, numbers, period, view, who, words
+from dashboards import (
+    additive,
+    attribution,
+    charts,
+    headline,
+    language,
+    missing,
+    numbers,
+    period,
+    view,
+    who,
+    words,
+)  # fmt: skip
+from dashboards.language import say, say_n
 from dashboards.numbers import Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from dashboards.rights import may
@@ -60,11 +73,12 @@ class Pages:
         self.reader, self.desk = Reader(data, warehouse), Desk(data, warehouse)
         self.templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
         )  # fmt: skip
-        self.templates.filters |= {"short": words.short, "said": words.said, "column": words.column}
-        self.templates.filters |= {"shown": shown, "commas": "{:,}".format, "days": words.days}
-        self.templates.globals |= {"value": words.value, "bar": charts.bar, "meaning": meaning}
+        self.templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self.templates.filters |= {"shown": shown, "told": language.gettext} | words.FILTERS
+        self.templates.globals |= {"value": words.value, "bar": charts.bar, "language": language.present}
+        self.templates.globals |= {"meaning": lambda name: language.gettext(meaning(name))}
         self.templates.globals |= {"console": console, "present": who.present, "word": who.word, "may": may}
 
     def page(self, name: str, here: str, **more: Any) -> str:
@@ -84,7 +98,7 @@ class Pages:
 
     def nothing(self) -> str:
         """What there is before the first publication."""
-        return self.page("nothing.html", "overview", title="Nothing yet")
+        return self.page("nothing.html", "overview", title=say("Nothing yet"))
 
     def view(self, reading: Reading, query: Mapping[str, str]) -> View:
         """What an address wants to see, of sites that whoever asks may see. Raises Refused."""
@@ -131,7 +145,7 @@ class Pages:
         return {
             "view": seen, "path": path, "presets": presets(seen), "said": "", "head": None,
             "few_lacks": missing.of_list(self.warehouse.min_group, seen.period),
-            "stale": _age(age).removesuffix(" ago") if age else "", "imported": None,
+            "stale": _long(age) if age else "", "imported": None,
         }  # fmt: skip
 
     def narrowed(self, seen: View, cards: Any, path: str = "/") -> dict[str, Any]:
@@ -182,7 +196,7 @@ class Pages:
             "back": f"/?{here}",
             "csv": f"/csv/{name}.csv?{here}",
         }
-        return self.page("report.html", "overview", title=about["title"], **said)
+        return self.page("report.html", "overview", title=language.gettext(about["title"]), **said)
 
     def attribution(self, query: Mapping[str, str]) -> str:
         """Orders, what they are credited to by a chosen rule, and what campaigns added."""
@@ -198,7 +212,9 @@ class Pages:
             "site": site["site"], "period": span, "back": f"/?{here}", "kept": kept,
             "csv": lambda report: f"/csv/{report}.csv?{here}",
         }  # fmt: skip
-        return self.page("attribution.html", "overview", title="Orders and what led to them", **said, **found)
+        return self.page(
+            "attribution.html", "overview", title=say("Orders and what led to them"), **said, **found
+        )
 
     def csv(self, name: str, query: Mapping[str, str]) -> bytes:
         """One report's own rows of a site in a period, for a spreadsheet."""
@@ -227,7 +243,7 @@ class Pages:
             if one["failures"] or (before and before["failures"])
         ]
         return self.page(
-            "quality.html", "quality", title="Data quality", folder=folder(self.data).resolve(),
+            "quality.html", "quality", title=say("Data quality"), folder=folder(self.data).resolve(),
             suites=[one | {"when": _clock(one["at"])} for one in runs.latest(docs)], found=turns[:50],
             abouts=ABOUT, expected={one.name: one.expected.values() for one in SUITES},
         )  # fmt: skip
@@ -239,7 +255,11 @@ class Pages:
             with self.reader.reading() as reading:
                 known = reading.rows("SELECT * FROM reports ORDER BY name")
         return self.page(
-            "about.html", "about", title="About the data", folder=folder(self.data).resolve(), reports=known
+            "about.html",
+            "about",
+            title=say("About the data"),
+            folder=folder(self.data).resolve(),
+            reports=known,
         )
 
     def about_numbers(self) -> str:
@@ -250,7 +270,7 @@ class Pages:
                 known = reading.rows("SELECT * FROM reports ORDER BY title")
         how = msgspec.structs.replace(self.warehouse, **(made["release"] if made else {}))
         return self.page(
-            "about_numbers.html", "numbers", title="How to read these numbers", reports=known,
+            "about_numbers.html", "numbers", title=say("How to read these numbers"), reports=known,
             moved=bound(how.min_group) if how.perturb else 0, equals=how.equals, share=share(how.equals),
             caps=lambda name: words.caps(dict(load()[name].caps)) if name in load() else "",
         )  # fmt: skip
@@ -274,22 +294,23 @@ def presets(seen: View) -> list[tuple[str, str]]:
     """Periods to choose, and what they are called."""
     today = seen.newest > seen.whole
     return [
-        ("day", "Today" if today else f"{seen.newest:%-d %b}"),
-        ("7", "7 days"),
-        ("28", "28 days"),
-        ("90", "90 days"),
-        ("365", "Year"),
+        ("day", say("Today") if today else words.day(seen.newest, "day")),
+        ("7", say("7 days")),
+        ("28", say("28 days")),
+        ("90", say("90 days")),
+        ("365", say("Year")),
     ]
 
 
 def grown(told: Mapping[str, list[dict[str, Any]]]) -> Any:
     """People by week, or by month once there are enough of them."""
     kind = "month" if len(told["month"]) > 5 else "week"
-    rows, form = told[kind], "{:%b}" if kind == "month" else "{:%-d %b}"
-    labels = [form.format(row["begins"]) for row in rows]
+    rows, form = told[kind], "name" if kind == "month" else "day"
+    labels = [words.day(row["begins"], form) for row in rows]
+    title = say("Visitors by month") if kind == "month" else say("Visitors by week")
     return {
         "kind": kind,
-        "chart": charts.columns(labels, [row["people"] for row in rows], f"Visitors by {kind}"),
+        "chart": charts.columns(labels, [row["people"] for row in rows], title),
         "rows": rows,
     }
 
@@ -307,8 +328,16 @@ def _clock(seconds: float) -> str:
 
 
 def _age(seconds: float) -> str:
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            n = int(seconds // size)
-            return f"{n} {word}{'s' if n > 1 else ''} ago"
-    return "just now" if seconds < 5 else f"{int(seconds)} seconds ago"
+    """How long ago."""
+    return say("just now") if seconds < 5 else say("{time} ago", time=_long(seconds))
+
+
+def _long(seconds: float) -> str:
+    """How long."""
+    if seconds >= 86_400:
+        return say_n("{n} day", "{n} days", int(seconds // 86_400))
+    if seconds >= 3_600:
+        return say_n("{n} hour", "{n} hours", int(seconds // 3_600))
+    if seconds >= 60:
+        return say_n("{n} minute", "{n} minutes", int(seconds // 60))
+    return say_n("{n} second", "{n} seconds", int(seconds))

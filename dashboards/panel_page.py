@@ -17,7 +17,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import headline, missing, numbers
 from dashboards.headline import headed, metric_of
-from dashboards.missing import Missing
+from dashboards.language import gettext, later
 from dashboards.narrowed import Narrowed
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages, presets
@@ -47,7 +47,7 @@ class PanelPage:
         """The panel as a page, or with `bare` as what stands in another page. Raises Refused."""
         if name != HEAD and name not in BY_NAME:
             raise Refused(404, "no_such_panel", f"there are {', '.join((HEAD, *BY_NAME))}")
-        title = BY_NAME[name].title if name in BY_NAME else "At a glance"
+        title = BY_NAME[name].title if name in BY_NAME else later("At a glance")
         with self._pages.reader.reading() as reading:
             if not numbers.sites(reading):
                 return self._pages.nothing(), 200
@@ -57,9 +57,10 @@ class PanelPage:
             try:
                 said |= self._numbers(name, reading, view)
             except Refused as error:
-                status, said["wrong"] = error.status, Missing("unknown", f"Not told here: {error.message}.")
+                status, said["wrong"] = error.status, missing.unknown(error)
         return self._pages.page(
-            "panel.html", "overview", title=title, bare="bare" in query, view=view, path=f"/panel/{name}",
+            "panel.html", "overview", title=gettext(title), bare="bare" in query, view=view,
+            path=f"/panel/{name}",
             here_path=query["on"] if query.get("on") in PLACES else "/", presets=presets(view),
             lacks=missing.of_list(self._pages.warehouse.min_group, view.period), **said,
         ), status  # fmt: skip

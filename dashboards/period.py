@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from consent_filter.errors import Refused
+from dashboards import words
 
 #: Name in the address → days, and what it is called.
 PRESETS = {"day": 1, "7": 7, "28": 28, "90": 90, "365": 365}
@@ -80,14 +81,14 @@ class Stretch(NamedTuple):
 
 def stretches(period: Period, grain: str) -> list[Stretch]:
     """The days, weeks (Monday to Sunday) or months of a period, the first and last cut where it cuts them."""
-    days, form = period.all(), "{:%-d %b}" if period.days > 7 else "{:%a %-d %b}"
+    days, form = period.all(), "day" if period.days > 7 else "weekday"
     if grain == "day":
-        return [Stretch(day, form.format(day)) for day in days]
+        return [Stretch(day, words.day(day, form)) for day in days]
     begins = begin_of(grain)
     found = []
     for one in sorted({begins(day) for day in days}):
         ends = (one + timedelta(days=7) if grain == "week" else _month(one, 1)) - timedelta(days=1)
-        label = f"{one:%-d %b}" if grain == "week" else f"{one:%b %Y}"
+        label = words.day(one, "day" if grain == "week" else "month")
         found.append(Stretch(one, label, one < period.first or ends > period.last))
     return found
 

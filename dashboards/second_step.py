@@ -16,6 +16,7 @@ from dashboards.accounts import totp
 from dashboards.accounts.door import Door
 from dashboards.accounts.sessions import Session
 from dashboards.gate import COOKIE, SESSION
+from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.sign_in import SignIn, onward, take
 from dashboards.who import who
@@ -92,5 +93,5 @@ class SecondStep:
             said["spelt"] = " ".join(totp.spelt(secret)[n : n + 4] for n in range(0, 32, 4))
             said["picture"] = totp.picture(secret, account.login)
         said["left"] = totp.left(opened.people, id)
-        page = self._pages.page("own_second.html", "account", title="An app as a second factor", **said)
+        page = self._pages.page("own_second.html", "account", title=say("An app as a second factor"), **said)
         return HTMLResponse(page, wrong.status if wrong else 200)

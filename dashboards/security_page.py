@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from consent_filter.security import Look, Network
-from dashboards import charts
+from dashboards import charts, words
+from dashboards.language import say
 from dashboards.pages import Pages
 
 #: Networks of a day that are shown; the JSON has all.
@@ -38,14 +39,16 @@ def page(pages: Pages, rows: Sequence[Network], looked: Iterable[Look]) -> str:
     ]
     newest = list(days.items())[:14][::-1]
     chart = charts.columns(
-        [f"{day:%-d %b}" for day, _ in newest], [len(found) for _, found in newest], "Networks that spiked"
+        [words.day(day, "day") for day, _ in newest],
+        [len(found) for _, found in newest],
+        say("Networks that spiked"),
     )
     said: dict[str, Any] = {
         "days": shown, "chart": chart if len(newest) > 1 else "", "networks": sum(map(len, days.values())),
         "events": sum(row.events for row in rows),
         "looks": [(datetime.fromtimestamp(one.moment, UTC), one.name, one.rows) for one in looked],
     }  # fmt: skip
-    return pages.page("security.html", "security", title="Networks that spiked", **said)
+    return pages.page("security.html", "security", title=say("Networks that spiked"), **said)
 
 
 def by_day(rows: Iterable[Network]) -> dict[datetime, list[Spiking]]:

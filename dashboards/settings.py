@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
 from consent_filter.transport import settle
+from dashboards.languages import LANGUAGES
 
 
 class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,7 +20,8 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     come in no other way. segments: the SHA-256, in hexadecimal, of the key with which the ad server may ask
     for /segments. share_days: for how long a share link may be good; 0 is that there are none. at: the
     address of the pages as readers of mail reach them, e.g. "https://stats.example"; with it, and a server in
-    `[rights]`, alerts and saved views are mailed to accounts."""
+    `[rights]`, alerts and saved views are mailed to accounts. language: of pages whose reader has chosen
+    none and whose browser asks for none that there is: "en", "de" or "ar" (docs/languages.md)."""
 
     hosts: tuple[str, ...] = ()
     segments: str = ""
@@ -30,12 +32,15 @@ class Dashboards(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hsts_days: int = 365
     share_days: int = 90
     at: str = ""
+    language: str = "en"
 
     def __post_init__(self) -> None:
         if self.segments and not re.fullmatch(r"[0-9a-f]{64}", self.segments):
             raise Misconfigured("dashboards.segments", "…", "64 hexadecimal digits: sha256sum of the key")
         if self.at and not re.fullmatch(r"https?://[^\s/?#]+/?", self.at):
             raise Misconfigured("dashboards.at", self.at, "an address without a path, https://stats.example")
+        if self.language not in LANGUAGES:
+            raise Misconfigured("dashboards.language", self.language, f"one of {', '.join(LANGUAGES)}")
         if not 0 <= self.share_days <= 3660:
             raise Misconfigured("dashboards.share_days", self.share_days, "0 to 3660 days")
         settle("dashboards", self.certificate, self.key, self.hsts_days)

@@ -17,6 +17,7 @@ from dashboards.accounts import log
 from dashboards.accounts.door import Door
 from dashboards.accounts.sessions import CHOOSE, SET_UP, Session
 from dashboards.gate import COOKIE, SESSION, cookie_name
+from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.rights import home, rule
 
@@ -55,7 +56,7 @@ class SignIn:
         self, request: Request, login: str, wrong: Refused | None, *, again: bool = False
     ) -> Response:
         return self._html(
-            "sign_in.html", wrong.status if wrong else 200, title="Sign in", login=login, wrong=wrong,
+            "sign_in.html", wrong.status if wrong else 200, title=say("Sign in"), login=login, wrong=wrong,
             empty=not self._door.open().people.any(), next=onward(request), issuer=self._door.settings.issuer,
             again=again, request=request,
         )  # fmt: skip
@@ -70,7 +71,7 @@ class SignIn:
     def second(self, request: Request, session: Session, wrong: Refused | None) -> Response:
         """The page of the second step."""
         said = {"account": session.account, "wrong": wrong, "next": onward(request), "request": request}
-        return self._html("second.html", wrong.status if wrong else 200, title="The second step", **said)
+        return self._html("second.html", wrong.status if wrong else 200, title=say("The second step"), **said)
 
     def _checked(self, request: Request, login: str, password: str) -> Response:
         """Whoever has to wait is told so before anything is looked at: right and wrong look the same."""
@@ -110,7 +111,8 @@ class SignIn:
             except Refused as error:
                 wrong = error
         return self._html(
-            "enter.html", wrong.status if wrong else 200, title="Set up" if what == SET_UP else "Sign in",
+            "enter.html", wrong.status if wrong else 200,
+            title=say("Set up") if what == SET_UP else say("Sign in"),
             what=what, account=account, wrong=wrong, said=said, chooses=what in (SET_UP, CHOOSE),
         )  # fmt: skip
 

@@ -17,9 +17,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from dashboards import charts, forms, replies
+from dashboards import charts, forms, replies, words
 from dashboards.access import WITH_SCRIPTS
 from dashboards.examples import EXAMPLES
+from dashboards.language import say
 from dashboards.pages import MOST, Pages
 from dashboards.saved import LONGEST, Saved
 from warehouse.answer import render, shown
@@ -165,15 +166,15 @@ def _drawn(answer: pa.Table | None, chart: str) -> dict[str, Any]:
         rows = rows.sort_by(label)
     labels = [_label(value) for value in rows[label].to_pylist()]
     values = rows[height].to_pylist()
-    title = f"{height} by {label}"
+    title = say("{what} by {key}", what=height, key=label)
     made: Markup = (
         charts.curve(labels, values, [None] * len(values), title)
         if chart == "line"
         else charts.columns(labels, values, title)
     )
-    more = f", the first {_DRAWN} rows" if answer.num_rows > _DRAWN else ""
+    more = say(", the first {n} rows", n=_DRAWN) if answer.num_rows > _DRAWN else ""
     return {"drawn": made, "undrawn": "", "drawn_as": title + more}
 
 
 def _label(value: object) -> str:
-    return f"{value:%-d %b}" if isinstance(value, date) else shown(value)[:14]
+    return words.day(value, "day") if isinstance(value, date) else shown(value)[:14]

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from dashboards import headline, missing, numbers, topics
 from dashboards.access import WITH_SCRIPTS
+from dashboards.language import gettext
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages
 from dashboards.topics import BY_PATH, Topic
@@ -61,4 +62,4 @@ class TopicPages:
                     ],
                     "told": topics.more(topic, ask, view, spans),
                 }
-        return self._pages.page(topic.template, topic.path, title=topic.title, **said)
+        return self._pages.page(topic.template, topic.path, title=gettext(topic.title), **said)

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from dashboards import charts, panels, world
+from dashboards import charts, panels, words, world
+from dashboards.language import gettext, say
 from dashboards.numbers import Numbers
 from dashboards.panels import Panel
 from dashboards.period import Period
@@ -65,20 +66,20 @@ TOPICS = (
 )  # fmt: skip
 BY_PATH = {one.path: one for one in TOPICS}
 #: What is measured of a marketplace, in the order of a deal.
-_MEASURES = ("hours to the first bid", "bids a hire had", "hours to an answer", "stars", "amount")
+MEASURES = ("hours to the first bid", "bids a hire had", "hours to an answer", "stars", "amount")
 
 
 def more(topic: Topic, ask: Numbers, view: View, spans: tuple[Period, Period] | None) -> dict[str, Any]:
     """What a topic shows besides its lists."""
     if topic.path == "/audience":
-        return {"map": world.drawn(_by_country(ask), "Visitors")}
+        return {"map": world.drawn(_by_country(ask))}
     if topic.path == "/deals":
-        return {"measures": [one for one in (_bands(ask, name) for name in _MEASURES) if one]}
+        return {"measures": [one for one in (_bands(ask, name) for name in MEASURES) if one]}
     if topic.path == "/consent":
         days = ask.ask("balance", "day, received, stored, refused", group="ORDER BY day")
-        labels = [f"{row['day']:%-d %b}" for row in days]
+        labels = [words.day(row["day"], "day") for row in days]
         shares = [100 * row["refused"] / row["received"] if row["received"] else None for row in days]
-        chart = charts.curve(labels, shares, [None] * len(shares), "Share refused", "%")
+        chart = charts.curve(labels, shares, [None] * len(shares), say("Share refused"), "%")
         return {"balance": ask.balance(), "everyone": ask.everyone(), "stack": charts.stack, "chart": chart,
                 "days": days}  # fmt: skip
     return {}
@@ -99,5 +100,5 @@ def _bands(ask: Numbers, measure: str) -> dict[str, Any] | None:
     if not found:
         return None
     found.sort(key=lambda row: float(row["band"].removeprefix("from ") or 0))
-    chart = charts.columns([row["band"] for row in found], [row["deals"] for row in found], measure)
+    chart = charts.columns([row["band"] for row in found], [row["deals"] for row in found], gettext(measure))
     return {"title": measure, "rows": found, "chart": chart}

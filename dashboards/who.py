@@ -32,7 +32,8 @@ class Role(StrEnum):
 class Who(Struct, frozen=True, kw_only=True):
     """One account, as it is now. account: a random id that stays. sites: those it may see, None for all.
     advertisers, recipients: whose rows an advertiser, whose packs an investor may see. key: the name of the
-    API key that asked, its scopes, and how often it may; "" for a person who is signed in."""
+    API key that asked, its scopes, and how often it may; "" for a person who is signed in. language: the one
+    that the account has chosen (`language.py`), "" for what the browser asks for."""
 
     account: str
     name: str
@@ -43,6 +44,7 @@ class Who(Struct, frozen=True, kw_only=True):
     key: str = ""
     scopes: frozenset[str] = frozenset()
     per_minute: int = 0
+    language: str = ""
 
     def has(self, *roles: Role) -> bool:
         """Whether it has one of these."""

@@ -12,7 +12,8 @@ from html import escape
 
 from markupsafe import Markup
 
-from dashboards.words import countries, short
+from dashboards.language import say
+from dashboards.words import countries, short, value
 
 #: A country's code, its column and its row.
 _PLACES = """
@@ -56,19 +57,20 @@ def places() -> dict[str, tuple[int, int]]:
     }
 
 
-def drawn(people: Mapping[str, int], what: str) -> Markup:
+def drawn(people: Mapping[str, int]) -> Markup:
     """The map: darker, the more. A country of which nothing is told is empty. `people`: by code."""
     most = max((n for code, n in people.items() if code in places()), default=0)
     wide = max(x for x, _ in places().values()) + 1
     tall = max(y for _, y in places().values()) + 1
     out = [
         f'<svg class="world" viewBox="0 0 {wide * _STEP} {tall * _STEP}" role="img"'
-        f' aria-label="{escape(what)} by country; the table has the numbers">'
+        f' aria-label="{escape(say("Visitors by country; the table has the numbers"))}">'
     ]
+    none = say("none told")
     for code, (x, y) in places().items():
         number = people.get(code)
         shade = 0 if not number else 1 + min(int((number / most) ** 0.5 * (_SHADES - 1)), _SHADES - 1)
-        says = f"{countries()[code]}: {short(number) if number else 'none told'}"
+        says = f"{value('country', code)}: {short(number) if number else none}"
         out.append(
             f'<g class="land s{shade}"><title>{escape(says)}</title><rect x="{x * _STEP + 1}"'
             f' y="{y * _STEP + 1}" width="{_STEP - 2}" height="{_STEP - 2}" rx="4"/>'

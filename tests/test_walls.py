@@ -30,6 +30,7 @@ ONLY_IN = {
         "consent_filter/rights/vault.py",
         "dashboards/accounts/totp.py",
     ),
+    "babel": ("dashboards/",),
     "argon2": ("dashboards/accounts/password.py",),
     "joserfc": ("dashboards/accounts/issuer.py",),
     "segno": ("dashboards/accounts/totp.py",),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from consent_filter.errors import Refused
 from dashboards.accounts import log, password
 from dashboards.accounts.store import Store
+from dashboards.languages import LANGUAGES
 from dashboards.sharing import tables
 from dashboards.who import Role, Who
 
@@ -73,7 +74,7 @@ class People:
         with self.store.transaction() as database:
             one, roles = self.get(id), frozenset(roles)
             self._keep_one(one, roles)
-            said: dict[str, Any] = {"name": one.who.name, "login": one.login}
+            said: dict[str, Any] = {"name": one.who.name, "login": one.login, "language": one.who.language}
             said |= {"advertisers": sorted(advertisers), "recipients": sorted(recipients)}
             database.execute(
                 "UPDATE account SET sealed = ?, roles = ?, sites = ? WHERE id = ? AND ended IS NULL",
@@ -82,6 +83,19 @@ class People:
             now = self.get(id)
             log.note(self.store, by, "account changed", **_shown(now), before=_shown(one))
         return now
+
+    def speak(self, id: str, language: str) -> None:
+        """The language of its pages; "" is what the browser asks for. Raises Refused."""
+        if language and language not in LANGUAGES:
+            raise Refused(400, "language", f"language is one of {', '.join(LANGUAGES)}, or nothing")
+        with self.store.transaction() as database:
+            who = self.get(id).who
+            said: dict[str, Any] = {"name": who.name, "login": self.get(id).login, "language": language}
+            said |= {"advertisers": sorted(who.advertisers), "recipients": sorted(who.recipients)}
+            database.execute(
+                "UPDATE account SET sealed = ? WHERE id = ? AND ended IS NULL", (self._seal(id, said), id)
+            )
+            log.note(self.store, id, "language chosen")
 
     def end(self, id: str, by: str) -> None:
         """Nobody signs in to it again, and whatever it had is gone; its name stays for the log."""
@@ -181,6 +195,7 @@ class People:
             account=id, name=said["name"], roles=frozenset(Role(role) for role in json.loads(row["roles"])),
             sites=None if sites is None else frozenset(sites),
             advertisers=frozenset(said["advertisers"]), recipients=frozenset(said["recipients"]),
+            language=said.get("language", ""),
         )  # fmt: skip
         second = {
             name for name, has in (("code", row["totp"] is not None), ("passkey", row["passkey"])) if has

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from consent_filter.errors import Refused
 from dashboards import words
 from dashboards.accounts.people import People
+from dashboards.language import gettext, say
 from dashboards.sharing.unusual import KINDS, WEEKS, judged
 from dashboards.who import Role, Who
 from warehouse.perturbation import bound
@@ -48,11 +49,16 @@ class Alert(NamedTuple):
     @property
     def says(self) -> str:
         """What it waits for, in words."""
-        joint = {"country": " from ", "device": " by ", "path": " of "}.get(self.key, "")
-        where = f"{joint}{words.value(self.key, self.value)}" if self.key else ""
-        line = f" {words.said(self.line)} {self.what} a day" if self.kind != "unusual" else ""
-        how = KINDS[self.kind]
-        return f"{self.site}: {how}{line}{where}" if line else f"{self.site}: {self.what}{where}, {how}"
+        value = words.value(self.key, self.value) if self.key else ""
+        where = {
+            "country": say(" from {value}", value=value), "device": say(" by {value}", value=value),
+            "path": say(" of {value}", value=value),
+        }.get(self.key, "")  # fmt: skip
+        parts = {"site": self.site, "how": gettext(KINDS[self.kind]), "what": words.column(self.what)}
+        if self.kind == "unusual":
+            return say("{site}: {what}{where}, {how}", where=where, **parts)
+        line = words.said(self.line)
+        return say("{site}: {how} {line} {what} a day{where}", where=where, line=line, **parts)
 
 
 class Finding(NamedTuple):

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import forms
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.sharing import seen, unusual
 from dashboards.sharing.alerts import BY, WATCHED, Alerts
@@ -53,7 +54,7 @@ class AlertsPage:
             except Refused as error:
                 wrong = error
         page = self._pages.page(
-            "alerts.html", "views", title="Alerts", wrong=wrong, alerts=alerts.of(me), sites=sites,
+            "alerts.html", "views", title=say("Alerts"), wrong=wrong, alerts=alerts.of(me), sites=sites,
             found=alerts.found(me), watched=WATCHED, by=BY, kinds=unusual.KINDS, weeks=unusual.WEEKS,
             least=unusual.LEAST, mailed_to=self._post.to(account),
         )  # fmt: skip

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from consent_filter.errors import Refused
 from dashboards import numbers, words
+from dashboards.language import spoken
 from dashboards.numbers import METRICS, Numbers
 from dashboards.pages import Pages, chosen
 from dashboards.period import Period
@@ -52,7 +53,8 @@ class Files:
             name, query = request.path_params["name"], request.query_params
             if "where" in query:
                 raise Refused(400, "where", "files are of everybody: take the filter away first")
-            body = await run_in_threadpool(make, name, query)
+            with spoken("en"):  # a file is for programs, and for whoever it is passed on to
+                body = await run_in_threadpool(make, name, query)
             head = {"content-disposition": f'attachment; filename="{name}.{end}"'}
             return Response(body, media_type=kind, headers=head)
 

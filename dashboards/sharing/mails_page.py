@@ -12,6 +12,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import Signer
 from dashboards import forms
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.outside import outside
 from dashboards.pages import Pages
 from dashboards.sharing import told
@@ -55,7 +56,7 @@ class MailsPage:
             except Refused as error:
                 wrong = error
         page = self._pages.page(
-            "mails.html", "views", title="Mails", wrong=wrong, mailings=mailings.of(me),
+            "mails.html", "views", title=say("Mails"), wrong=wrong, mailings=mailings.of(me),
             mailed_to=to, hour=FROM, every=EVERY, on=self._post.on,
             views=[one for one in Views(opened.store).all(me) if _can(one)],
         )  # fmt: skip
@@ -70,10 +71,10 @@ class MailsPage:
         done = request.method == "POST"
         if done:
             Mailings(self._door.open().people).end(id)
-        return self._html(200, title="Mails of the dashboards", error=None, done=done)
+        return self._html(200, title=say("Mails of the dashboards"), error=None, done=done)
 
     def _refused(self, error: Refused) -> Response:
-        return self._html(error.status, title="These mails can't be ended here", error=error)
+        return self._html(error.status, title=say("These mails can't be ended here"), error=error)
 
     def _html(self, status: int, **said: object) -> Response:
         return HTMLResponse(self._pages.templates.get_template("mails_stop.html").render(**said), status)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import forms
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.sharing import seen
 from dashboards.sharing.notes import LONGEST, Notes, marker
@@ -53,7 +54,7 @@ class NotesPage:
         wanted = text.get("site") or request.query_params.get("site") or query(before(request)).get("site")
         site = wanted if wanted in sites else (sites or [""])[0]
         page = self._pages.page(
-            "notes.html", "views", title="Notes", wrong=wrong, sites=sites, site=site, longest=LONGEST,
+            "notes.html", "views", title=say("Notes"), wrong=wrong, sites=sites, site=site, longest=LONGEST,
             notes=notes.of(site, me)[::-1], names=opened.people.names(), typed=text,
             mine=lambda one: owns(me, one.account), today=datetime.now(UTC).date(),
         )  # fmt: skip

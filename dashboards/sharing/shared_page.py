@@ -18,9 +18,10 @@ from starlette.routing import Route
 from consent_filter import signing
 from consent_filter.errors import Refused
 from consent_filter.signing import Signer
-from dashboards import charts
+from dashboards import charts, words
 from dashboards.access import POLICY
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.outside import outside
 from dashboards.pages import Pages
 from dashboards.settings import Dashboards
@@ -49,7 +50,7 @@ class SharedPage:
         ]
 
     def _refused(self, error: Refused) -> Response:
-        return self._html(error.status, None, title="This page can't be had", error=error)
+        return self._html(error.status, None, title=say("This page can't be had"), error=error)
 
     def _html(self, status: int, one: Share | None, **said: Any) -> Response:
         text = self._pages.templates.get_template("shared.html").render(**said)
@@ -171,7 +172,7 @@ def _drawn(tables: dict[str, pa.Table], what: Told, first: date, last: date) -> 
     people = [at[day]["people"] if day in at else None for day in days]
     number = tables[name].column_names[-1]
     numbers = [at[day][number] if day in at else None for day in days]
-    labels = [f"{day:%-d %b}" for day in days]
-    chart = charts.curve(labels, people, [None] * len(days), f"Visitors by day, {first} to {last}")
+    labels = [words.day(day, "day") for day in days]
+    chart = charts.curve(labels, people, [None] * len(days), say("Visitors by day"))
     rows = list(zip(days, people, numbers, strict=True))
     return {"chart": chart, "number": number, "rows": rows, "name": name}

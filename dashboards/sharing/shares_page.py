@@ -12,6 +12,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import Signer
 from dashboards import forms
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.own_account import number, stale_session
 from dashboards.pages import Pages
 from dashboards.settings import Dashboards
@@ -60,7 +61,7 @@ class SharesPage:
         key = self._signer.key() if good else None
         address = lambda one: f"{self._from(request)}/shared/{link.make(key, one.id, one.until, link.SHARED)}"  # type: ignore[arg-type]  # noqa: E731
         page = self._pages.page(
-            "shares.html", "views", title="Share links", wrong=wrong, good=good, address=address,
+            "shares.html", "views", title=say("Share links"), wrong=wrong, good=good, address=address,
             made=next((one for one in good if one.id == made), None), frame=_frame,
             over=[one for one in listed if one not in good][:50], names=opened.people.names(),
             views=[one for one in views if _shareable(one)], longest=shares.longest, most=FRAMES,

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import forms
 from dashboards.accounts.door import Door
+from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.sharing.views import Views, owns, placed
 from dashboards.who import who
@@ -53,7 +54,7 @@ class ViewsPage:
             except Refused as error:
                 wrong = error
         page = self._pages.page(
-            "views.html", "views", title="Saved views", wrong=wrong, views=views.all(me),
+            "views.html", "views", title=say("Saved views"), wrong=wrong, views=views.all(me),
             names=opened.people.names(), mine=lambda one: owns(me, one.account),
             address=text.get("address") or request.query_params.get("of") or before(request),
             typed=text.get("name", "") if text.get("act") == "keep" else "",

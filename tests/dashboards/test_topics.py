@@ -51,7 +51,7 @@ def released(data: Path, name: str) -> list[dict[str, Any]]:
 def test_each_country_has_one_square_of_its_own() -> None:
     assert len(set(world.places().values())) == len(world.places())
     assert world.places().keys() == countries().keys(), "none is forgotten, and none invented"
-    drawn = world.drawn({"DE": 100, "FR": 1, "ZZ": 900}, "Visitors")
+    drawn = world.drawn({"DE": 100, "FR": 1, "ZZ": 900})
     assert drawn.count('class="land s0"') == len(countries()) - 2
     assert '<g class="land s6"><title>Germany: 100</title>' in drawn
     assert '<g class="land s1"><title>France: 1</title>' in drawn

@@ -1,0 +1,127 @@
+"""The words that are to be translated: those marked in templates and code, and those that are data.
+
+Titles of lists, reports and numbers stand in tables of their own and are said by `told` or `gettext` when a
+page is made; they are gathered from those tables, so that a new one needs no mark.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+
+from consent_filter.counts import REASONS
+from consent_filter.rights.case import GROUNDS
+from dashboards import (
+    advert_numbers,
+    attribution,
+    examples,
+    explore_page,
+    numbers,
+    rights,
+    sql_page,
+    topics,
+    words,
+)
+from dashboards.administration import ROLES
+from dashboards.pages import ABOUT
+from dashboards.panels import BY_NAME
+from dashboards.sharing import alerts, mailings, unusual
+from warehouse import askable
+from warehouse.meaning import meaning
+from warehouse.report import load
+
+_ROOM = Path(__file__).parent.parent
+#: Calls whose texts are said to people: which of their arguments those are.
+_CALLS = {"gettext": (0,), "say": (0,), "say_n": (0, 1), "later": (0,), "Refused": (2,)}
+#: Rooms of this package whose words are not for pages: packs are English.
+_APART = ("packs", "languages")
+
+
+@cache
+def catalogue() -> Catalog:
+    """All of them, in an order that does not change by itself. A comment says where each stands."""
+    found = Catalog(project="Throng", charset="utf-8")
+    for file, text in (*_marked(), *_called(), *data()):
+        if text:
+            found.add(text, locations=[(file, 0)])
+    return found
+
+
+def _marked() -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Those of templates."""
+    methods = [("templates/**.html", "jinja2")]
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2)}
+    for file, _, text, _, _ in sorted(extract_from_dir(_ROOM, methods, {}, keywords), key=str):
+        yield f"dashboards/{file}", text
+
+
+def _called() -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Those of code. A refusal that is put together of parts is none: it stays English."""
+    for file in sorted(_ROOM.rglob("*.py")):
+        if file.relative_to(_ROOM).parts[0] in _APART:
+            continue
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            places = _CALLS.get(call.func.id, ())
+            texts = [call.args[at] for at in places if at < len(call.args)]
+            said = [
+                one.value for one in texts if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
+            if said and len(said) == len(places):
+                where = f"dashboards/{file.relative_to(_ROOM)}"
+                yield where, said[0] if len(said) == 1 else (said[0], said[1])
+
+
+def data() -> Iterator[tuple[str, str]]:
+    """The words that stand in tables: (which table, the word)."""
+    for panel in BY_NAME.values():
+        for text in (panel.title, panel.note, panel.unasked, *(one.title for one in panel.rates)):
+            yield "panels.py", text
+        for name in (*panel.keys, *panel.sums):
+            yield "words.py", words.named(name)
+    for metric in (*numbers.METRICS.values(), *advert_numbers.METRICS.values()):
+        yield "numbers.py", metric.title
+        yield "numbers.py", metric.note
+    for _, says, of in advert_numbers.STEPS:
+        yield "advert_numbers.py", says
+        yield "advert_numbers.py", of
+    for topic in topics.TOPICS:
+        yield "topics.py", topic.title
+        yield "topics.py", topic.lead
+    for measure in topics.MEASURES:
+        yield "topics.py", measure
+    for pair in attribution.MODELS.values():
+        yield from (("attribution.py", text) for text in pair)
+    for table, texts in _tables().items():
+        yield from ((table, text) for text in texts)
+    for report in load().values():
+        yield "reports", report.title
+        yield "reports", report.doc
+        for name in (*report.keys, *report.sums):
+            yield "words.py", words.named(name)
+            yield "meanings", meaning(name)
+    for name in (*askable.MEASURES, *askable.DIMENSIONS):
+        yield "words.py", words.named(name)
+
+
+def _tables() -> dict[str, list[str]]:
+    return {
+        "words.py": [*words.COLUMNS.values(), *words.VALUES.values(), *words.CONTINENTS.values()],
+        "kinds": [*words.KINDS, *words.STEPS],
+        "reasons": [*REASONS, *REASONS.values()],
+        "grounds": [*GROUNDS.values()],
+        "roles": [*ROLES.values(), *(words.named(role.value) for role in ROLES)],
+        "scopes": [*rights.SCOPES.values()],
+        "examples": [text for text, _ in (*examples.EXAMPLES, *explore_page.EXAMPLES)],
+        "charts": [*sql_page.CHARTS.values()],
+        "subjects": [one.title for one in askable.SUBJECTS],
+        "alerts": [*unusual.KINDS.values(), *alerts.WATCHED],
+        "mails": [*mailings.EVERY.values()],
+        "suites": [*ABOUT.values()],
+    }
