@@ -67,6 +67,16 @@ def bounded(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[N
     timer.daemon = True
     timer.start()
     try:
+        with told(seconds):
+            yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def told(seconds: float) -> Iterator[None]:
+    """Turn DuckDB's errors into Refused. seconds: after which a statement is interrupted."""
+    try:
         yield
     except duckdb.InterruptException:
         raise Refused(
@@ -78,8 +88,6 @@ def bounded(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[N
         ) from None
     except (duckdb.Error, MemoryError, pa.ArrowException) as error:
         raise Refused(400, "bad_query", str(error).strip()) from None
-    finally:
-        timer.cancel()
 
 
 def read(connection: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> pa.Table:
