@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from dashboards.exports import Exports
 from dashboards.following import Following
 from dashboards.gate import Gate
 from dashboards.journeys import Journeys
+from dashboards.kept import Kept
 from dashboards.language import Spoken, say
 from dashboards.mine import Mine
 from dashboards.own_account import OwnAccount
@@ -57,6 +58,7 @@ from dashboards.sql_page import SqlPage
 from dashboards.topic_pages import TopicPages
 from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
+from warehouse.reader import mark
 from warehouse.recipient import Recipient
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
@@ -82,6 +84,8 @@ def create(
     pages = Pages(data, warehouse, generated, console=settings.console, sites=sites, release=release)
     shown = adverts or Adverts()
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
+    kept = Kept(pages.reader, lambda: door.open().store.shown())
+    listed = lambda: mark(data / shown.catalogue)  # noqa: E731
     sign_in = SignIn(door, pages, console=settings.console)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
@@ -100,10 +104,16 @@ def create(
         if console:
             await run_in_threadpool(console.close)
 
-    def html(make: Callable[[Request], str]) -> Callable[[Request], object]:
+    def html(
+        make: Callable[[Request], str], of: Callable[[], Hashable] | None = tuple
+    ) -> Callable[[Request], object]:
+        """of: what else the page is made of than tables, or None where it can't be kept."""
+
         async def answer(request: Request) -> Response:
             head = WITH_SCRIPTS if "where" in request.query_params else None  # its lists come one by one
-            return HTMLResponse(await run_in_threadpool(make, request), headers=head)
+            if of is None:
+                return HTMLResponse(await run_in_threadpool(make, request), headers=head)
+            return await run_in_threadpool(kept.answer, request, lambda: make(request), head, of)
 
         return answer
 
@@ -150,10 +160,10 @@ def create(
             ),
             Route("/attribution", html(lambda request: pages.attribution(request.query_params))),
             Route("/csv/{name:str}.csv", csv),
-            Route("/adverts", html(lambda request: campaigns.page(request.query_params))),
-            Route("/about", html(lambda request: pages.about())),
-            Route("/quality", html(lambda request: pages.quality())),
-            Route("/about-numbers", html(lambda request: pages.about_numbers())),
+            Route("/adverts", html(lambda request: campaigns.page(request.query_params), listed)),
+            Route("/about", html(lambda request: pages.about(), None)),
+            Route("/quality", html(lambda request: pages.quality(), None)),
+            Route("/about-numbers", html(lambda request: pages.about_numbers(), None)),
             Route("/security", security),
             Route("/health", health),
             Route("/favicon.ico", icon),
@@ -161,8 +171,8 @@ def create(
             *SqlPage(data, pages).routes(),
             *explore.routes(),
             *PanelPage(pages, explore.gate).routes(),
-            *TopicPages(pages).routes(),
-            *Following(pages).routes(),
+            *TopicPages(pages, kept).routes(),
+            *Following(pages, kept).routes(),
             *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),
             *Files(pages).routes(),

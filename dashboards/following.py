@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from msgspec import structs
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboards import headline, numbers, panels, steps
 from dashboards.access import WITH_SCRIPTS
+from dashboards.kept import Kept
 from dashboards.language import say
 from dashboards.numbers import METRICS, Numbers
 from dashboards.pages import Pages, grown
@@ -30,8 +31,8 @@ _WEEK = timedelta(days=7)
 class Following:
     """The three pages."""
 
-    def __init__(self, pages: Pages) -> None:
-        self._pages = pages
+    def __init__(self, pages: Pages, kept: Kept) -> None:
+        self._pages, self._kept = pages, kept
 
     def routes(self) -> list[Route]:
         return [
@@ -50,8 +51,8 @@ class Following:
                 return make(reading, self._pages.view(reading, request.query_params), request)
 
         async def answer(request: Request) -> Response:
-            text = await run_in_threadpool(page, request)
-            return HTMLResponse(text, headers=WITH_SCRIPTS if scripts else None)
+            head = WITH_SCRIPTS if scripts else None
+            return await run_in_threadpool(self._kept.answer, request, lambda: page(request), head)
 
         return answer
 

@@ -71,7 +71,7 @@ class Gate:
         if one is not None and one.roles is None and not one.post and not one.path.startswith("/security"):
             await self._app(scope, receive, send)  # nobody is looked up for a style sheet, or for a link
             return
-        asked = await run_in_threadpool(self._ask, request)
+        asked, no = await run_in_threadpool(self._look, request, one)
         scope[SCOPE], scope[WORD] = asked.who, asked.word
         scope[SESSION], scope[COOKIE] = asked.session, asked.cookie
 
@@ -87,12 +87,19 @@ class Gate:
             await send(message)
 
         with here(asked.who, asked.word), spoken(asked.who.language):
-            try:
-                await run_in_threadpool(self._let, request, one, asked)
-            except Refused as error:
-                await (await self._no(request, error))(scope, receive, noted)
+            if no is not None:
+                await (await self._no(request, no))(scope, receive, noted)
                 return
             await self._app(scope, receive, noted)
+
+    def _look(self, request: Request, one: Rule | None) -> tuple[Asked, Refused | None]:
+        """Who asks, and why they may not; in one go, as a thread is waited for each time."""
+        asked = self._ask(request)
+        try:
+            self._let(one, asked)
+        except Refused as error:
+            return asked, error
+        return asked, None
 
     def _ask(self, request: Request) -> Asked:
         opened = self._door.open()
@@ -110,7 +117,7 @@ class Gate:
         word = opened.store.vault.hash("form", (form or made).encode()).hex()
         return Asked(NOBODY, None, "", word, made)
 
-    def _let(self, request: Request, one: Rule | None, asked: Asked) -> None:
+    def _let(self, one: Rule | None, asked: Asked) -> None:
         """Raises Refused where they may not."""
         who = asked.who
         if one is not None and one.roles is None:
@@ -160,6 +167,7 @@ class Gate:
 
     def _note(self, request: Request, one: Rule, who: Who, status: int) -> None:
         query, where = request.query_params, _where(request.url.path, one)
+        status = 200 if status == 304 else status  # they read what they have
         if request.method in ("GET", "HEAD") and not who.key:
             now, this = time.monotonic(), (who.account, f"{where} {status}?{query}")
             since = now - self._read.get(this, -_LIVE)

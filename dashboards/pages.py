@@ -21,6 +21,7 @@ from dashboards import (
     attribution,
     charts,
     headline,
+    kept,
     language,
     missing,
     numbers,
@@ -29,7 +30,7 @@ from dashboards import (
     who,
     words,
 )  # fmt: skip
-from dashboards.language import say, say_n
+from dashboards.language import say
 from dashboards.numbers import Numbers
 from dashboards.panels import CARDS, CONSENT, ROBOTS
 from dashboards.rights import may
@@ -45,7 +46,7 @@ from warehouse.release import share
 from warehouse.release_settings import Release
 from warehouse.report import load
 from warehouse.settings import Warehouse
-from warehouse.snapshot import folder, held, manifest
+from warehouse.snapshot import folder, held
 
 _HERE = Path(__file__).parent
 #: The suites of `warehouse/checks`, and what each looks at.
@@ -83,10 +84,10 @@ class Pages:
 
     def page(self, name: str, here: str, **more: Any) -> str:
         """A template in the frame that every page shares."""
-        made = manifest(self.data)
+        made = self.reader.made()
         at = datetime.fromtimestamp(made["time"], UTC) if made else None
         return self.templates.get_template(name).render(
-            published=made, published_at=at, age=_age(time.time() - made["time"]) if made else "",
+            published=made, published_at=at, age=kept.age(time.time() - made["time"]) if made else "",
             generated=self.generated, held=held(self.data), here=here,
             min_group=made["min_group"] if made else self.warehouse.min_group, **{"view": None} | more,
         )  # fmt: skip
@@ -140,12 +141,12 @@ class Pages:
 
     def shown(self, seen: View, path: str = "/") -> dict[str, Any]:
         """What every page of numbers says of its view."""
-        made = manifest(self.data)
+        made = self.reader.made()
         age = missing.stale(made, seen)
         return {
             "view": seen, "path": path, "presets": presets(seen), "said": "", "head": None,
             "few_lacks": missing.of_list(self.warehouse.min_group, seen.period),
-            "stale": _long(age) if age else "", "imported": None,
+            "stale": kept.long(age) if age else "", "imported": None,
         }  # fmt: skip
 
     def narrowed(self, seen: View, cards: Any, path: str = "/") -> dict[str, Any]:
@@ -251,7 +252,7 @@ class Pages:
     def about(self) -> str:
         """What these numbers are, what release did, and how to reach them with one's own tools."""
         known: list[dict[str, Any]] = []
-        if manifest(self.data) is not None:
+        if self.reader.made() is not None:
             with self.reader.reading() as reading:
                 known = reading.rows("SELECT * FROM reports ORDER BY name")
         return self.page(
@@ -265,7 +266,7 @@ class Pages:
     def about_numbers(self) -> str:
         """How to read these numbers, for whoever is no statistician."""
         known: list[dict[str, Any]] = []
-        if made := manifest(self.data):
+        if made := self.reader.made():
             with self.reader.reading() as reading:
                 known = reading.rows("SELECT * FROM reports ORDER BY title")
         how = msgspec.structs.replace(self.warehouse, **(made["release"] if made else {}))
@@ -325,19 +326,3 @@ def _before(noted: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
 
 def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-
-
-def _age(seconds: float) -> str:
-    """How long ago."""
-    return say("just now") if seconds < 5 else say("{time} ago", time=_long(seconds))
-
-
-def _long(seconds: float) -> str:
-    """How long."""
-    if seconds >= 86_400:
-        return say_n("{n} day", "{n} days", int(seconds // 86_400))
-    if seconds >= 3_600:
-        return say_n("{n} hour", "{n} hours", int(seconds // 3_600))
-    if seconds >= 60:
-        return say_n("{n} minute", "{n} minutes", int(seconds // 60))
-    return say_n("{n} second", "{n} seconds", int(seconds))

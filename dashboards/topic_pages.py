@@ -6,11 +6,12 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboards import headline, missing, numbers, topics
 from dashboards.access import WITH_SCRIPTS
+from dashboards.kept import Kept
 from dashboards.language import gettext
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages
@@ -20,8 +21,8 @@ from dashboards.topics import BY_PATH, Topic
 class TopicPages:
     """Sources, pages, audience, events, the market, consent."""
 
-    def __init__(self, pages: Pages) -> None:
-        self._pages = pages
+    def __init__(self, pages: Pages, kept: Kept) -> None:
+        self._pages, self._kept = pages, kept
 
     def routes(self) -> list[Route]:
         """One for each of TOPICS, by name: what every address gives is written down (`test_ways_out.py`)."""
@@ -36,8 +37,8 @@ class TopicPages:
 
     async def _page(self, request: Request) -> Response:
         topic = BY_PATH[request.url.path]
-        text = await run_in_threadpool(self.page, topic, request)
-        return HTMLResponse(text, headers=WITH_SCRIPTS if "where" in request.query_params else None)
+        head = WITH_SCRIPTS if "where" in request.query_params else None
+        return await run_in_threadpool(self._kept.answer, request, lambda: self.page(topic, request), head)
 
     def page(self, topic: Topic, request: Request) -> str:
         """The page of a view. Raises Refused."""

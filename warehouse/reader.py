@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from consent_filter.errors import Refused
 from warehouse.query import read, told, unlock
 from warehouse.settings import Warehouse
 from warehouse.shelf import Shelf
-from warehouse.snapshot import folder, manifest
+from warehouse.snapshot import CURRENT, HELD, MANIFEST, folder, manifest
 from warehouse.watch import Watch
 
 #: Bytes of answers that are kept; about what a row and a value of one weigh in Python.
@@ -79,6 +79,15 @@ class Reading:
         return tuple((name, tables[name]["sha256"]) for name in named)
 
 
+def mark(file: Path) -> Hashable:
+    """What is another one where a file is; None where there is none."""
+    try:
+        said = file.stat()
+    except FileNotFoundError:
+        return None
+    return said.st_dev, said.st_ino, said.st_mtime_ns, said.st_size
+
+
 def _weight(rows: Rows) -> int:
     return sum(_ROW + _VALUE * len(row) for row in rows)
 
@@ -96,12 +105,13 @@ class Reader:
         self._data, self._settings = data, settings
         self._lock = threading.Lock()
         self._open: _Open | None = None
+        self._last: tuple[Hashable, dict[str, Any] | None] | None = None
         self._watch, self._answers = Watch(settings.query_seconds), Shelf[Rows](_KEPT)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """The newest generation, held open until the page is done. Raises Refused where there is none."""
-        made = manifest(self._data)
+        made = self.made()
         if made is None:
             raise Refused(
                 404,
@@ -124,6 +134,19 @@ class Reader:
                 mine.users -= 1
                 if not mine.users and mine is not self._open:
                     mine.connection.close()
+
+    def made(self) -> dict[str, Any] | None:
+        """What is published now (`snapshot.manifest`), not to be changed; read again only where the file is
+        another one: a page asks three times, and reading takes a millisecond."""
+        file = folder(self._data) / CURRENT / MANIFEST
+        now, last = mark(file), self._last
+        if now is None or last is None or last[0] != now:
+            last = self._last = now, manifest(self._data)
+        return last[1]
+
+    def withheld(self) -> Hashable:
+        """What is another one where a newer generation is held back, or is no more."""
+        return mark(folder(self._data) / HELD)
 
     def close(self) -> None:
         """Close what is open; pages that are being made keep theirs."""

@@ -73,7 +73,7 @@ class Store:
             # The lock on the file is also what lets one process alone make the key.
             with transaction(database):
                 vault = _vault(database, data / KEY)
-                for statement in (_TABLES + tables.TABLES + chain.TABLES).split(";"):
+                for statement in (*(_TABLES + tables.TABLES + chain.TABLES).split(";"), *tables.TRIGGERS):
                     database.execute(statement)
         except sqlite3.DatabaseError:
             database.close()
@@ -82,6 +82,12 @@ class Store:
             database.close()
             raise
         return cls(database, vault, now or _clock)
+
+    def shown(self) -> int:
+        """A number that is another one when notes or names of accounts are, whoever changed them."""
+        found = self.row("SELECT n FROM shown")
+        assert found is not None
+        return int(found["n"])
 
     def close(self) -> None:
         with self._lock:

@@ -35,7 +35,19 @@ CREATE TABLE IF NOT EXISTS finding (
   alert TEXT NOT NULL, day TEXT NOT NULL, found REAL NOT NULL, low REAL, high REAL, at INTEGER NOT NULL,
   sent INTEGER NOT NULL, PRIMARY KEY (alert, day)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shown (n INTEGER NOT NULL);
+INSERT INTO shown SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM shown);
 """
+#: What counts `shown` up: whatever pages of numbers show that is kept here, whoever changes it. Names stand
+#: beside notes.
+TRIGGERS = tuple(
+    f"CREATE TRIGGER IF NOT EXISTS shown_{name} AFTER {what} BEGIN UPDATE shown SET n = n + 1; END"
+    for name, what in (
+        ("by_note", "INSERT ON note"), ("without_note", "DELETE ON note"), ("note", "UPDATE ON note"),
+        ("by_account", "INSERT ON account"), ("without_account", "DELETE ON account"),
+        ("account", "UPDATE OF sealed ON account"),
+    )
+)  # fmt: skip
 
 
 def end(database: sqlite3.Connection, account: str, now: int) -> None:

@@ -1,0 +1,195 @@
+"""Pages that are kept: made once, and never one reader's page for another."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from html import escape
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dashboards import kept
+from dashboards.accounts import log
+from dashboards.accounts.door import Door
+from dashboards.sharing.notes import Notes
+from dashboards.who import Role
+from tests.dashboards.browsing import Browser, House, house
+from tests.warehouse.tables import fill
+from warehouse.released import Store
+from warehouse.settings import Warehouse
+from warehouse.snapshot import publish
+
+#: One of each kind that is kept.
+PAGES = ("/", "/sources", "/live", "/returning", "/report/countries", "/attribution", "/adverts", "/?live")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("kept") / "data"
+    fill(data, days=9, sites=("uppsala", "bergen"))
+    change(data, 0)
+    return data
+
+
+@pytest.fixture
+def home(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    shutil.copytree(published, tmp_path / "data", symlinks=True)
+    with house(tmp_path / "data") as one:
+        monkeypatch.setattr(kept.time, "time", lambda: 1_795_000_000.0)  # one minute, however long it takes
+        yield one
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """For whom pages were made, by the sites that they may see."""
+    found: list[str] = []
+    make = kept._made
+    monkeypatch.setattr(kept, "_made", lambda me, how: found.append(said(me.sites)) or make(me, how))
+    return found
+
+
+def said(sites: frozenset[str] | None) -> str:
+    return "all" if sites is None else " ".join(sorted(sites))
+
+
+def change(data: Path, more: int) -> None:
+    """A newer generation."""
+    store = Store.open(data)
+    store.connection.execute(f"UPDATE traffic_day SET views = views + {more}")
+    store.connection.execute("UPDATE done_to SET version = version + 1")
+    publish(data, Warehouse(), store)
+    store.close()
+
+
+def signed_in(home: House, login: str, *roles: Role, **more: object) -> tuple[str, Browser]:
+    id, browser = home.account(login, *roles or (Role.ANALYST,), **more), home.browser()
+    assert browser.sign_in(login).status_code == 303
+    return id, browser
+
+
+@pytest.mark.requirement("M125")
+def test_nobody_gets_anothers_page(home: House, made: list[str]) -> None:
+    """Each account asks twice for each page, in turns: what is of one reader stands on its page alone, and
+    who may see the same has the same page, made once."""
+    people = [
+        signed_in(home, "ann", name="Ann <Lee>"),
+        signed_in(home, "bob", name="Bob"),
+        signed_in(home, "mia", name="Mia", sites=["uppsala"]),
+        signed_in(home, "carl", name="Carl", sites=["bergen"]),
+        signed_in(home, "dora", Role.ANALYST, Role.ADMINISTRATOR, name="Dora"),
+    ]
+    names = ["Ann <Lee>", "Bob", "Mia", "Carl", "Dora"]
+    words = [browser.form("/account")["word"] for _, browser in people]
+    assert len(set(words)) == 5
+    for path in PAGES:
+        for _ in range(2):
+            for n, (id, browser) in enumerate(people):
+                page = browser.get(path)
+                assert page.status_code == 200
+                assert [one for one in words if one in page.text] == [words[n]], (path, n)
+                assert [name for name in names if f">{escape(name)}<" in page.text] == [names[n]]
+                seen = {one for one in ("uppsala", "bergen") if one in page.text}
+                assert seen <= ({"uppsala"}, {"bergen"}, {"uppsala", "bergen"})[{2: 0, 3: 1}.get(n, 2)], path
+                assert seen, (path, n)
+                assert ('href="/accounts"' in page.text) == (n == 4)
+                assert ('href="/sql"' in page.text) == (n not in (2, 3))
+                assert id not in page.text
+                assert not kept._MARKS.search(page.text)
+                assert kept.ANYBODY not in page.text
+                assert "Published" in page.text
+                assert page.headers["cache-control"] == "no-store"
+    assert len(made) == 4 * len(PAGES)  # ann and bob may see the same
+    assert people[1][1].post("/sign-out", {"word": words[1]}).status_code == 303  # it is the form's
+    assert people[1][1].get("/").status_code == 303
+
+
+@pytest.mark.requirement("M125")
+def test_a_right_that_is_withdrawn_binds_the_next_request(home: House, made: list[str]) -> None:
+    (ann, one), (_, other) = signed_in(home, "ann"), signed_in(home, "bob")
+    for browser in (one, other):
+        assert "uppsala" in browser.text("/?site=uppsala")
+    home.people.change(ann, [Role.ANALYST], ["bergen"], by="")
+    assert one.get("/?site=uppsala").status_code == 404
+    assert "uppsala" not in one.text("/")
+    home.people.change(ann, [Role.PRIVACY_OFFICER], None, by="")
+    assert one.get("/?site=uppsala").status_code in (303, 403)
+    assert one.get("/sources").status_code == 403
+    home.sessions.end(ann, "")
+    assert one.get("/sources").headers["location"].startswith("/sign-in")
+    assert "uppsala" in other.text("/?site=uppsala")
+    assert len(made) < 6
+
+
+@pytest.mark.requirement("M126")
+def test_each_reading_is_in_the_log_however_the_page_came(home: House, made: list[str]) -> None:
+    people = [signed_in(home, name) for name in ("ann", "bob", "carl")]
+    tags = [browser.get("/sources").headers["etag"] for _, browser in people]
+    assert made == ["all"]
+    assert len(set(tags)) == 3  # the word of its forms is another one
+    for id, _ in people:
+        (row,) = log.entries(home.store, account=id, what="read")
+        assert (row.where, row.status) == ("/sources", 200)
+    _, browser = people[0]
+    again = browser.get("/sources", **{"if-none-match": tags[0]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tags[0])
+    assert browser.get("/sources", **{"if-none-match": tags[1]}).status_code == 200
+    assert len(log.entries(home.store, account=people[0][0], what="read")) == 1  # within a minute one reading
+    change(home.data, 1)
+    assert browser.get("/sources", **{"if-none-match": tags[0]}).status_code == 200
+
+
+def test_whatever_changes_on_a_page_shows_at_once(home: House, made: list[str]) -> None:
+    ann, browser = signed_in(home, "ann", name="Ann")
+    me, day = home.people.get(ann).who, "2026-11-20"
+
+    def news(path: str = "/?site=uppsala") -> str:
+        """The page, which is another one than before, and the same when it is asked for again."""
+        before = len(made)
+        page = browser.text(path)
+        assert browser.text(path) == page
+        assert len(made) == before + 1, "was not made anew"
+        return page
+
+    first = news()
+    change(home.data, 700_000)
+    second = news()
+    assert "generation 1" in first
+    assert "generation 2" in second
+    assert first.partition("<main")[2].partition("</main")[0] not in second  # numbers, too
+    with closing(Door(home.data)) as door:  # as another process has it open
+        notes = Notes(door.open().store)
+        note = notes.add(me, "uppsala", day, "a campaign began")
+        assert "a campaign began" in news()
+        door.open().people.change(ann, [Role.ANALYST], None, by="")
+        news()
+        notes.remove(note.id, me)
+        assert "a campaign began" not in news()
+    held = home.data / "published" / "held.json"
+    held.write_text('{"since": 0, "failures": [], "docs": ""}')
+    assert "held back" in news()
+    held.unlink()
+    browser.text("/adverts")
+    (home.data / "adverts.toml").write_text("")
+    news("/adverts")
+    kept.time.time = lambda: 1_795_000_060.0  # type: ignore[attr-defined]
+    news("/live")
+
+
+def test_numbers_under_a_filter_are_asked_for_each_time(home: House, made: list[str]) -> None:
+    _, browser = signed_in(home, "ann")
+    page = browser.get("/?where=country:DE")
+    assert (page.status_code, "etag" in page.headers, made) == (200, False, [])
+
+
+def test_fifty_who_ask_for_a_page_at_once_make_it_once(home: House, made: list[str]) -> None:
+    _, browser = signed_in(home, "ann")
+
+    async def ask() -> list[httpx.Response]:
+        return await asyncio.gather(*(browser.http.get("/sources") for _ in range(50)))
+
+    assert {one.text for one in home.runner.run(ask())} == {browser.get("/sources").text}
+    assert made == ["all"]
