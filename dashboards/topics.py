@@ -100,5 +100,7 @@ def _bands(ask: Numbers, measure: str) -> dict[str, Any] | None:
     if not found:
         return None
     found.sort(key=lambda row: float(row["band"].removeprefix("from ") or 0))
-    chart = charts.columns([row["band"] for row in found], [row["deals"] for row in found], gettext(measure))
+    chart = charts.columns(
+        [words.band(row["band"]) for row in found], [row["deals"] for row in found], gettext(measure)
+    )
     return {"title": measure, "rows": found, "chart": chart}

@@ -61,6 +61,7 @@ KINDS = (
     "Search", "Social", "Mail", "Referral", "Direct", "Internal", "Campaign", "Desktop", "Mobile", "Tablet",
     "Tv", "Console", "Wearable", "Robot", "Other", "New", "Returning", "Unknown",
 )  # fmt: skip
+SIZES = ("tiny", "small", "medium", "large")
 STEPS = ("sign up", "post project", "bid placed", "hired")
 #: How days are written, in English; other languages have CLDR's pattern of the same skeleton or length.
 _DAYS = {
@@ -225,6 +226,11 @@ def signed(number: float, digits: int = 2) -> str:
     return ("+" if number >= 0 else "−") + decimal(abs(number), digits)
 
 
+def band(text: str) -> str:
+    """A band of a number, as reports name it: "from 4", or one that is a word."""
+    return say("from {n}", n=text.removeprefix("from ")) if text.startswith("from ") else gettext(text)
+
+
 def rows(number: int) -> str:
     return say_n("{said} row", "{said} rows", number, said=whole(number))
 
@@ -232,6 +238,6 @@ def rows(number: int) -> str:
 #: What templates say numbers and days with.
 FILTERS: dict[str, Callable[..., str]] = {
     "short": short, "said": said, "column": column, "commas": whole, "decimal": decimal, "percent": percent,
-    "signed": signed, "rows": rows, "days": days, "day": day, "utc": moment, "initial": initial,
+    "signed": signed, "band": band, "rows": rows, "days": days, "day": day, "utc": moment, "initial": initial,
     "sign": lambda text: present().percent.format(text.translate(present().signs)),
 }  # fmt: skip

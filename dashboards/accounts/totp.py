@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from consent_filter.errors import Refused
 from dashboards.accounts import log
 from dashboards.accounts.people import People
+from dashboards.language import say
 
 #: Seconds of a code; steps that a clock may be off, either way (RFC 6238, 5.2).
 _STEP, _OFF = 30, 1
@@ -44,7 +45,7 @@ def picture(secret: bytes, login: str) -> str:
     out = io.BytesIO()
     segno.make(address(secret, login), error="m", micro=False).save(
         out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=4, svgclass="qr", lineclass=None,
-        title="A code to scan with an authenticator app",
+        title=say("A code to scan with an authenticator app"),
     )  # fmt: skip
     return out.getvalue().decode()
 

@@ -113,7 +113,7 @@ def data() -> Iterator[tuple[str, str]]:
 def _tables() -> dict[str, list[str]]:
     return {
         "words.py": [*words.COLUMNS.values(), *words.VALUES.values(), *words.CONTINENTS.values()],
-        "kinds": [*words.KINDS, *words.STEPS],
+        "kinds": [*words.KINDS, *words.STEPS, *words.SIZES],
         "reasons": [*REASONS, *REASONS.values()],
         "grounds": [*GROUNDS.values()],
         "roles": [*ROLES.values(), *(words.named(role.value) for role in ROLES)],

@@ -19,6 +19,7 @@ from dashboards.words import countries, short
 from tests import signed
 from tests.dashboards.asking import Asking, asking
 from tests.dashboards.serving import serving
+from tests.dashboards.unmarked import unmarked
 from tests.warehouse.tables import LAST, fill
 from warehouse.released import Store
 from warehouse.settings import Warehouse
@@ -63,7 +64,7 @@ def test_pages_say_how_long_and_how_far_they_are_read(data: Path, market: Asking
     text = market.get("/pages?period=28").text
     seconds = round(shown / views / 1000)
     said = f"{seconds // 60}m {seconds % 60}s" if seconds >= 60 else f"{seconds}s"
-    row = text.partition(">/</a>")[2].partition("</tr>")[0]
+    row = text.partition(">/</bdi></a>")[2].partition("</tr>")[0]
     assert f'<td class="n first">{short(sum(row["people"] for row in rows))}</td>' in row
     assert f'<td class="n rate">{said}</td>' in row
 
@@ -137,3 +138,41 @@ def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -
         page.get_by_role("button", name="Pause").click()
         assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
         context.close()
+
+
+@pytest.mark.parametrize("path", [
+    *PATHS, "/", "/?period=day", "/?where=country:DE", "/funnels?steps=event:sign_up", "/journeys",
+    "/adverts",
+    "/adverts?campaign=autumn", "/report/pages", "/report/refused", "/attribution", "/sql?q=FROM+pages",
+    "/explore", "/about", "/about-numbers", "/quality", "/views", "/shares", "/notes", "/alerts", "/mails",
+    "/account", "/account/keys", "/account/second", "/account/passkeys", "/accounts", "/log", "/mine",
+    "/security", "/nowhere",
+])  # fmt: skip
+def test_every_word_on_a_page_is_in_the_catalogues(market: Asking, path: str) -> None:
+    """In the language of brackets nothing is without them but names, code, and what says it is English."""
+    answer = market.get(path, accept_language="en-XA")
+    assert 'dir="ltr"' in answer.text
+    assert unmarked(answer.text) == []
+
+
+def test_a_page_is_said_in_the_language_of_who_asks(data: Path, market: Asking) -> None:
+    people = sum(row["people"] for row in released(data, "traffic_day"))
+    german = market.get("/?period=28", accept_language="de-AT, en;q=0.5").text
+    assert '<html lang="de" dir="ltr">' in german
+    assert "Seitenaufrufe" in german
+    assert f"{people:,}".replace(",", ".") in german
+    assert '<html lang="ar" dir="rtl">' in market.get("/", accept_language="ar").text
+    assert '<html lang="en" dir="ltr">' in market.get("/", accept_language="fr").text
+    form, ask = {"content_type": "application/x-www-form-urlencoded"}, "/api/sql?q=DROP+x"
+    chosen = market.send("/account", "act=language&language=de", **form)
+    try:
+        assert chosen.status_code == 303
+        assert '<html lang="de"' in market.get("/", accept_language="ar").text, "what is chosen goes before"
+        table = market.get("/csv/sources.csv?period=28")
+        assert table.text == market.get("/csv/sources.csv?period=28", accept_language="ar").text
+        assert table.text.startswith("site,day,referrer_group"), "files are the same in every language"
+        program = market.get(ask, accept="application/json").json()
+        assert program == market.get(ask, accept="application/json", accept_language="ar").json()
+    finally:
+        market.send("/account", "act=language&language=", **form)
+    assert '<html lang="en"' in market.get("/").text
