@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
+from consent_filter.experiment import Experiment
 from consent_filter.market import WORD
 from consent_filter.member import KINDS
 from consent_filter.regions import region
@@ -46,7 +47,8 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pack of its day. paths: templates such as "/u/{user}", tried in order. props:
     custom-event property names that may be stored; nothing else is. events: custom-event names that may be
     stored; empty allows any. categories: what tasks of a marketplace may be said to be about, small words
-    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags.
+    such as "web"; any other is dropped. query: query parameters to keep besides campaign tags. experiments:
+    what variants of the site there are (docs/experiments.md).
     """
 
     id: str
@@ -63,6 +65,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     events: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
 
     @property
     def packs(self) -> tuple[str, ...]:
@@ -84,6 +87,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         for word in self.categories:
             if not WORD.fullmatch(word):
                 raise Misconfigured("site.categories", word, "small letters, digits, - and _; at most 32")
+        names = [one.name for one in self.experiments]
+        if len(set(names)) < len(names):
+            raise Misconfigured("site.experiments", names, "each name once")
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):  # not known, not a name, not a file

@@ -18,6 +18,7 @@ from consent_filter.counterpart import LOST, TYPE, lost, moments
 from consent_filter.counts import COMPARED, DEEDS, RECEIVED, REMOVED, STORED, Counts, Key
 from consent_filter.errors import Broken
 from consent_filter.events import Events
+from consent_filter.experiment import labelled
 from consent_filter.hours import HOUR_MS
 from consent_filter.market import Counterpart, band
 from consent_filter.market import named as named_market
@@ -30,6 +31,7 @@ from ingest.protocols.event import ABSENT, FAULTS, TYPES, Event
 from ingest.protocols.finish import ACCEPTED
 from ingest.protocols.keys import NAME, doubled
 from ingest.protocols.parsing import CLICK, Parsing
+from ingest.protocols.props import LABEL
 from ingest.protocols.rules import elsewhere, in_clear, named
 from ingest.rates import Rates
 from ingest.request import Answer, Request
@@ -175,13 +177,16 @@ class Live:
                 return None
             name = clean
         market = named_market(type, name)
-        listed: Any = None
+        label = labelled(type, name)
+        listed: Any = LABEL if label else None
         if props is not ABSENT:
             data = bytes(props)
             names_ += 1 + data.count(NAME)
-            listed = None if data == b"null" else self._parsing.props.clean(site, data, market)
-            if listed is False:
-                return None
+            if data != b"null":
+                of = self._parsing.props.clean
+                listed = of(site, data, LABEL, today) if label else of(site, data, "market" if market else "")
+        if listed is False or listed == LABEL:
+            return None
         shown: Ad | None = None
         if ad is not ABSENT:
             data = bytes(ad)

@@ -70,6 +70,7 @@ REJECTS: dict[str, Reject] = {
     "device_id": _invalid(400, "device_id is not a short string or an integer"),
     "consent": _invalid(400, "consent is not an object of purpose to true or false, or too long"),
     "props": _invalid(400, "props is not an object of short plain values, or has too many"),
+    "experiment": _invalid(400, "no label is of an experiment that the site has declared and that runs"),
     "ad": _invalid(
         400,
         "ad is not an object of short plain strings, a share of 0 to 100, a frequency of 1, 2, 3, 4-6 or 7+",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from consent_filter.experiment import LABELS
 from consent_filter.market import CATEGORY
 from consent_filter.site import Site
 from ingest.protocols.event import FAULTS
@@ -13,6 +14,10 @@ from ingest.redaction import controls, plain
 from ingest.settings import Ingest
 
 _REMEMBERED = 8192
+#: What an event is that has properties of a closed kind; "" is any other.
+Kind = Literal["", "market", "experiment"]
+#: The code of labels of which none is of an experiment that runs.
+LABEL: Literal["experiment"] = "experiment"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -22,24 +27,25 @@ class Props:
 
     def __init__(self, limits: Ingest) -> None:
         self._limits = limits
-        self._known: dict[tuple[str, bytes, bool], str | bool | None] = {}
+        self._known: dict[tuple[str, bytes, Kind, int], str | bool | None] = {}
 
-    def clean(self, site: Site, data: bytes, market: bool = False) -> str | bool | None:
+    def clean(self, site: Site, data: bytes, kind: Kind = "", day: int = 0) -> str | bool | None:
         """The allowed properties as JSON; None when there are none, False when it is no flat, short object.
 
-        A name that the site has not listed is dropped, whatever it holds. `market`: of an event of a
-        marketplace's own, of which nothing is kept but a category that the site has declared.
+        A name that the site has not listed is dropped, whatever it holds. `kind`: of an event of a
+        marketplace's own nothing is kept but a category that the site has declared; of labels those of
+        experiments that run on that `day` (days since 1970): LABEL where there is none.
         """
-        key = (site.id, data, market)
+        key = (site.id, data, kind, day)
         try:
             return self._known[key]
         except KeyError:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            found = self._known[key] = self._read(site, data, market)
+            found = self._known[key] = self._read(site, data, kind, day)
             return found
 
-    def _read(self, site: Site, data: bytes, market: bool) -> str | bool | None:
+    def _read(self, site: Site, data: bytes, kind: Kind, day: int) -> str | bool | None:
         try:
             said = _decode(data)
         except FAULTS:
@@ -53,7 +59,14 @@ class Props:
                 return False
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 return False
-        if market:
+        if kind == "experiment":
+            seen = {
+                one.name: said[one.name]
+                for one in site.experiments
+                if said.get(one.name) in one.variants and one.runs(day)
+            }
+            return _encode(dict(list(seen.items())[:LABELS])).decode() if seen else LABEL
+        if kind == "market":
             word = said.get(CATEGORY)
             return _encode({CATEGORY: word}).decode() if word in site.categories else None
         kept = {

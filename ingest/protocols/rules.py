@@ -9,13 +9,15 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from consent_filter.advert import Ad
+from consent_filter.experiment import NAME, labelled
 from consent_filter.market import bands
 from consent_filter.market import named as market_named
 from consent_filter.marketing import CONTACT
-from consent_filter.raw import Column, Raw, combine, pair
-from consent_filter.site import Site
+from consent_filter.raw import Column, Raw, column, combine, pair
+from consent_filter.site import Site, local
 from ingest.protocols.event import TYPES
 from ingest.protocols.parsing import CLICK, Parsing
+from ingest.protocols.props import LABEL, Kind
 from ingest.redaction import controls, plain
 from ingest.request import Browser
 from ingest.settings import Ingest
@@ -56,17 +58,14 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         raw.consent,
         [c is not None and len(c) > limits.max_consent for c in raw.consent.values],
     )
-    market = pair(raw.type, raw.name).few(lambda both: both[1] if market_named(*both) else None)
-    if market.values != [None]:
-        for code, name in enumerate(market.values):
-            if name is not None:
-                rows = market.codes == code
+    own = pair(raw.type, raw.name).few(lambda both: both[1] if _kind(*both) else None)
+    if own.values != [None]:
+        for code, name in enumerate(own.values):
+            if name is not None and name != NAME:
+                rows = own.codes == code
                 raw.value[rows] = bands(name, raw.value[rows])
-    if raw.props.values != [None]:
-        both = combine([Column(raw.site.codes, known), raw.props, market.few(bool)])
-        clean = [site and data and parsing.props.clean(site, data, own) for site, data, own in both.values]
-        _refuse(bad, "props", both, [c is False for c in clean])
-        raw.props = Column(both.codes, [c if isinstance(c, str) else None for c in clean])
+    if raw.props.values != [None] or NAME in own.values:
+        _props(raw, bad, parsing, known, own)
     if raw.ad.values != [None]:
         # Undecoded until here, so that each distinct one is decoded once.
         said = cast("list[bytes | None]", raw.ad.values)
@@ -80,6 +79,28 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
     raw.geo = _read(raw.geo, "geo", bad, parsing.geo)
     raw.counterpart = _read(raw.counterpart, "counterpart", bad, parsing.counterpart)
     raw.declared = _read(raw.declared, "declared", bad, parsing.declared)
+
+
+def _kind(type: str, name: str | None) -> Kind:
+    return "market" if market_named(type, name) else "experiment" if labelled(type, name) else ""
+
+
+def _props(raw: Raw, bad: dict[int, str], parsing: Parsing, known: list[Any], own: Column[Any]) -> None:
+    """Properties that may be stored, by what kind of event has them (`own`: the names of those kinds)."""
+    kinds = own.few(lambda name: _kind("event", name))
+    days = np.zeros(raw.n, np.int32)
+    for code, site in enumerate(known if NAME in own.values else ()):
+        rows = np.flatnonzero((raw.site.codes == code) & (own.codes == own.values.index(NAME)))
+        if site is not None and len(rows):
+            days[rows] = local(site.timezone, raw.time[rows])[0]
+    both = combine([Column(raw.site.codes, known), raw.props, kinds, column(days.tolist())])
+    clean = [
+        site and (parsing.props.clean(site, data, kind, day) if data else LABEL if kind == LABEL else None)
+        for site, data, kind, day in both.values
+    ]
+    _refuse(bad, "props", both, [c is False for c in clean])
+    _refuse(bad, LABEL, both, [c == LABEL for c in clean])
+    raw.props = Column(both.codes, [c if isinstance(c, str) and c != LABEL else None for c in clean])
 
 
 def _read(said: Column[Any], code: str, bad: dict[int, str], read: Callable[[bytes], Any]) -> Column[Any]:
@@ -105,6 +126,8 @@ def named(site: Site | None, type: str, name: str | None) -> str | Literal[False
     if name is not None and controls(name):
         return False
     clean = plain(name) if name else None
+    if type == "event" and clean == NAME:
+        return NAME  # its labels say whether it is one
     if type == "event" and (clean is None or bool(site and site.events and clean not in site.events)):
         return False
     return clean

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from consent_filter.counts import HOURLY, Counts
 from consent_filter.events import TEXTS
+from consent_filter.experiment import Experiment
 from consent_filter.in_force import Era, History
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs, Transfer, load
@@ -46,6 +47,7 @@ _SITES = Sites(
             earlier=(Earlier(pack="worktasker-2014"),),
             props=("plan",),
             categories=("web", "design"),
+            experiments=(Experiment(name="checkout", variants=("a", "b"), until=NOW.date()),),
         ),
         Site(
             id="strict",
@@ -88,7 +90,7 @@ _EVENT = st.fixed_dictionaries(
         ),
         "referrer": st.sampled_from(["https://www.google.com/x", "https://market.example/", "x"]),
         "name": st.sampled_from(
-            ["bid", "other", "\u0000", "", "bid_placed", "first_bid", "transaction_completed"]
+            ["bid", "other", "\u0000", "", "bid_placed", "first_bid", "transaction_completed", "experiment"]
         ),
         "title": st.just("T"),
         "user_id": st.sampled_from(["u1", 7, ""]),
@@ -100,6 +102,8 @@ _EVENT = st.fixed_dictionaries(
                 {"plan": "ann@b.example", "x": 1},
                 {"plan": "pro", "category": "web"},
                 {"category": "ann"},
+                {"checkout": "b", "plan": "pro"},
+                {"checkout": "z"},
                 {"plan": []},
                 {},
                 None,

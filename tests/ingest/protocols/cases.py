@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from consent_filter.advert_links import Seals
 from consent_filter.clicks import Clicks
+from consent_filter.experiment import Experiment
 from consent_filter.raw import Place, Raw
 from consent_filter.site import Site
 from ingest.enrich import Enrich
@@ -42,6 +43,10 @@ SITES = Sites(
             props=("plan", "step", "note"),
             categories=("web", "design"),
             query=("category",),
+            experiments=(
+                Experiment(name="checkout", variants=("a", "b"), until=date(2026, 11, 23)),
+                Experiment(name="hero", variants=("plain", "film"), since=date(2026, 11, 24)),
+            ),
         ),
         Site(id="strict", timezone="Asia/Kolkata", events=("sign_up", "bid_placed")),
     ]
