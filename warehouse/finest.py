@@ -24,6 +24,7 @@ _MADE = {
     "leave": ("path",),
     "steps": ("time", "name", "person"),
     "firsts": ("person",),
+    "trials": ("time", "name", "props", "person"),
     "adverts": ("person", *(name for name in NULLED if name in ROW), "time"),
     "advert_views": ("person", "ad_view", *(name for name in NULLED if name in ROW), "time"),
     "contacts": ("person", "ad_campaign", "ad_step"),
@@ -83,17 +84,20 @@ def standing(report: Report, marks: Iterable[Mark]) -> pa.Table:
 
 def stands(report: Report) -> str:
     """SQL: whether a row of the report is of a time that is in the table `standing`."""
+    # People of a flight or an experiment are known for as long as its facts are: it stands from then on.
+    last = (
+        "SELECT map_from_entries(list((site, day)))"
+        " FROM (SELECT site, max(day) AS day FROM standing GROUP BY site)"
+    )
+    since = f"coalesce(begins <= ({last})[site], false)"
     if "period" in report.keys:
         spans = (
             "(site, period, begins) IN (SELECT site, unit, date_trunc(unit, day)::DATE"
             " FROM standing, (VALUES ('day'), ('week'), ('month')) AS units(unit))"
         )
-        # A flight's people are known for as long as their facts are: it stands from then on.
-        last = (
-            "SELECT map_from_entries(list((site, day)))"
-            " FROM (SELECT site, max(day) AS day FROM standing GROUP BY site)"
-        )
-        return f"({spans} OR (period = 'flight' AND coalesce(begins <= ({last})[site], false)))"
+        return f"({spans} OR (period = 'flight' AND {since}))"
+    if "begins" in report.keys:
+        return since
     key = next((key for key in report.keys if key in _PERIODS), None)
     if key is None:
         return "false"

@@ -14,6 +14,7 @@ Offered to reports over all days (`History`), of published days only, for measur
   days       (site, day, person): identified, views, events
   firsts     (site, person): `first` day of identified people; `grouped`, where its new people may be told
   steps      (site, day, person): name and time of each custom event that a group did on that day
+  trials     see `trials.py`
 And for advert measurement only: `contacts`, what each saw of a campaign on a day (`advert_views.py`).
 A row of nobody (`retention.py`: person, none) is in none of them: nothing could say how many they are.
 For advert measurement, by day: catalogue_advertisers, …_campaigns, …_creatives, …_placements, …_flights and
@@ -37,7 +38,7 @@ from numpy.typing import NDArray
 from consent_filter import market
 from consent_filter.counterpart import TYPE
 from consent_filter.purpose import Purpose
-from warehouse import advert_views, paths
+from warehouse import advert_views, paths, trials
 from warehouse.catalogue import NOTHING, Catalogue
 from warehouse.days import named
 from warehouse.invalid.judging import judge, shared
@@ -287,6 +288,7 @@ class History:
         self._at: Bucket | None = None
         self._met: Bucket | None = None
         advert_views.begin(connection, others(connection, facts))
+        trials.begin(connection)
         for bucket in buckets:
             self._load(bucket)
             connection.execute(
@@ -298,6 +300,7 @@ class History:
                 "INSERT INTO done SELECT site, day, name, count(DISTINCT person) FROM named GROUP BY ALL"
             )
             advert_views.note(connection, self._kept(bucket))
+            trials.note(connection)
 
     def move(self, bucket: Bucket, reports: Sequence[Report]) -> None:
         """Make `days`, `firsts`, `steps` and `received` of a bucket."""
@@ -323,6 +326,7 @@ class History:
             "CREATE OR REPLACE TEMP VIEW steps AS SELECT * FROM named SEMI JOIN (SELECT site, day, name"
             f" FROM done GROUP BY ALL HAVING sum(people) >= {k}) USING (site, day, name)"
         )
+        trials.limit(self._con, self._least)
         once = "true" if bucket.number == 0 else "false"
         run(f"CREATE OR REPLACE TEMP VIEW received AS SELECT * FROM {self._received} WHERE {once}")
 
@@ -345,6 +349,7 @@ class History:
             "CREATE OR REPLACE TEMP VIEW named AS SELECT site, day, person, name, time FROM"
             f" {kept} AND type = 'event' AND name IS NOT NULL"
         )
+        trials.load(self._con, kept)
 
     def _kept(self, bucket: Bucket) -> str:
         """Facts of all days and purposes of those in a bucket who may be counted, up to a condition."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
-from tests.warehouse import adverts, plain_paths
+from tests.warehouse import adverts, plain_paths, plain_trials
 from warehouse import report as reports
 from warehouse.report import OTHER, Report
 from warehouse.settings import Warehouse
@@ -249,6 +249,10 @@ def overall(
             _add(cells, keys, person, list(n))
         return cells
     kept = [f for f in facts if f["purposes"] & report.bit and (f["site"], f["day"]) in published]
+    if report.name == "experiments":
+        for keys, person, times in plain_trials.counted(kept, least):
+            _add(cells, keys, person, [times])
+        return cells
     days: dict[tuple[str, date, int], list[int]] = {}
     known: set[tuple[str, date, int]] = set()
     for fact in kept:

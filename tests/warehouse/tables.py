@@ -124,6 +124,21 @@ def _rows(one: Report, site: str, days: int, last: date, scale: float) -> list[d
             _row(one, at | {"week": week, "step": i + 1, "name": name}, int(900 * scale * 0.45**i) + 12)
             for week, (i, name) in itertools.product(weeks, steps)
         ]
+    if one.name == "experiments":
+        seen = (("checkout", "a", 0.081), ("checkout", "b", 0.099), ("hero", "film", 0.0))
+        return [
+            _row(
+                one,
+                at
+                | {"begins": spans[-1], "experiment": name, "variant": variant, "kind": kind}
+                | {"step": int(share < 1), "goal": goal},
+                int((4000 + 31 * (variant == "b")) * scale * share) + 12,
+            )
+            for name, variant, hired in seen
+            for kind in ("known", "unknown")
+            for goal, share in (("(assigned)", 1.0), ("hired", hired), ("sign_up", hired * 2))
+            if share
+        ]
     if one.name == "retention":
         return [
             _row(one, at | {"cohort_week": a, "week_offset": n}, int(1400 * scale * 0.3 * 0.8**n) + 10)

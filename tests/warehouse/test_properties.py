@@ -43,6 +43,8 @@ DEEDS: list[dict[str, Any]] = [
     {"type": "event", "name": "bid_placed"},
     {"type": "event", "name": "hired"},
     {"type": "event", "name": OTHER},
+    {"type": "event", "name": "experiment", "props": '{"checkout":"a"}'},
+    {"type": "event", "name": "experiment", "props": '{"checkout":"b","hero":"film"}'},
     {"type": "ad_impression", "ad_slot": "top", "ad_campaign": "autumn", "ad_creative": "blue"},
     {"type": "ad_click", "ad_slot": OTHER, "ad_campaign": "autumn", "ad_creative": "red"},
     {"type": "ad_viewable", "ad_campaign": OTHER},
