@@ -1,4 +1,4 @@
-"""Experiments of a site (M48): which variant a visitor sees, said with an event in words that it has declared.
+"""Experiments of a site (M48): which variant a visitor sees, said with an event in words it has declared.
 
 `throng('experiment', {checkout: 'b'})` is a custom event of that name. Of its properties only declared
 experiments with a declared variant are kept, so that nothing else of a visitor can come with them; and no

@@ -56,6 +56,7 @@ from dashboards.sharing.views_page import ViewsPage
 from dashboards.sign_in import SignIn
 from dashboards.sql_page import SqlPage
 from dashboards.topic_pages import TopicPages
+from dashboards.trials import Trials
 from dashboards.who import SCOPE, Role, Who
 from warehouse.advert_settings import Adverts
 from warehouse.reader import mark
@@ -173,6 +174,7 @@ def create(
             *PanelPage(pages, explore.gate).routes(),
             *TopicPages(pages, kept).routes(),
             *Following(pages, kept).routes(),
+            *Trials(pages, sites or {}).routes(),
             *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),
             *Files(pages).routes(),

@@ -131,6 +131,17 @@ def _point(
     return f'<g class="point">{reach}<g class="tip">{rule}{dot}{frame}{text}</g></g>'
 
 
+def whisker(low: float, middle: float, high: float, top: float) -> Markup:
+    """An interval as a line with its middle as a dot, from nothing to `top`. Its numbers stand beside it."""
+    x = lambda v: 4 + 152 * v / (top or 1)  # noqa: E731
+    return Markup(
+        '<svg viewBox="0 0 160 16" class="whisker" aria-hidden="true">'
+        f'<line class="grid" x1="4" x2="156" y1="8" y2="8"/>'
+        f'<line class="now" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="8" y2="8"/>'
+        f'<circle class="dot" cx="{x(middle):.1f}" cy="8" r="4.5"/></svg>'
+    )
+
+
 def columns(labels: Sequence[str], values: Values, title: str) -> Markup:
     """Standing bars, for a few weeks or months."""
     width, height, n = 520, 190, max(len(labels), 1)

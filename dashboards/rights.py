@@ -58,7 +58,7 @@ RULES = (
     Rule("/", _NUMBERS),
     Rule("/panel/", _NUMBERS),
     *(Rule(path, _NUMBERS) for path in ("/sources", "/pages", "/audience", "/events", "/deals", "/consent")),
-    *(Rule(path, _NUMBERS) for path in ("/live", "/funnels", "/returning", "/journeys")),
+    *(Rule(path, _NUMBERS) for path in ("/live", "/funnels", "/returning", "/journeys", "/experiments")),
     Rule("/report/", _NUMBERS, scope="tables"),
     Rule("/csv/", _NUMBERS, scope="tables"),
     Rule("/files/", _NUMBERS, scope="tables"),

@@ -43,7 +43,7 @@ PAGES_READ = {
     "everyone", "totals", "perturbation", "release",  # bounds of published totals, and of noise
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
     "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
-    "shapley", "incrementality", "paths",  # reckoned from published groups, and words of these
+    "shapley", "incrementality", "paths", "readout",  # reckoned from published groups, and words of these
     "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
     "exits", "pack", "period", "query", "reader", "recipient", "release_settings", "report", "settings",
@@ -59,6 +59,7 @@ GIVES = {
         "/sources": "published groups", "/pages": "published groups", "/audience": "published groups",
         "/events": "published groups", "/deals": "published groups", "/consent": "published groups",
         "/live": "published groups", "/funnels": "published groups", "/returning": "published groups",
+        "/experiments": "published groups",
         "/journeys": "released groups", "/panel/{name:str}": "published groups, or released under a filter",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",

@@ -71,6 +71,11 @@ def draw(people: NDArray[np.int64], keys: NDArray[np.int64], most: int) -> NDArr
     return found
 
 
+def variance(most: int) -> float:
+    """The variance of u of a row that is not small."""
+    return float((ptable(most)[-1] ** 2).mean())
+
+
 def perturb(report: Report, table: pa.Table, most: int, least: int) -> pa.Table:
     """Rows to be shown, moved. `table` has `_people` (and `_others`), sums of record keys, and for each sum
     `_<sum>`, the most that one person adds. `most`: `bound`; `least`: the fewest people of a row."""

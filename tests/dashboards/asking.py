@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from consent_filter.site import Site
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from tests import signed
@@ -31,6 +32,7 @@ class Asking:
         recipients: Iterable[Recipient] = (),
         release: Release = Release(),  # noqa: B008
         adverts: Adverts | None = None,
+        sites: Mapping[str, Site] | None = None,
     ) -> None:
         settings = Dashboards(hosts=("stats.example",), outside=("numbers.example",))
         self._app = create(
@@ -41,6 +43,7 @@ class Asking:
             recipients=recipients,
             release=release,
             adverts=adverts,
+            sites=sites,
         )
         self._runner = asyncio.Runner()
         #: Whoever asks has every role, unless a request says otherwise.
@@ -88,9 +91,10 @@ def asking(
     recipients: Iterable[Recipient] = (),
     release: Release = Release(),  # noqa: B008
     adverts: Adverts | None = None,
+    sites: Mapping[str, Site] | None = None,
 ) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse(), recipients, release, adverts)
+    one = Asking(data, generated, warehouse or Warehouse(), recipients, release, adverts, sites)
     try:
         yield one
     finally:

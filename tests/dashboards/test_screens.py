@@ -34,6 +34,7 @@ PAGES = [
     "/audience",
     "/funnels?steps=event:sign_up|page:/projects",
     "/live",
+    "/experiments",
     "/report/pages",
     "/report/refused",
     "/attribution?model=data_driven",
