@@ -140,6 +140,11 @@ class Broker:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int | None:
+        """The process, where it runs."""
+        return None if self._process is None else self._process.pid
+
     def said(self) -> str:
         """What it printed."""
         return (self.folder / "server.out").read_text(errors="replace")[-4000:]
