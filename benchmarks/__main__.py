@@ -12,13 +12,13 @@ import subprocess
 import sys
 
 ALL = (
-    "path", "consent", "ledger", "preferences", "collector", "kills", "facts", "retention", "reports",
-    "adverts", "logins", "erasure", "sizes", "slots", "visitors", "trends", "gate", "attack",
+    "path", "consent", "ledger", "preferences", "collector", "kills", "pressure", "facts", "retention",
+    "reports", "adverts", "logins", "erasure", "sizes", "slots", "visitors", "trends", "gate", "attack",
     "explore", "pages", "analysts", "runners", "stores",
 )  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
 SMALL = {
-    "ledger": ["100000"], "kills": ["5"], "facts": ["200000"], "retention": ["200000"],
+    "ledger": ["100000"], "kills": ["5"], "pressure": ["20"], "facts": ["200000"], "retention": ["200000"],
     "reports": ["500000"], "adverts": ["200000"], "logins": ["200000"], "erasure": ["500000"],
     "trends": ["300000", "20000"], "gate": ["--small"], "attack": ["500"],
     "explore": ["200000"], "pages": ["2"], "analysts": ["10"], "runners": ["200000"], "stores": ["300000"],

@@ -2,6 +2,9 @@
 
 No request waits on a timer of its own. A commit starts when the last is done; a small batch waits a few
 milliseconds for company, because a commit costs the same for one request as for a hundred.
+
+Where more comes than the log takes, what waits is bounded by time, and a commit by how long it may take: both
+would grow, each with the other, until every commit is given up as too slow and all of it comes again.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import asyncio
 import errno
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,12 +33,16 @@ UNWRITABLE = Answer(503, b'{"error":{"code":"unavailable","message":"nothing can
 BROKEN = Answer(500, b'{"error":{"code":"broken","message":"the collector has stopped; try again"}}')
 #: From this many requests on, a batch is worth a commit of its own at once.
 ENOUGH = 64
+#: Seconds that a commit should take at most: after one that took longer the next are of fewer requests.
+SLOW = 1.0
 #: How often a batch is decided anew, whose people somebody else was first to name or has heard of.
 _AGAIN = 5
 
 
 class Gather:
-    """Belongs to one event loop. `tell` is called once for each request, when its fate is durable."""
+    """Belongs to one event loop. `tell` is called once for each request, when its fate is durable. `most`
+    requests wait at a time, and `patience` is for how many seconds; whoever comes then is told to come back.
+    """
 
     def __init__(
         self,
@@ -46,15 +54,19 @@ class Gather:
         gap: float,
         most: int,
         broken: Callable[[], None],
+        patience: float = 2.0,
     ) -> None:
         self._path, self._log, self._ledger, self._metrics = path, log, ledger, metrics
-        self._gap, self._most, self._broken = gap, most, broken
+        self._gap, self._most, self._broken, self._patience = gap, most, broken, patience
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "commit")
         self._requests: list[Request] = []
         self._tells: list[Tell] = []
+        #: When each of them came.
+        self._came: list[float] = []
         self._counts = Counts()
-        #: Requests in one commit: fewer after a record that was too large for the log, until it goes well.
+        #: Requests in one commit: fewer after a record that was too large for the log, or that it took too
+        #: long over, until it goes well.
         self._at_once, self._too_large = most, False
         self._busy = False
         self._soon: asyncio.Handle | None = None
@@ -63,15 +75,20 @@ class Gather:
 
     def add(self, request: Request, tell: Tell) -> None:
         """Take a request into the next batch."""
-        if len(self._requests) >= self._most:
-            led = self._path.led(request)
-            self._metrics.clicks_lost += led is not None
-            tell(led or UNWRITABLE)
+        now = self._loop.time()
+        if len(self._requests) >= self._most or (self._came and now - self._came[0] > self._patience):
+            self._turn_away(request, tell)
             return
         self._requests.append(request)
         self._tells.append(tell)
+        self._came.append(now)
         if not self._busy and (self._soon is None or len(self._requests) == ENOUGH):
             self._arrange()
+
+    def _turn_away(self, request: Request, tell: Tell) -> None:
+        led = self._path.led(request)
+        self._metrics.clicks_lost += led is not None
+        tell(led or UNWRITABLE)
 
     def count(self, counts: Counts) -> None:
         """Take counts of requests that were refused before they could be parsed."""
@@ -90,11 +107,9 @@ class Gather:
 
     def _commit(self) -> None:
         self._soon = None
-        requests, tells, extra = self._requests, self._tells, self._counts
-        self._requests, self._tells, self._counts = [], [], Counts()
-        if len(requests) > self._at_once:
-            self._requests, self._tells = requests[self._at_once :], tells[self._at_once :]
-            requests, tells = requests[: self._at_once], tells[: self._at_once]
+        n, extra = self._at_once, self._counts
+        requests, tells, self._counts = self._requests[:n], self._tells[:n], Counts()
+        self._requests, self._tells, self._came = self._requests[n:], self._tells[n:], self._came[n:]
         self._busy, self._last = True, self._loop.time()
         self._idle.clear()
         self._decide(requests, tells, extra, _AGAIN)
@@ -151,9 +166,12 @@ class Gather:
         extra: Counts,
         begun: float,
     ) -> None:
+        took = self._loop.time() - self._last
         if self._too_large:
-            self._at_once, self._too_large = max(len(tells) // 2, 1), False
-        elif stored:
+            self._at_once = max(len(tells) // 2, 1)
+        elif took > SLOW:
+            self._at_once = max(int(len(tells) * SLOW / took), 1)
+        elif stored and took < SLOW / 2:
             self._at_once = min(2 * self._at_once, self._most)
         if stored:
             if self._metrics.unwritable:
@@ -168,12 +186,22 @@ class Gather:
                 # Whoever clicked goes on: they can't come back for our disk, and would not send it again.
                 self._metrics.clicks_lost += bool(answer.leads)
                 tell(answer if answer.leads else UNWRITABLE)
+            if not self._too_large:
+                self._give_up()
+        self._too_large = False
         self._metrics.unwritable, self._metrics.waiting = not stored, len(self._requests)
         self._busy = False
         if self._requests or (self._counts and stored):
             self._arrange()
         else:
             self._idle.set()
+
+    def _give_up(self) -> None:
+        """Whoever has waited long enough for one commit in vain does not wait for the next."""
+        n = bisect_left(self._came, self._loop.time() - self._patience)
+        for request, tell in zip(self._requests[:n], self._tells[:n], strict=True):
+            self._turn_away(request, tell)
+        del self._requests[:n], self._tells[:n], self._came[:n]
 
     async def drain(self) -> None:
         """Return when nothing is waiting any more."""

@@ -1,10 +1,14 @@
-"""Group commit: a commit that the log finds too large comes again in smaller ones, and nothing is lost."""
+"""Group commit: what is too large or too slow for the log comes in smaller commits; waiting has an end."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 
+import pytest
+
+from ingest import gather as gathering
 from ingest.gather import Gather
 from ingest.log import Offset
 from ingest.log.memory import MemoryLog
@@ -39,3 +43,69 @@ def test_a_commit_that_is_too_large_comes_again_in_smaller_ones() -> None:
     asyncio.run(asyncio.wait_for(send(), 20))
     assert sum(record.events.n for _, record in log.read({})) == 12
     assert sent <= 5 * 12
+
+
+class _Slow(MemoryLog):
+    """A log that takes nothing until it is told to, and then refuses what `refuses` says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes, self.refuses, self.asked = threading.Event(), False, 0
+
+    def append(self, record: Record) -> Offset:
+        self.asked += 1
+        assert self.takes.wait(20)
+        if self.refuses:
+            raise OSError(errno.EHOSTUNREACH, "nobody is there")
+        return super().append(record)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_waiting_has_an_end_where_the_log_is_slow(refuses: bool) -> None:
+    """Not only of how many wait, but of for how long: else both grow until nobody gets an answer in time."""
+    path, log, told = make(), _Slow(), dict[str, int]()
+    log.refuses = refuses
+
+    async def send() -> None:
+        gather = Gather(path, log, path.ledger, Metrics(), gap=0, most=99, broken=lambda: None, patience=0.02)
+        for who in ("first", "second", "third"):
+            gather.add(landed(path, who), lambda answer, who=who: told.update({who: answer.status}))
+            await asyncio.sleep(0.05)
+        assert told == {"third": 503}, "it was told at once; the first is being stored, the second waits"
+        log.takes.set()
+        await gather.drain()
+
+    asyncio.run(asyncio.wait_for(send(), 20))
+    first = 503 if refuses else 202
+    assert told == {"third": 503, "first": first, "second": first}
+    assert log.asked == (1 if refuses else 2), "whoever waited for one in vain does not wait for the next"
+    assert sum(record.events.n for _, record in log.read({})) == 2 * (not refuses)
+
+
+def test_after_a_commit_that_took_long_the_next_is_of_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, log, stored = make(), _Slow(), list[int]()
+
+    async def send() -> None:
+        gather = Gather(path, log, path.ledger, Metrics(), gap=0, most=99, broken=lambda: None)
+
+        async def four(first: float) -> None:
+            for n in range(4):
+                gather.add(landed(path, f"v{n}"), lambda answer: stored.append(answer.status))
+            await asyncio.sleep(first)
+            while log.takes.is_set() and (gather._busy or gather._requests):
+                await asyncio.sleep(0.001)
+
+        await four(0.01)
+        monkeypatch.setattr(gathering, "SLOW", 0.0)  # any commit took too long
+        asyncio.get_running_loop().call_later(0.05, log.takes.set)
+        await four(0.1)
+        monkeypatch.setattr(gathering, "SLOW", 9.0)  # none did
+        for _ in range(4):
+            await four(0.0)
+        await gather.drain()
+
+    asyncio.run(asyncio.wait_for(send(), 20))
+    sizes = [record.events.n for _, record in log.read({})]
+    assert stored == [202] * 24
+    assert sizes[:5] == [4, 1, 1, 1, 1]
+    assert sizes[-1] == 4, "and of more, when it goes well"
