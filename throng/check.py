@@ -19,12 +19,13 @@ from consent_filter import policy, regions, signing
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.failure import describe
 from consent_filter.ledger import Ledger
+from consent_filter.one_table import FILE
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
 from throng import belonging, transport
 from throng import keys as lasting
-from throng.settings import FILE, load
+from throng.settings import load
 from warehouse import catalogue
 
 #: Below this much free space the log is about to refuse events.

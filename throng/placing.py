@@ -13,9 +13,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from consent_filter.errors import Misconfigured, Refused
+from consent_filter.one_table import FILE
 from consent_filter.policy import Packs
 from consent_filter.regions import require
-from throng.settings import FILE, Settings, load
+from throng.settings import Settings, load
 from warehouse.catalog import Catalog
 from warehouse.homes import homes
 from warehouse.lake import Lake

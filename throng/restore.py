@@ -20,13 +20,14 @@ from pathlib import Path
 from consent_filter import keyfile
 from consent_filter.errors import Broken, Misconfigured, Refused
 from consent_filter.ledger import Ledger
+from consent_filter.one_table import FILE
 from consent_filter.pseudonym import Keyring
 from ingest.log.opening import folder_only
 from ingest.log.segment import SegmentLog
 from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
-from throng.settings import FILE, load
+from throng.settings import load
 from warehouse import budget, lake_settings, opened
 
 #: Goes with the log, whose end it knows.

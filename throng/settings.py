@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.one_table import FILE
 from consent_filter.regions import Folder
 from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
@@ -25,8 +26,6 @@ from warehouse.lake_settings import LakeSettings
 from warehouse.recipient import Processor, Recipient, Schedule
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
-
-FILE = "throng.toml"
 
 
 class Demo(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
+from consent_filter.one_table import table
 
-SETTINGS = "throng.toml"
 CATALOGS = ("sqlite", "postgresql")
 PLACES = ("folder", "s3")
 _HOST = re.compile(r"[0-9A-Za-z:._-]+|/[\w./-]+", re.ASCII)
@@ -121,20 +119,9 @@ class LakeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return self.catalog == "sqlite" and self.files == "folder"
 
 
-class _File(msgspec.Struct, frozen=True):
-    """The settings file, of which only the one table matters here."""
-
-    lake: LakeSettings = LakeSettings()
-
-
 def settings(data: Path) -> LakeSettings:
     """The `[lake]` table of a data folder. Raises Misconfigured."""
-    try:
-        return msgspec.convert(tomllib.loads((data / SETTINGS).read_text()), _File).lake
-    except FileNotFoundError:
-        return LakeSettings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise Misconfigured(str(data / SETTINGS), "…", str(error)) from None
+    return table(data, "lake", LakeSettings)
 
 
 def secret(data: Path, key: str, name: str) -> str:

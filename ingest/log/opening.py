@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
-from consent_filter.errors import Misconfigured
+from consent_filter.one_table import table
 from ingest.log import Lasting
 from ingest.log.segment import SegmentLog
 from ingest.log.settings import LogSettings
 from ingest.log.together import Together
 
-SETTINGS = "throng.toml"
 _alone = False
-
-
-class _File(msgspec.Struct, frozen=True):
-    """The settings file, of which only the one table matters here."""
-
-    log: LogSettings = LogSettings()
 
 
 def settings(data: Path) -> LogSettings:
     """The `[log]` table of a data folder. Raises Misconfigured."""
-    try:
-        return msgspec.convert(tomllib.loads((data / SETTINGS).read_text()), _File).log
-    except FileNotFoundError:
-        return LogSettings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise Misconfigured(str(data / SETTINGS), "…", str(error)) from None
+    return table(data, "log", LogSettings)
 
 
 def opened(data: Path, writer: str | None = None) -> Lasting:

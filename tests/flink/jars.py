@@ -1,4 +1,4 @@
-"""Fetch what a Flink cluster is made of, once: jars by Maven, checked by SHA-256, and Prism by Go.
+"""Fetch what a Flink cluster is made of, once: jars, and Prism by Go.
 
     python -m tests.flink.cluster fetch
 
@@ -8,7 +8,6 @@ was started from to the cluster with each job: with 162 of them a trivial one to
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,9 +15,11 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.jars import CACHE
+from tests.jars import fetch as fetch_jars
+
 FLINK, BEAM = "1.19", "2.62.0"
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throng"
 JAR = CACHE / f"beam-{BEAM}-flink-{FLINK}.jar"
 #: Go's checksum database answers for its sources.
 PRISM = CACHE / f"prism-{version('apache-beam')}"
@@ -44,15 +45,7 @@ def fetch() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     if not JAR.exists():
         jars = CACHE / "flink-jars"
-        asked = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-        subprocess.run([*asked, "-DincludeScope=runtime", f"-DoutputDirectory={jars}"], check=True)
-        known = dict(reversed(line.split()) for line in (HERE / "jars.sha256").read_text().splitlines())
-        for jar in jars.glob("*.jar"):
-            if known.pop(jar.name, None) != hashlib.sha256(jar.read_bytes()).hexdigest():
-                raise SystemExit(f"{jar} is not the file that jars.sha256 names")
-        if known:
-            raise SystemExit(f"not fetched: {', '.join(known)}")
-        _join(sorted(jars.glob("*.jar")), JAR)
+        _join(fetch_jars(HERE, jars), JAR)
         shutil.rmtree(jars)
     if not PRISM.exists():
         folder = CACHE / "prism-new"

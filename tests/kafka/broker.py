@@ -3,13 +3,11 @@
     python -m tests.kafka.broker fetch            fetch and check the jars, once
     python -m tests.kafka.broker run [folder]     a broker in the foreground; says its address
 
-Jars are checked by SHA-256 against jars.sha256 and live in a cache outside of the project. A signal ends it.
+A signal ends it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import signal
 import socket
@@ -20,9 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.jars import CACHE
+from tests.jars import fetch as fetch_jars
+
 VERSION = "4.4.0"
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throng"
 JARS = CACHE / f"kafka-{VERSION}"
 #: Names the storage; it never leaves this machine.
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -70,20 +70,11 @@ def ready() -> bool:
 
 
 def fetch() -> None:
-    """The jars, by Maven, checked. Raises CalledProcessError, or SystemExit where one is not what it was."""
+    """The jars (`tests/jars.py`), and an archive that halves each start."""
     if (JARS / ".complete").exists():
         return
-    asked = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-    subprocess.run([*asked, "-DincludeScope=runtime", f"-DoutputDirectory={JARS}"], check=True)
-    known = dict(reversed(line.split()) for line in (HERE / "jars.sha256").read_text().splitlines())
-    for jar in JARS.glob("*.jar"):
-        if known.pop(jar.name, None) != hashlib.sha256(jar.read_bytes()).hexdigest():
-            raise SystemExit(f"{jar} is not the file that jars.sha256 names")
-    if known:
-        raise SystemExit(f"not fetched: {', '.join(known)}")
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # its first clean end leaves an archive that halves each start
+    fetch_jars(HERE, JARS)
+    with tempfile.TemporaryDirectory() as folder:
         first = Broker(Path(folder), 19092)
         first.start()
         first.stop()

@@ -21,8 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.jars import CACHE
+
 VERSION = "v1.8.0"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "throng"
 GATEWAY = CACHE / f"versitygw-{VERSION}" / "versitygw"
 #: Nothing that is ever printed may hold one of these.
 PASSWORD, SECRET = "a-canary-of-the-catalog", "a-canary-of-the-bucket"

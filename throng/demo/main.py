@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from datetime import date
 
+from consent_filter.one_table import FILE
 from throng import access, up
 from throng.demo import listed
 from throng.demo.site import SITE, settings
-from throng.settings import FILE, load
+from throng.settings import load
 
 
 def main(arguments: Namespace) -> int:
