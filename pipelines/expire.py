@@ -24,7 +24,7 @@ from pipelines import keeping, shelf
 from pipelines.attempts import apart, keep, say
 from pipelines.beamio import each
 from pipelines.settings import Pipelines
-from warehouse import compact, cuts, decay, purges
+from warehouse import compact, cuts, decay, purges, relocation
 from warehouse.decay import Due
 from warehouse.lake import Lake
 from warehouse.purges import Purged
@@ -126,6 +126,7 @@ def run(
             # A line may not come in again while a fact of it may still be there.
             imports.forget(data / "imports.sqlite", round((moment - FACTS.total_seconds()) * 1000))
             keeping.settle(data, due, moment)
+            relocation.lapse(data, moment)
             cuts.destroy(lake.folder, due.today)
             _clock.looked[data] = moment
         return done

@@ -13,14 +13,15 @@ import numpy as np
 
 from consent_filter import accounts, holds
 from consent_filter.departed import Persons
-from consent_filter.errors import Broken, Misconfigured
+from consent_filter.errors import Broken, Misconfigured, Refused
+from consent_filter.failure import describe
 from ingest.log import Lasting, frame
 from ingest.log.opening import opened
 from pipelines import shelf
 from pipelines.attempts import apart, keep, say
 from pipelines.beamio import each
 from pipelines.holder import Changed, Found, Holder, Kept, Task
-from warehouse import compact, erase, released
+from warehouse import compact, erase, released, relocation
 from warehouse.catalog import Catalog
 from warehouse.depot import Depot
 from warehouse.lake import Lake
@@ -58,6 +59,11 @@ class Facts:
             lake.close()
         left = self.find(task)
         done.searched = sum(file.endswith(".parquet") for file in Depot.of(task.data).files())
+        try:
+            relocation.drop(task.data)
+        except (OSError, Misconfigured, Refused) as error:
+            done.waits = f"what a move has left is not deleted: {describe(error)}"
+            return done
         if left:
             grace = f"{task.settings.grace_minutes:g} minutes"
             done.waits = f"{len(left)} replaced files stay for readers, for {grace} in all"

@@ -30,6 +30,7 @@ MADE = {
     "openapi.json",
     "import.json",
     "accepted.toml",
+    "moved.json",
 }
 NAMES = {file.name for top in (*PACKAGES, "tests", "docs") for file in (ROOT / top).rglob("*")}
 

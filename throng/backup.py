@@ -28,7 +28,8 @@ from ingest.log.segment import SegmentLog
 from pipelines import stones
 from throng import __version__, lock, placing
 from throng.settings import load
-from warehouse import lake_settings
+from warehouse import lake_settings, relocation
+from warehouse.catalog import FILE
 from warehouse.lake import Lake
 
 MANIFEST = "manifest.json"
@@ -45,6 +46,7 @@ _LEFT_OUT = (
     "writer",
     "end",
     security.FILE,
+    relocation.NOTE,
 )
 _PASSING = (".new", "-wal", "-shm", "-journal", ".tmp")
 _CHUNK = 1 << 20
@@ -87,7 +89,9 @@ def make(
 
 def _copy(data: Path, into: Path) -> None:
     """Under pipeline.lock: the lake stands still, and nothing is trimmed from the log."""
-    folded = {}
+    folded, told = {}, lake_settings.settings(data)
+    # What a move from here has left is no lake any more.
+    old = (*(("files",) if told.files != "folder" else ()), *((FILE,) if told.shared else ()))
     lake = Lake.open(data)
     if lake is not None:
         folded = lake.offsets()
@@ -102,10 +106,9 @@ def _copy(data: Path, into: Path) -> None:
         where = file.relative_to(data)
         if where.parts[0] == "log" or file.name in _LEFT_OUT or file == data / imports.name or file in last:
             continue
-        if where.name.endswith((".new", "-wal", "-shm", "-journal", ".tmp")) or where.parts[:2] == (
-            "lake",
-            "work",
-        ):
+        if where.name.endswith(_PASSING):
+            continue
+        if where.parts[0] == "lake" and where.parts[1] in ("work", *old):
             continue
         target = into / where
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from throng import (
     explore_options,
     keeping_options,
     keys_options,
+    lake_options,
     partners_options,
     release_options,
     rights_options,
@@ -235,6 +236,7 @@ def parser() -> argparse.ArgumentParser:
     explore_options.add(command)
     access_options.add(command)
     worker_options.add(command)
+    lake_options.add(command)
     one = commands.add_parser("part")  # one process of `up`; not for people
     one.add_argument("name", choices=("collector", "pipeline", "dashboards", "site", "crowd"))
     one.add_argument("--data", type=Path, required=True)
@@ -345,6 +347,7 @@ _WHERE = {
     "advertisers": "throng.advertisers",
     "partners": "throng.partners",
     **worker_options.WHERE,
+    **lake_options.WHERE,
 }
 
 

@@ -27,7 +27,7 @@ from ingest.log.opening import opened
 from pipelines.absent import tombstones
 from pipelines.stones import NAME
 from throng import backup
-from warehouse import search
+from warehouse import relocation, search
 from warehouse.bucket import Object
 from warehouse.depot import Depot
 
@@ -101,8 +101,10 @@ def run(data: Path, person: Person, backups: list[Path], now: float | None = Non
         for what in _in(file, person, wanted, gone):
             where = str(file.relative_to(data))
             yield Where(where, what, _allowed(where, what, person.subject))
-    for one in Depot.of(data).away():
-        yield from (Where(str(one), what, None) for what in _there(one, person, wanted, gone))
+    old = relocation.left(data)
+    for depot in (Depot.of(data), *([Depot(data, old)] if old else ())):
+        for one in depot.away():
+            yield from (Where(str(one), what, None) for what in _there(one, person, wanted, gone))
     yield from (Where(*one) for one in _log(data, gone))
     moment = time.time() if now is None else now
     for place in backups:

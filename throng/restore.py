@@ -28,7 +28,7 @@ from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
 from throng.settings import load
-from warehouse import budget, lake_settings, opened
+from warehouse import budget, lake_settings, opened, relocation
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
@@ -50,6 +50,8 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
                 409, "lake_elsewhere", "facts are in a database or a bucket, which no backup holds: put these"
                 " back by their own means (docs/lake.md); the folder stays as it is"
             )  # fmt: skip
+    if relocation.noted(data) is not None:
+        raise Refused(409, "left", "a move has left a copy of the facts: `throng lake drop` first")
     said = backup.check(source)
     here = _here(data, said.get("region", ""), region)
     shutil.rmtree(draft, ignore_errors=True)

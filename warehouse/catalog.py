@@ -18,7 +18,7 @@ import duckdb
 
 from consent_filter.errors import Broken, Misconfigured
 from warehouse.depot import lend
-from warehouse.extensions import load, quote
+from warehouse.extensions import OFFLINE, load, quote
 from warehouse.lake_settings import LakeSettings, secret, settings
 
 FILE = "catalog.sqlite"
@@ -32,6 +32,11 @@ META = "__ducklake_metadata_lake"
 _DAMAGED = (
     f"lake/{FILE} is damaged: put a backup back with `throng restore`; until then collectors go on, and"
     " nothing of the log is trimmed"
+)
+#: Every table of a catalog, in the database that is attached as `lake_turn`.
+_TABLES = (
+    "FROM postgres_query('lake_turn', 'SELECT tablename::text FROM pg_tables"
+    " WHERE schemaname = current_schema() AND starts_with(tablename, ''ducklake_'') ORDER BY 1')"
 )
 _STATISTICS = ("ducklake_file_column_stats", "ducklake_data_file", "ducklake_files_scheduled_for_deletion")
 
@@ -158,6 +163,26 @@ class Catalog:
             engine.execute("DETACH DATABASE IF EXISTS lake_turn")
             engine.execute(f"DROP SECRET IF EXISTS {_SECRET}")
 
+    def vacant(self) -> bool:
+        """Whether no catalog is there."""
+        if not self.shared:
+            return not self.file.exists()
+        with self._asked() as connection:
+            return not connection.execute(_TABLES).fetchall()
+
+    def raze(self) -> None:
+        """Take it away, whole. Its files stay."""
+        if not self.shared:
+            # The log first: left alone, it would be taken for that of the next one of this name.
+            for more in ("-wal", "-shm", ""):
+                self.file.with_name(f"{FILE}{more}").unlink(missing_ok=True)
+            return
+        with self._asked() as connection:
+            names = [f'"{name}"' for (name,) in connection.execute(_TABLES).fetchall()]
+            if names:
+                gone = f"DROP TABLE {', '.join(names)}"
+                connection.execute(f"CALL postgres_execute('lake_turn', '{quote(gone)}')")
+
     def wipe(self) -> bool:
         """Take persons out of a SQLite catalog: of the table it keeps the smallest and largest ever seen,
         and of rows that were deleted their bytes. True when all of it is in the file; a reader in the way
@@ -184,11 +209,17 @@ class Catalog:
                 return False
         return not busy
 
-    def _vacuum(self) -> bool:
-        with closing(duckdb.connect(":memory:")) as connection:
+    @contextmanager
+    def _asked(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The database itself, as `lake_turn`."""
+        with closing(duckdb.connect(":memory:", config={**OFFLINE})) as connection:
             self._lend(connection)
             with self._said():
                 connection.execute(f"ATTACH '{self._line()}' AS lake_turn (TYPE postgres, SECRET {_SECRET})")
+            yield connection
+
+    def _vacuum(self) -> bool:
+        with self._asked() as connection:
             for table in _STATISTICS:
                 connection.execute(
                     f"CALL postgres_execute('lake_turn', 'VACUUM {table}', use_transaction => false)"

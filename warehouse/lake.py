@@ -88,13 +88,17 @@ class Lake:
         self.connection = engine.cursor()
 
     @classmethod
-    def open(cls, data: Path, *, write: bool = False, threads: int = 2, inline: bool = True) -> Lake | None:
+    def open(
+        cls, data: Path, *, write: bool = False, threads: int = 2, inline: bool = True,
+        told: LakeSettings | None = None,
+    ) -> Lake | None:  # fmt: skip
         """The lake of a data folder; None where there is none yet and it is only to be read.
 
         A reader sees the snapshot that was the last when it opened, whatever is committed meanwhile.
-        `inline=False` lets nothing be written into the catalog but the catalog.
+        `inline=False` lets nothing be written into the catalog but the catalog. `told`: another lake than
+        that of the settings.
         """
-        told = settings(data)
+        told = settings(data) if told is None else told
         if not told.shared and not Catalog(data, told).file.exists():
             if not write:
                 return None
