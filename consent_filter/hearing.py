@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
-from consent_filter import chain, departed, epochs, links, telling
+from consent_filter import chain, departed, epochs, links, telling, unheard
 from consent_filter.decide import MEASUREMENT
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.known import KEYS
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import hashes
@@ -26,6 +26,11 @@ class Hearing(Ledger):
     """The half of `JointLedger` that listens."""
 
     name: bytes
+    topic: str
+    #: Places that an operator gives up (`[log] skip`); who is told of what can't be read: the place, and
+    #: whether it is given up.
+    given_up: frozenset[int] = frozenset()
+    missed: Callable[[int, bool], None]
     #: How far in the order everything is known here.
     heard_until: int
     #: Salts that memory has from the order, and the disk has yet to get; when they were given.
@@ -50,7 +55,34 @@ class Hearing(Ledger):
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Take in messages, in their order. On the disk when it returns; an OSError leaves the first of them
-        heard, and the rest to be heard again. Raises Misconfigured where keys are not the same."""
+        heard, and the rest to be heard again. Raises Misconfigured where keys are not the same; Broken at
+        one that can't be read where nobody can tell whose word it is (`unheard.py`)."""
+        start = 0
+        for at, one in enumerate(heard):
+            if not unheard.legible(one):
+                self._hear(heard[start:at])
+                self._miss(one)
+                start = at + 1
+        self._hear(heard[start:])
+
+    def _miss(self, one: Heard) -> None:
+        """What can't be read: whoever it is about is refused everything until its teller says it again."""
+        up = one.offset in self.given_up
+        try:
+            with self._hearing(one.offset + 1) as then:
+                if unheard.note(self._database, one, up) and one.by == self.name:
+                    self._tell(one.key[:1], one.key[1:])
+                then.append(self._otherwise)
+        except Broken as error:
+            raise Broken(f"message {one.offset} of {self.topic}-0 {error}") from None
+        self.heard_until = one.offset + 1
+        self.missed(one.offset, up)
+
+    def _otherwise(self) -> None:
+        self._besides()
+        self.version += 1
+
+    def _hear(self, heard: Sequence[Heard]) -> None:
         kinds: Mapping[bytes, Callable[[Heard, Then], bool]] = {
             WORD: self._hear_word,
             LINK: self._hear_link,
@@ -64,6 +96,7 @@ class Hearing(Ledger):
             elif kind in kinds:
                 with self._hearing(run[-1].offset + 1) as then:
                     left = [kinds[kind](one, then) for one in run]
+                    self._again(run, then)
                     if kind in (WORD, UNLINKED):
                         then.append(self._besides)
                     if any(left):
@@ -78,6 +111,12 @@ class Hearing(Ledger):
             run("UPDATE sharing SET hearing = 1")
             yield then
             run("UPDATE sharing SET hearing = 0, position = ?", (until,))
+
+    def _again(self, run: Sequence[Heard], then: Then) -> None:
+        """What could not be read may have been said again."""
+        if self._unheard:
+            again = [one for one in run if unheard.said_again(self._database, one)]
+            then += [self._otherwise] if again else []
 
     def _tell(self, kind: bytes, key: bytes) -> None:
         self._database.execute("INSERT INTO untold (kind, key) VALUES (?, ?)", (kind, key))
@@ -147,9 +186,10 @@ class Hearing(Ledger):
     def _hear_salts(self, run: Sequence[Heard]) -> None:
         with self._writing:  # who denies meanwhile sees what is taken here
             news, gone = self._sorted(run)
-        if not (news or gone or self._taken):
+        if not (news or gone or self._taken or self._unheard):
             return
         with self._hearing(run[-1].offset + 1) as then:
+            self._again(run, then)
             for kind, whose in news:
                 self._tell(kind, whose)
             now = round(self._keys.now() * 1000)

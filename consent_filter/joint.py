@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from consent_filter import telling
+from consent_filter import telling, unheard
 from consent_filter.circumstances import Circumstances
 from consent_filter.database import transaction
 from consent_filter.hearing import Hearing, Then
@@ -35,16 +35,24 @@ class JointLedger(Hearing):
     confer: Callable[[], bool]
 
     @classmethod
-    def join(cls, path: Path, keys: Keyring, topic: str) -> JointLedger:
-        """The ledger in that file, which from now on tells and hears by that topic."""
+    def join(
+        cls, path: Path, keys: Keyring, topic: str, given_up: frozenset[int] = frozenset()
+    ) -> JointLedger:
+        """The ledger in that file, which from now on tells and hears by that topic. `given_up`: messages in
+        it that an operator goes on without, if they can't be read."""
         path.parent.mkdir(parents=True, exist_ok=True)
         ledger = cls(prepare(connect(path, "rwc")), keys, gives=True, path=path)
         path.chmod(0o600)
+        ledger.topic, ledger.given_up = topic, given_up
         with ledger._transaction():
             telling.begin(ledger._database, topic, secrets.token_bytes(8))
+            ledger._database.execute(unheard.TABLE)
+            unheard.forget(ledger._database, given_up)
+        ledger._besides()
         row = ledger._database.execute("SELECT name, position FROM sharing").fetchone()
         ledger.name, ledger.heard_until = bytes(row[0]), int(row[1])
         ledger.confer = lambda: True
+        ledger.missed = lambda place, up: None
         ledger._taken, ledger._overtaken = {}, False
         return ledger
 
@@ -148,3 +156,4 @@ def alone(path: Path) -> None:
         if has(database, "sharing"):
             with transaction(database):
                 telling.end(database)
+                database.execute("DROP TABLE IF EXISTS unheard")

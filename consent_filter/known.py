@@ -13,11 +13,14 @@ from consent_filter.epochs import Epochs
 from consent_filter.errors import Broken
 from consent_filter.links import Links
 from consent_filter.pseudonym import Keyring, hashes, subject
+from consent_filter.purpose import ALL
 from consent_filter.raw import Column, Raw, column, pair
 from consent_filter.renewal import Renewal
 from consent_filter.salts import SALT, Salts, number
 from consent_filter.standing import Standing, join
 
+#: What holds of an id of which something was said that can't be read (`unheard.py`): it may be a refusal.
+REFUSED = Word(0, int(ALL))
 #: Keyed hashes of ids seen lately; a visitor sends several events.
 _REMEMBERED = 50_000
 #: Which key makes the pseudonym for which purpose: they do not join.
@@ -40,6 +43,7 @@ class Known:
         self._seen: dict[tuple[str, str, str], bytes] = {}
         self._standing, self._salts, self._links = Standing(), Salts(KEYS), Links()
         self._restricted: set[bytes] = set()
+        self._unheard: frozenset[bytes] = frozenset()
         self._renewal, self._epochs = Renewal(), Epochs(KEYS)
         # Of each purpose: the number from which on salts are under the newest key (6 bytes), and that key;
         # with the keyring's version that it is of.
@@ -68,7 +72,7 @@ class Known:
 
         `turns`: when the policy of a site changed (`Laws.turns`): a word says what was agreed to before.
         """
-        if not self._standing:
+        if not (self._standing or self._unheard):
             return Column(np.zeros(raw.n, np.int32), [NO_WORD])
         user = self._said(raw, raw.user_id, "user", turns)
         device = self._said(raw, raw.device_id, "device", turns)
@@ -81,9 +85,9 @@ class Known:
     ) -> tuple[Word, int]:
         """What one person has said, and from when on that is so (UTC milliseconds): not of events before."""
         word, since = NO_WORD, 0
-        for kind, id in (("user", user), ("device", device)) if self._standing else ():
+        for kind, id in (("user", user), ("device", device)) if self._standing or self._unheard else ():
             key = None if id is None else self.key(site, kind, id)
-            found = None if key is None else self._standing.found(key, turns)
+            found = None if key is None else self._found(key, turns)
             if found is not None:
                 word, since = join(word, found[0]), max(since, found[1])
         return word, since
@@ -116,7 +120,11 @@ class Known:
 
     def now(self, key: bytes, turns: Sequence[int] = ()) -> Word:
         """What whoever that keyed hash stands for has said. `turns`: when the policy of the site changed."""
-        return self._standing.now(key, turns)
+        found = self._found(key, turns)
+        return NO_WORD if found is None else found[0]
+
+    def _found(self, key: bytes, turns: Sequence[int]) -> tuple[Word, int] | None:
+        return (REFUSED, 0) if key in self._unheard else self._standing.found(key, turns)
 
     def _said(self, raw: Raw, ids: Column[str | None], kind: str, turns: Turns) -> Column[Word]:
         if ids.values == [None]:
@@ -124,7 +132,7 @@ class Known:
         whose, standing = pair(raw.site, ids), self._standing
         keys = [None if id is None else self.key(site, kind, id) for site, id in whose.values]
         last = [
-            None if key is None else standing.found(key, turns(site))
+            None if key is None else self._found(key, turns(site))
             for key, (site, _) in zip(keys, whose.values, strict=True)
         ]
         said = Column(whose.codes, [NO_WORD if one is None else one[0] for one in last]).few(

@@ -321,7 +321,7 @@ class Ledger(Shared):
 
     def get(self, site: str, kind: str, id: str) -> Entry | None:
         """What that id has chosen; None if it has said nothing."""
-        found = self._standing.found(self.key(site, kind, id))
+        found = self._found(self.key(site, kind, id), ())
         return None if found is None or found[0].erased else Entry(found[0].grant, found[0].deny, found[1])
 
     def subject(self, key: bytes) -> Subject:

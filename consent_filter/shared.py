@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from consent_filter import chain, departed, epochs, links, renewal
+from consent_filter import chain, departed, epochs, links, renewal, unheard
 from consent_filter.database import transaction
 from consent_filter.decide import MEASUREMENT, Word
 from consent_filter.errors import Broken
@@ -103,6 +103,7 @@ class Shared(Known):
     def _besides(self) -> None:
         self._links.load(self._database)
         self._restricted = {key for (key,) in self._database.execute("SELECT key FROM restriction")}
+        self._unheard = unheard.whose(self._database)
 
     def _forget(self, key: bytes) -> None:
         """Somebody took back elsewhere what a pseudonym was made for, which this process may hold alone."""
@@ -207,6 +208,10 @@ class Shared(Known):
             if last != self._position:
                 self._position = last
                 self.version += 1  # last: whoever sees it sees the word
+
+    def unheard(self) -> list[int]:
+        """Places in the topic of what others have said and can't be read."""
+        return unheard.places(self._database)
 
     def _truncate(self) -> None:
         """What was deleted must leave the write-ahead log too. Where a reader is in the way, the next

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 
 from consent_filter.errors import Broken, Misconfigured
+from consent_filter.failure import describe
 from consent_filter.joint import JointLedger
 from ingest.log.cluster import away
 from ingest.log.words import Ear, Words
@@ -34,7 +35,8 @@ class Conferring:
         self._until, self._whole = ledger.heard_until, float("-inf")
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.failing = ""
-        ledger.confer = self.confer
+        self._strangers = 0
+        ledger.confer, ledger.missed = self.confer, self._missed
 
     def start(self) -> None:
         """Begin to hear: until everything was heard, nothing is stored."""
@@ -79,28 +81,30 @@ class Conferring:
                         if self._hear(ear):
                             self._tell()
             except Exception as error:
+                # Never another's message: it may hold what it choked on.
                 ours = isinstance(error, Misconfigured | OSError | Broken)
-                self._said(str(error) if ours else type(error).__name__)
+                self._said(str(error) if ours else describe(error))
                 self._over.wait(_PAUSE)
 
     def _said(self, failing: str) -> None:
         """A line for the operator, when it changes."""
         if failing != self.failing:
-            with suppress(OSError):
-                print(f"ledger: {failing or 'heard again'}", file=sys.stderr, flush=True)
+            _line(failing or "heard again")
         self.failing = failing
+
+    def _missed(self, place: int, up: bool) -> None:
+        name = f"{self._ledger.topic}-0@{place}"
+        refused = "whoever it is about is refused everything until it is said again"
+        _line(f"{name} can't be read; {'given up, as [log] skip says' if up else refused}")
 
     def _hear(self, ear: Ear) -> bool:
         """Whether everything is heard: only then is known what there is to tell."""
         heard, whole = ear.poll()
         if heard:
-            try:
-                self._ledger.hear(heard)
-            except (OSError, Misconfigured):
-                raise
-            except Exception as error:
-                why = type(error).__name__
-                raise Broken(f"message {heard[0].offset}, or one behind it, can't be read ({why})") from None
+            self._ledger.hear(heard)
+        if ear.strangers > self._strangers:
+            self._strangers = ear.strangers
+            _line(f"{ear.strangers} messages of somebody else in {self._ledger.topic} are left out")
         if heard or whole is not None:
             with self._news:
                 self._until = ear.at
@@ -125,3 +129,8 @@ class Conferring:
             if self.fresh:
                 self._tell()
         self._words.close()
+
+
+def _line(says: str) -> None:
+    with suppress(OSError):
+        print(f"ledger: {says}", file=sys.stderr, flush=True)

@@ -173,9 +173,9 @@ def _ledger(data: File, keys: Keyring) -> tuple[Ledger, Conferring | None]:
         joint.alone(data / "ledger.sqlite")
         return ledger, None
     from ingest.conferring import Conferring
-    from ingest.log.words import Words  # nobody else needs the client
+    from ingest.log.words import Words, given_up  # nobody else needs the client
 
-    joined = joint.JointLedger.join(data / "ledger.sqlite", keys, told.ledger)
+    joined = joint.JointLedger.join(data / "ledger.sqlite", keys, told.ledger, given_up(told))
     return joined, Conferring(joined, Words(told, data, joined.name))
 
 

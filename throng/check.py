@@ -119,7 +119,11 @@ def ledger(data: Path) -> Iterator[Finding]:
     if not file.exists():
         yield Finding("ledger", "none yet: made when the first choice comes")
         return
-    whole = Ledger.open(file, read_only=True).verify()
+    with closing(Ledger.open(file, read_only=True)) as one:
+        whole, unread = one.verify(), one.unheard()
+    for place in unread:
+        says = f"message {place} of its topic can't be read; whoever it is about is refused everything"
+        yield Finding("ledger", says, "start the collector that told it; or give it up (docs/kafka.md)")
     mend = "" if whole else "the ledger was changed outside Throng: restore it from a backup"
     yield Finding("ledger", "hash chain verifies" if whole else "the hash chain does not verify", mend)
 

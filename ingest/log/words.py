@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import TopicPartition, errors
 
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.telling import Heard, Told
 from ingest.log.cluster import away, cluster, ours, quiet
 from ingest.log.kafka import HEADER
@@ -115,6 +115,8 @@ class Ear:
     def __init__(self, consumer: Any, at: TopicPartition, settings: LogSettings) -> None:
         self._consumer, self._at, self._settings = consumer, at, settings
         self._end, self._asked, self._moved = 0, float("-inf"), time.monotonic()
+        #: Messages of somebody else that were left out: what we say has a header.
+        self.strangers = 0
 
     @property
     def at(self) -> int:
@@ -126,18 +128,43 @@ class Ear:
         by then, that moment (`time.monotonic`). Raises OSError where no broker answers."""
         if (now := time.monotonic()) - self._asked > _BEAT:
             self._end, self._asked = int(self._consumer.end_offsets([self._at])[self._at]), now
-        found = self._consumer.poll(timeout_ms=50).get(self._at, ())
+        found = self._polled()
         whole = self.at >= self._end
         if found or whole:
             self._moved = now
         elif now - self._moved > self._settings.timeout_s:
             raise away("the topic of the ledger can't be read on: no broker gives it")
-        heard = [_heard(one) for one in found if one.key != _TURN and dict(one.headers).get(HEADER) == _WORDS]
+        heard = [_heard(one) for one in found if one.key != _TURN and HEADER in dict(one.headers)]
+        self.strangers += sum(HEADER not in dict(one.headers) for one in found)
         return heard, self._asked if whole else None
+
+    def _polled(self) -> Any:
+        place = self.at
+        try:
+            return self._consumer.poll(timeout_ms=50).get(self._at, ())
+        except errors.CorruptRecordError:
+            name = f"{self._at.topic}-{self._at.partition}@{place}"
+            if name not in self._settings.skip:
+                raise Broken(
+                    f"message {place} of {self._at.topic}-{self._at.partition} is damaged where the brokers"
+                    " keep it: no event is stored until a replica has it whole, or it is named in [log] skip"
+                    " and the collector started anew"
+                ) from None
+            self._consumer.seek(self._at, place + 1)
+            return ()
 
 
 def _heard(one: Any) -> Heard:
-    return Heard(one.offset, one.key or b"", one.value, dict(one.headers).get(_BY, b""))
+    """A message in a form that is not ours has no key that we could understand."""
+    headers = dict(one.headers)
+    key = (one.key or b"") if headers[HEADER] == _WORDS else b""
+    return Heard(one.offset, key, one.value, headers.get(_BY, b""))
+
+
+def given_up(settings: LogSettings) -> frozenset[int]:
+    """Messages of the ledger's topic that an operator goes on without."""
+    begins = f"{settings.ledger}-0@"
+    return frozenset(int(one.removeprefix(begins)) for one in settings.skip if one.startswith(begins))
 
 
 def _topic(told: LogSettings) -> dict[str, Any]:

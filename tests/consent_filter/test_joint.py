@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consent_filter import chain, telling
 from consent_filter.decide import MEASUREMENT, Word
-from consent_filter.errors import Misconfigured
+from consent_filter.errors import Broken, Misconfigured
 from consent_filter.joint import JointLedger, alone
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
@@ -396,3 +396,73 @@ def test_they_come_to_know_the_same_whatever_happens_in_which_order(seed: int, n
                 if first.now(key).deny & MEASUREMENT or first.now(key).erased:
                     assert last is None
         assert all(one.verify() for one in several.all)
+
+
+def damaged(topic: Topic, key: bytes, by: bytes, value: bytes = b"{") -> int:
+    """A message that nobody can read; its place."""
+    topic.messages.append(Heard(topic.end, key, value, by))
+    topic.end += 1
+    return topic.end - 1
+
+
+@pytest.mark.requirement("M110")
+def test_what_cannot_be_read_is_a_refusal_until_it_is_said_again(tmp_path: Path) -> None:
+    some = Several(tmp_path)
+    one, other = some.all
+    for who in (WHO, ANN):
+        other.record(*who, {"measurement": True}, "test", NOON)
+    some.settle()
+    key, anns = one.key(*WHO), one.key(*ANN)
+    place = damaged(some.topic, telling.WORD + key, b"a-stranger")
+    some.settle()
+    for ledger in (one, other):
+        assert ledger.now(key).deny & MEASUREMENT, "it may have been a refusal"
+        assert ledger.word("shop", None, "d-1")[0].deny & MEASUREMENT
+        assert (ledger.now(anns), ledger.unheard()) == (Word(MEASUREMENT, 0), [place])
+    # Another collector, which has it from the one who told it, can't say what that one said.
+    one.record(*WHO, {"research": False}, "test", NOON + 1)
+    some.settle()
+    assert one.now(key).deny & MEASUREMENT
+    one.close()
+    one = some.all[0] = some.open(tmp_path / "0")
+    some.all.pop()
+    assert one.now(key).deny & MEASUREMENT, "it was forgotten"
+    one.close()
+    keys = Keyring.open(tmp_path / "0" / "keys.json")
+    given = JointLedger.join(tmp_path / "0" / "ledger.sqlite", keys, "words", frozenset([place]))
+    assert (given.now(key), given.unheard()) == (Word(MEASUREMENT, 1 << 1), [])
+    given.close()
+
+
+def test_who_has_told_what_nobody_can_read_says_it_again(tmp_path: Path) -> None:
+    some = Several(tmp_path)
+    one, other = some.all
+    other.record(*WHO, {"measurement": True}, "test", NOON)
+    some.settle()
+    other.record(*WHO, {"measurement": False}, "test", NOON + 1)
+    some.tell(other)
+    key = one.key(*WHO)
+    for n, told in enumerate(some.topic.messages):  # on its way it was damaged
+        if told.key == telling.WORD + key:
+            some.topic.messages[n] = told._replace(value=b"\x00\xff")
+    some.settle()
+    assert [(ledger.now(key), ledger.unheard()) for ledger in some.all] == [(Word(0, MEASUREMENT), [])] * 2
+    for _ in range(5):  # what can never be read does not go round for ever
+        place = damaged(some.topic, telling.SALT + telling.place(MEASUREMENT, key), other.name)
+        some.hear(other)
+        some.topic.messages = [told for told in some.topic.messages if told.offset <= place]
+    assert len(other.untold()) == 3
+
+
+def test_where_nobody_can_tell_whose_it_is_nothing_more_is_heard(tmp_path: Path) -> None:
+    some = Several(tmp_path, 1)
+    (one,) = some.all
+    one.record(*ANN, {"measurement": True}, "test", NOON)
+    some.settle()
+    for key in (b"", b"w", b"w" + bytes(15), b"s" + bytes(19), b"z" + bytes(16), b"t" + bytes(15)):
+        place = damaged(some.topic, key, b"a-stranger")
+        with pytest.raises(Broken, match=f"message {place} of words-0"):
+            some.hear(one)
+        one.given_up = frozenset([place])
+        some.hear(one)
+    assert (one.now(one.key(*ANN)), one.unheard()) == (Word(MEASUREMENT, 0), [])

@@ -17,7 +17,7 @@ import pytest
 
 from consent_filter.decide import MEASUREMENT
 from consent_filter.ledger import Ledger
-from consent_filter.pseudonym import Keyring
+from consent_filter.pseudonym import Keyring, subject
 from ingest.log.cluster import cluster
 from ingest.log.opening import settings
 from pipelines import facts
@@ -162,3 +162,52 @@ def test_two_collectors_are_one(broker: Broker, tmp_path: Path) -> None:
     stored = found(a)
     assert set(stored.rows.values()) == {1}
     assert not {"bob"} & {line for one in (one, other) for line in one.output.read_text().split()}
+
+
+def strange(data: Path, key: bytes, kind: bytes | None, value: bytes = b"{") -> int:
+    """Have somebody write into the ledger's topic; the message's place."""
+    told = settings(data)
+    producer = cluster(told, data).producer()
+    headers = [] if kind is None else [("throng", kind), ("by", b"somebody")]
+    sent = producer.send(told.ledger, value, key=key, headers=headers, partition=0)
+    place = int(sent.get(timeout=10).offset)
+    producer.close()
+    return place
+
+
+@pytest.mark.requirement("M110")
+def test_what_cannot_be_read_in_the_topic_is_nobodys_consent(broker: Broker, tmp_path: Path) -> None:
+    a, stored = tmp_path / "a", 0
+
+    def bob(running: Up) -> int:
+        nonlocal stored
+        status = running.post(event("bob"))
+        stored += status == 202
+        return status
+
+    with two(broker, tmp_path) as both:
+        keys = Keyring.open(a / "keys.json")
+        assert put(both[0], "ann", measurement=True) == 200
+        for running in both:
+            soon(lambda running=running: said(running, "ann") == {"measurement": True})  # type: ignore[misc]
+        key = subject(keys, "shop", "device", "ann")
+        place = strange(a, b"w" + key, b"2")
+        strange(a, b"w" + key, None)
+        for running in both:  # it may have been a refusal: whoever it is about is refused, and nobody else
+            soon(lambda running=running: not said(running, "ann")["measurement"])  # type: ignore[misc]
+            assert (running.post(event("ann")), bob(running)) == (202, 202)
+            line = f"-0@{place} can't be read; whoever it is about is refused everything"
+            assert line in running.output.read_text()
+            soon(lambda running=running: "messages of somebody else" in running.output.read_text())  # type: ignore[misc]
+        # Of a later version, or without a key that tells whose it is: somebody may have refused.
+        later = strange(a, b"w" + key, b"9")
+        for running in both:
+            soon(lambda running=running: bob(running) == 503)  # type: ignore[misc]
+            assert f"message {later} of {settings(a).ledger}-0 is damaged, or of a later version" in (
+                running.output.read_text()
+            )
+    skip = f'skip = ["{settings(a).ledger}-0@{later}", "{settings(a).ledger}-0@{place}"]\n'
+    with up(a, *PART, settings=(a / "throng.toml").read_text() + skip) as running:
+        soon(lambda: bob(running) == 202)
+        assert said(running, "ann") == {"measurement": True}, "the operator has given it up"
+    assert facts.run(a).stored == stored, "all of bob's, and none of ann's"
