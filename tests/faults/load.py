@@ -7,14 +7,17 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from types import TracebackType
 
 from tests.whole.running import BROWSER
 
 _THREADS = 4
+#: Seconds that each of them rests after an event.
+_REST = 0.02
 #: People, and those among them who refuse: each after some events.
 _PEOPLE, _REFUSING = 30, 6
-#: Seconds in which every collector has to obey a word, or to store nothing.
+#: Seconds in which every collector has to obey a word, or to store nothing. The one that heard it: at once.
 _OBEYED = 1.0
 
 
@@ -24,18 +27,30 @@ def page(number: int) -> str:
 
 
 class Load:
-    """Events of people with an identifier, who agree with each, or have agreed before; some refuse later."""
+    """Events of people with an identifier, who agree with each, or have agreed before; some refuse later.
 
-    def __init__(self, ports: list[int], dice: random.Random) -> None:
-        self._ports, self._dice = ports, dice
+    `canary`: every raw identifier begins with it.
+    """
+
+    def __init__(self, ports: list[int], dice: random.Random, canary: str) -> None:
+        self._ports, self._dice, self.canary = ports, dice, canary
         self._lock, self._over = threading.Lock(), threading.Event()
         self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(_THREADS)]
-        #: Numbers given out; acknowledged; of people who had refused before they were sent.
-        self.sent, self.acknowledged, self.unwanted = 0, set[int](), set[int]()
-        self._people: list[str] = []
-        self._refused: set[str] = set()
+        self._obeyed = _OBEYED if len(ports) > 1 else 0.0
+        #: Numbers given out; how often each was acknowledged; of who had refused before they were sent.
+        self.sent, self.answers, self.unwanted = 0, Counter[int](), set[int]()
+        #: How many requests with an event have been begun.
+        self.tries = 0
+        self._people: list[int] = []
+        self._refused: set[int] = set()
 
-    def who(self, number: int) -> str:
+    @property
+    def acknowledged(self) -> set[int]:
+        """Of people who never refuse: these must be stored."""
+        with self._lock:
+            return {n for n in self.answers if self._people[n] >= _REFUSING}
+
+    def who(self, number: int) -> int:
         """Whose an event is."""
         return self._people[number]
 
@@ -49,8 +64,8 @@ class Load:
     def greet(self) -> None:
         """Whoever will refuse agrees first; then everybody begins to send."""
         for n in range(_REFUSING):
-            assert self._choose(f"d{n}", True)
-        time.sleep(_OBEYED)
+            assert self._choose(n, True)
+        time.sleep(self._obeyed)
         for one in self._threads:
             one.start()
 
@@ -63,43 +78,60 @@ class Load:
                 one.join(150)
 
     def wait(self, more: int) -> None:
-        """Until so many more are acknowledged."""
-        goal, end = len(self.acknowledged) + more, time.monotonic() + 120
-        while len(self.acknowledged) < goal:
+        """Until so many more are acknowledged. Raises AssertionError where that takes two minutes."""
+        goal, end = self.answers.total() + more, time.monotonic() + 120
+        while self.answers.total() < goal:
             assert time.monotonic() < end, "nothing is acknowledged any more"
             time.sleep(0.02)
+
+    def again(self, which: int) -> int:
+        """Send some once more that were answered long ago, to whichever collector; how many."""
+        with self._lock:
+            known = sorted(n for n in self.answers if n in self.unwanted or self._people[n] >= _REFUSING)
+            chosen = random.Random(which).sample(known, min(10, len(known)))
+        for number in chosen:
+            self._event(number)
+        return len(chosen)
 
     def _send(self) -> None:
         while not self._over.is_set():
             with self._lock:
                 number = self.sent
                 self.sent += 1
-                person = f"d{self._dice.randrange(_PEOPLE)}"
+                person = self._dice.randrange(_PEOPLE)
                 self._people.append(person)
-                refuses = int(person[1:]) < _REFUSING and self._dice.random() < 0.15
+                refuses = person < _REFUSING and self._dice.random() < 0.15
                 again = self._dice.random() < 0.1
             if refuses and self._choose(person, False):
-                time.sleep(_OBEYED)
+                time.sleep(self._obeyed)
                 with self._lock:
                     self._refused.add(person)
-            unwanted = person in self._refused
-            said = {"site": "shop", "type": "page_view", "url": f"https://shop.example{page(number)}"}
-            event = {**said, "id": str(number), "device_id": person}
-            if not int(person[1:]) < _REFUSING:
-                event["consent"] = {"measurement": True}  # type: ignore[assignment]
-            if unwanted:
-                with self._lock:
+            with self._lock:
+                if person in self._refused:
                     self.unwanted.add(number)
-            if self._until("POST", "/e", event, 202):
-                with self._lock:
-                    if int(person[1:]) >= _REFUSING:
-                        self.acknowledged.add(number)
-                if again:
-                    self._until("POST", "/e", event, 202)
+            if self._event(number) and again:
+                self._event(number)
+            time.sleep(_REST)
 
-    def _choose(self, person: str, measurement: bool) -> bool:
-        choice = {"site": "shop", "device_id": person, "consent": {"measurement": measurement}}
+    def _event(self, number: int) -> bool:
+        """Send it until it is acknowledged."""
+        person = self._people[number]
+        said = {"site": "shop", "type": "page_view", "url": f"https://shop.example{page(number)}"}
+        event: dict[str, object] = {**said, "id": str(number), "device_id": self._id(person)}
+        if person >= _REFUSING:
+            event["consent"] = {"measurement": True}
+        if not self._until("POST", "/e", event, 202):
+            return False
+        with self._lock:
+            self.answers[number] += 1
+        return True
+
+    def _choose(self, person: int, measurement: bool) -> bool:
+        choice = {"site": "shop", "device_id": self._id(person), "consent": {"measurement": measurement}}
         return self._until("PUT", "/consent", choice, 200, whole=True)
+
+    def _id(self, person: int) -> str:
+        return f"{self.canary}{person}"
 
     def _until(self, method: str, path: str, body: object, wanted: int, *, whole: bool = False) -> bool:
         """Again and again, to one collector or another, until it is taken."""
@@ -107,6 +139,7 @@ class Load:
         while time.monotonic() < end:
             with self._lock:
                 port = self._dice.choice(self._ports)
+                self.tries += path == "/e"
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:
                 head = {"User-Agent": BROWSER, "Content-Type": "text/plain"}

@@ -2,267 +2,280 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import resource
+import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
+from consent_filter.errors import Broken
 from consent_filter.pseudonym import Keyring, event_ids
 from consent_filter.raw import column
 from ingest.log.cluster import close_all
-from pipelines.balance import lag
-from tests.faults.load import Load, page
-from tests.faults.proxy import Proxy
-from tests.kafka.broker import Broker
+from pipelines.balance import balance, lag
+from tests.faults.checks import Fact, Row, Seen, naming, wrong
+from tests.faults.clock import Clock
+from tests.faults.load import Load
+from tests.faults.plan import Step, World, plan
+from tests.faults.processes import Apart, Machine
+from tests.faults.servers import Servers
+from tests.flink.cluster import SETTINGS
+from tests.lake import servers as lakes
 from tests.ports import free_ports
-from tests.warehouse.sample import found
-from tests.whole.running import ENVIRON
-from throng import balance
+from tests.whole.running import BROWSER
+from warehouse.lake import Lake
 from warehouse.released import Store
 
 #: Events that have to be acknowledged between two faults.
 _BETWEEN = 25
+#: Seconds after which a job that has not ended never will.
+_NEVER = 150.0
+#: Parts of a Flink cluster, as `tests/flink/cluster.py` names their processes.
+_PARTS = {"task manager": "tasks", "job manager": "manager", "job server": "jobs", "workers": "workers"}
 
 
 class Outcome(NamedTuple):
-    """faults: what was done, in its order; wrong: what should not be."""
+    """steps: what was done, in its order; wrong: what should not be. `seconds`: all of it."""
 
     seed: int
     acknowledged: int
     stored: int
     refused: int
+    seconds: float
     faults: list[str]
     wrong: list[str]
 
 
-class Apart:
-    """Processes of `throng`, started in no time (`apart.py`)."""
-
-    def __init__(self, said: IO[bytes]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=said, text=True, env=ENVIRON,
-        )  # fmt: skip
-        self._waited = False
-
-    def ask(self, *what: Any) -> int:
-        """See there."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if not self._waited:
-            assert json.loads(self._process.stdout.readline()) == "ready"
-            self._waited = True
-        print(json.dumps(what), file=self._process.stdin, flush=True)
-        return int(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        """End it, and all that it has started."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        if self._process.stdout:
-            self._process.stdout.close()
-
-
 class Run:
-    """`broker`: one that advertises `proxy`, for two collectors that share a ledger; without it there is one
-    collector, and the embedded log."""
+    """`apart` starts its processes. `planted`: a fault of `planted.py` that is in all of them."""
 
     def __init__(
-        self, folder: Path, seed: int, apart: tuple[Apart, Apart], wire: tuple[Broker, Proxy] | None
+        self, folder: Path, seed: int, world: World, apart: Apart, servers: Servers, planted: str = ""
     ) -> None:
-        self.dice, self.seed, self.folder = random.Random(seed), seed, folder
-        self.serving, self.jobs = apart
-        self.wire = wire
-        self.faults: list[str] = []
-        text = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
-        if wire is not None:
-            text += f'[log]\nkind = "kafka"\nbootstrap = ["{wire[0].address}"]\ntopic = "events{seed}"\n'
-            text += f'ledger = "words{seed}"\ntimeout_s = 2\nlargest_mib = 1\npartitions = 2\n'
-        self.datas = [folder / name for name in ("a", "b")[: 1 if wire is None else 2]]
-        for data in self.datas:
+        self.seed, self.world, self.folder, self.servers = seed, world, folder, servers
+        self._jobs, self._planted = apart, planted
+        self.done: list[str] = []
+        #: How long the last job took that was not killed.
+        self._took = 1.0
+        text, secret = self._settings()
+        datas = [folder / name for name in ("a", "b")[: 2 if world.kafka else 1]]
+        for data in datas:
             data.mkdir(parents=True)
             (data / "throng.toml").write_text(text)
-        Keyring.open(self.datas[0] / "keys.json")
-        for data in self.datas[1:]:
-            shutil.copy(self.datas[0] / "keys.json", data / "keys.json")
-        self.ports = [free_ports(3) for _ in self.datas]
-        self.pids = [self._start(n) for n in range(len(self.datas))]
-        self.load = Load(self.ports, random.Random(seed + 1))
+            for name, value in secret.items():
+                (data / name).write_text(value)
+        Keyring.open(datas[0] / "keys.json")
+        for data in datas[1:]:
+            shutil.copy(datas[0] / "keys.json", data / "keys.json")
+        self.machines = [Machine(apart, data, free_ports(3), planted) for data in datas]
+        self.data, self.clock = datas[0], Clock(folder / "jobs.clock")
+        self.load = Load([one.port for one in self.machines], random.Random(seed + 1), f"visitor-{seed}-")
 
-    def _start(self, n: int) -> int:
-        part = ["part", "collector", "--data", str(self.datas[n]), "--port", str(self.ports[n])]
-        return self.serving.ask("start", part)
+    def _settings(self) -> tuple[str, dict[str, str]]:
+        """The settings, and the files of secrets that they name."""
+        text = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
+        own, secret = f"{self.seed}_{secrets.token_hex(2)}", dict[str, str]()
+        if self.servers.broker:
+            text += f'[log]\nkind = "kafka"\nbootstrap = ["{self.servers.broker.address}"]\n'
+            text += f'topic = "events{own}"\nledger = "words{own}"\n'
+            text += "timeout_s = 2\nlargest_mib = 1\npartitions = 2\n"
+        if self.servers.postgres and self.servers.storage:
+            postgres, storage = self.servers.postgres, self.servers.storage
+            postgres.database(f"lake{own}")
+            (storage.data / f"lake{own.replace('_', '-')}").mkdir()
+            wires = {
+                "port": self.servers.named["catalog"].wire.port,
+                "endpoint": f"http://127.0.0.1:{self.servers.named['storage'].wire.port}",
+                "timeout_s": 3,
+            }
+            text += lakes.lake(postgres, storage, f"lake{own}", f"lake{own.replace('_', '-')}", **wires)
+            secret = {"pg": lakes.PASSWORD, "s3": lakes.SECRET}
+        if self.servers.cluster:
+            text += f"[pipelines]\n{SETTINGS}"
+        return text, secret
 
-    def _job(self, name: str, seconds: float | None) -> int:
-        return self.jobs.ask("run", [name, "--data", str(self.datas[0])], seconds)
-
-    def whole(self, faults: int) -> Outcome:
+    def whole(self, steps: list[Step]) -> Outcome:
         """Do it."""
-        kinds = [self.kill, self.pause, self.fill, self.fold]
-        if self.wire is not None:
-            kinds += [self.cut, self.slow, self.broker_dies, self.broker_pauses]
+        begun, found = time.monotonic(), list[str]()
         try:
             with self.load:
                 self.load.greet()
-                for _ in range(faults):
+                for step in steps:
                     self.load.wait(_BETWEEN)
-                    self.dice.choice(kinds)()
+                    self.done.append(str(step))
+                    now = time.strftime("%H:%M:%S")
+                    print(f"{now} seed {self.seed}: {step}", file=sys.stderr, flush=True)
+                    self._strike(step)
                 self.load.wait(2 * _BETWEEN)
         finally:
-            for pid in self.pids:
-                os.kill(pid, signal.SIGCONT)
-                self.serving.ask("end", pid, int(signal.SIGTERM))
-        return self.outcome()
+            for one in self.machines:
+                with suppress(ProcessLookupError):
+                    one.signal(signal.SIGCONT)
+                one.end(signal.SIGTERM)
+        for name in ("facts", "reports"):
+            if status := self._job(name):
+                found.append(f"{name} has failed in the end, with status {status}")
+        seen = self._seen()
+        close_all()
+        return Outcome(
+            self.seed, seen.answers.total(), seen.facts.total(), sum(seen.balance["refused"].values()),
+            round(time.monotonic() - begun, 1), self.done, [*found, *wrong(seen)],
+        )  # fmt: skip
 
     # Faults: each is over when it returns.
 
-    def _one(self, what: str) -> tuple[int, int]:
-        n = self.dice.randrange(len(self.pids))
-        self.faults.append(f"{what} {n}")
-        return n, self.pids[n]
+    def _strike(self, step: Step) -> None:
+        machine = self.machines[step.which % len(self.machines)]
+        first, _, rest = step.kind.partition(" ")
+        if step.kind == "kill":
+            machine.replace(signal.SIGKILL)
+        elif step.kind == "pause":
+            machine.signal(signal.SIGSTOP)
+            time.sleep(step.lasts)
+            machine.signal(signal.SIGCONT)
+        elif step.kind == "fill":
+            machine.limit(0)
+            time.sleep(step.lasts)
+            machine.limit(None)
+        elif step.kind == "again":
+            self.load.again(step.which)
+        elif first == "clock":
+            (self.clock if rest == "of the jobs" else machine.clock).step(step.by)
+        elif step.kind == "fold":
+            self._job("facts")
+        elif first == "fold":
+            self._fold(step)
+        elif first == "broker":
+            self.servers.named[first].fail(rest, step.lasts)
+        elif first in self.servers.named:
+            self._fold(step, lambda: self.servers.named[first].fail(rest, step.lasts))
+        else:
+            self._fold(step, lambda: self._flink(step.kind.removesuffix(" killed")))
 
-    def _wait(self) -> None:
-        time.sleep(self.dice.uniform(0.05, 1.0))
+    def _flink(self, which: str) -> None:
+        assert self.servers.cluster is not None
+        os.kill(self.servers.processes[_PARTS[which]], signal.SIGKILL)
 
-    def kill(self) -> None:
-        """kill -9 of a collector, and another one in its place."""
-        n, pid = self._one("kill")
-        self.serving.ask("end", pid, int(signal.SIGKILL))
-        self.pids[n] = self._start(n)
+    def _fold(self, step: Step, strike: Callable[[], None] | None = None) -> None:
+        """The facts job, and something in the middle of it. It may fail; it may not go on for ever."""
+        after = step.at * self._took
+        if self.servers.cluster:
+            self.servers.cluster.begin("throng", "facts", "--data", str(self.data))
+            time.sleep(after)
+            if strike:
+                strike()
+            self.servers.cluster.answer()
+            self.servers.processes = self.servers.cluster.ask("settled")
+            return
+        pid = self._jobs.start(["facts", "--data", str(self.data)], self.clock, self._planted)
+        time.sleep(after)
+        if strike:
+            strike()
+        elif step.kind == "fold killed":
+            self._jobs.end(pid, 0, 0.001)
+            return
+        else:
+            self._jobs.ask("limit", pid, 4096)
+            time.sleep(step.lasts)
+            self._jobs.ask("limit", pid, None)
+        if self._jobs.end(pid, 0, _NEVER) == signal.SIGKILL:
+            raise AssertionError(f"the facts job did not end after: {step}")
 
-    def pause(self) -> None:
-        """A collector stands still."""
-        _, pid = self._one("pause")
-        os.kill(pid, signal.SIGSTOP)
-        self._wait()
-        os.kill(pid, signal.SIGCONT)
+    def _job(self, name: str) -> int:
+        """One that nothing disturbs. Its status."""
+        begun = time.monotonic()
+        if self.servers.cluster:
+            came = self.servers.cluster.ask("throng", name, "--data", str(self.data))
+            if came["code"]:
+                print(came["err"], file=sys.stderr)
+            status = int(came["code"])
+        else:
+            pid = self._jobs.start([name, "--data", str(self.data)], self.clock, self._planted)
+            status = self._jobs.end(pid, 0, _NEVER)
+        if name == "facts" and not status:
+            self._took = time.monotonic() - begun
+        return status
 
-    def fill(self) -> None:
-        """No file of a collector can grow, as on a disk that is full."""
-        _, pid = self._one("fill")
-        with suppress(ProcessLookupError):
-            before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
-            self._wait()
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    # What is there.
 
-    def fold(self) -> None:
-        """The facts job, killed somewhere, half of the time."""
-        killed = self.dice.random() < 0.5
-        self.faults.append("fold, killed" if killed else "fold")
-        self._job("facts", self.dice.uniform(0.0, 1.0) if killed else None)
+    def _seen(self) -> Seen:
+        number, facts = self._numbers(), Counter[Fact]()
+        lake = Lake.open(self.data)
+        if lake is not None:
+            nameless = "CASE treatment WHEN 'identified' THEN 0 ELSE person END"
+            rows = lake.connection.execute(f"SELECT event_id, day, {nameless} FROM lake.events").fetchall()
+            facts.update((number.get(id, -1), day, person) for id, day, person in rows)
+            lake.close()
+        try:
+            whole = balance(self.data)
+        except Broken as error:
+            whole = {"received": -1, "stored": -1, "refused": {str(error): 1}}
+        kept = [self.folder, self.folder.parent / "output.txt", *self.servers.folders]
+        stepped = any(one.clock.stepped for one in self.machines)
+        return Seen.of(
+            self.load, stepped, facts, balance=whole, pages=self._pages(), lag=lag(self.data),
+            named=naming(kept, [self.load.canary, BROWSER[-30:]]),
+        )  # fmt: skip
 
-    def cut(self) -> None:
-        """Every connection to the broker ends, and for a while there is no other."""
-        self.faults.append("cut")
-        assert self.wire is not None
-        self.wire[1].cut_off = True
-        self.wire[1].cut()
-        self._wait()
-        self.wire[1].cut_off = False
+    def _numbers(self) -> dict[int, int]:
+        """Each event by its hash, under every key there is: one is replaced when a clock is behind it."""
+        keys, ids = Keyring.open(self.data / "keys.json"), [str(n) for n in range(self.load.sent)]
+        found, sites = dict[int, int](), column(["shop"] * len(ids))
+        for one in keys.lives():
+            if one.purpose == "event_id" and (state := keys.under("event_id", one.id)) is not None:
+                hashes = event_ids(keys, sites, ids, state).tolist()
+                found.update(zip(hashes, range(len(ids)), strict=True))
+        return found
 
-    def slow(self) -> None:
-        """What goes over the wire takes its time."""
-        self.faults.append("slow")
-        assert self.wire is not None
-        self.wire[1].delay = self.dice.uniform(0.02, 0.3)
-        self._wait()
-        self.wire[1].delay = 0.0
-
-    def broker_dies(self) -> None:
-        """kill -9 of the broker."""
-        self.faults.append("broker dies")
-        assert self.wire is not None
-        self.wire[0].kill()
-        self._wait()
-        self.wire[0].start()
-
-    def broker_pauses(self) -> None:
-        """It hears nothing, and its connections stay."""
-        self.faults.append("broker pauses")
-        assert self.wire is not None
-        self.wire[0].pause()
-        self._wait()
-        self.wire[0].resume()
-
-    # What must be true.
-
-    def outcome(self) -> Outcome:
-        """Fold what is left, and look."""
-        data, wrong = self.datas[0], list[str]()
-        for name in ("facts", "reports"):
-            if self._job(name, None):
-                wrong.append(f"{name} has failed")
-        load, keys = self.load, Keyring.open(data / "keys.json")
-        ids = [str(n) for n in range(load.sent)]
-        number = dict(
-            zip(event_ids(keys, column(["shop"] * len(ids)), ids).tolist(), range(load.sent), strict=True)
-        )
-        facts = found(data)
-        stored = Counter(number.get(id, -1) for _, id, *_ in facts.rows.elements())
-        wrong += [f"{n} is stored {times} times" for n, times in stored.items() if times > 1]
-        wrong += [f"{n} was acknowledged, and is not stored" for n in sorted(load.acknowledged - set(stored))]
-        wrong += [f"{n} was refused before it was sent" for n in sorted(load.unwanted & set(stored))]
-        wrong += ["there is an event that nobody has sent"] * (-1 in stored)
-        whole = balance.whole(data)
-        if whole["received"] != whole["stored"] + sum(whole["refused"].values()):
-            wrong.append(f"the balance: {whole}")
-        if whole["stored"] != stored.total():
-            wrong.append(f"{whole['stored']} are said to be stored, and {stored.total()} are")
-        wrong += [f"not folded: {left}" for left in lag(data).items() if left[1]]
-        wrong += self._reports(stored)
-        close_all()
-        refused = sum(whole["refused"].values())
-        return Outcome(self.seed, len(load.acknowledged), stored.total(), refused, self.faults, wrong)
-
-    def _reports(self, stored: Counter[int]) -> list[str]:
-        store = Store.open(self.datas[0])
-        rows = store.connection.execute("SELECT path, views, people FROM pages ORDER BY ALL").fetchall()
-        store.close()
-        left = [n for n in stored if n >= 0 and self.load.counts(n)]
-        views = Counter(page(n) for n in left)
-        people = {(page(n), self.load.who(n)) for n in left}
-        expected = sorted((path, n, sum(one == path for one, _ in people)) for path, n in views.items())
-        return [] if rows == expected else [f"reports say {rows}, and should {expected}"]
+    def _pages(self) -> list[Row]:
+        store = Store.open(self.data)
+        try:
+            if not store.connection.execute("FROM duckdb_tables() WHERE table_name = 'pages'").fetchall():
+                return []  # the job that makes it has failed, which is said elsewhere
+            asked = "SELECT day, path, views, people FROM pages"
+            found: list[Row] = store.connection.execute(asked).fetchall()
+            return found
+        finally:
+            store.close()
 
 
-def runs(
-    folder: Path, seeds: list[int], faults: int, *, kafka: bool, tell: Callable[[Outcome], None]
-) -> list[Outcome]:
-    """A run of each seed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    output = (folder / "output.txt").open("ab")
-    apart = Apart(output), Apart(output)
-    wire: tuple[Broker, Proxy] | None = None
-    outcomes = []
-    try:
-        if kafka:
-            port = free_ports(1)
-            broker = Broker(folder / "broker", free_ports(3), advertised=port)
-            broker.start()
-            wire = broker, Proxy(port, broker.port)
-        for seed in seeds:
-            outcome = Run(folder / str(seed), seed, apart, wire).whole(faults)
-            tell(outcome)
-            outcomes.append(outcome)
-            if not outcome.wrong:
-                shutil.rmtree(folder / str(seed))
-    finally:
-        for one in apart:
-            one.close()
-        if wire is not None:
-            wire[1].close()
-            wire[0].stop()
-        output.close()
-    return outcomes
+class Runs:
+    """What several runs share, because it takes long to start: what forks our processes, and servers."""
+
+    def __init__(self, folder: Path, world: World) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.world = folder, world
+        self._output = (folder / "output.txt").open("ab")
+        self._apart = Apart(self._output, steps=world.clock)
+        try:
+            self._servers = Servers(folder, world)
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> Runs:
+        return self
+
+    def one(self, seed: int, faults: int, steps: list[Step] | None = None, planted: str = "") -> Outcome:
+        """The run of a seed; its folder stays where something was wrong."""
+        room = self.folder / f"{seed}"
+        run = Run(room, seed, self.world, self._apart, self._servers, planted)
+        outcome = run.whole(plan(seed, faults, self.world) if steps is None else steps)
+        if not outcome.wrong:
+            shutil.rmtree(room)
+        return outcome
+
+    def _end(self) -> None:
+        self._apart.close()
+        self._output.close()
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._servers.close()

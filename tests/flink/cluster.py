@@ -125,21 +125,17 @@ class Inside:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.over = False
+        self.begins = {
+            "manager": self.manager, "tasks": self.taskmanager, "jobs": self.jobserver,
+            "workers": self.workers,
+        }  # fmt: skip
 
     def start(self) -> dict[str, int]:
         """Everything; process ids by name when two slots wait and the job server listens."""
         _loopback()
         (self.folder / "config.yaml").write_text(_CONF.format(folder=self.folder))
-        self.java("manager", f"{_FLINK}.entrypoint.StandaloneSessionClusterEntrypoint", "256m",
-                  "--executionMode", "cluster")  # fmt: skip
-        self.taskmanager()
-        self.java(
-            "jobs", "org.apache.beam.runners.flink.FlinkJobServerDriver", "768m",
-            "--flink-master", f"127.0.0.1:{WEB}", "--job-host", "127.0.0.1", "--job-port", str(JOBS),
-            "--artifact-port", "0", "--expansion-port", "0",
-            "--artifacts-dir", str(self.folder / "artifacts"),
-        )  # fmt: skip
-        self.spawn("workers", [sys.executable, "-m", "throng.main", "worker", "--at", f"127.0.0.1:{WORKERS}"])
+        for begin in self.begins.values():
+            begin()
         self.wait()
         threading.Thread(target=self.look_after, daemon=True).start()
         return self.ids()
@@ -148,17 +144,40 @@ class Inside:
         """Process ids by name."""
         return {name: one.pid for name, one in self.processes.items()}
 
+    def manager(self) -> None:
+        self.java("manager", f"{_FLINK}.entrypoint.StandaloneSessionClusterEntrypoint", "256m",
+                  "--executionMode", "cluster")  # fmt: skip
+
+    def jobserver(self) -> None:
+        self.java(
+            "jobs", "org.apache.beam.runners.flink.FlinkJobServerDriver", "768m",
+            "--flink-master", f"127.0.0.1:{WEB}", "--job-host", "127.0.0.1", "--job-port", str(JOBS),
+            "--artifact-port", "0", "--expansion-port", "0",
+            "--artifacts-dir", str(self.folder / "artifacts"),
+        )  # fmt: skip
+
+    def workers(self) -> None:
+        self.spawn("workers", [sys.executable, "-m", "throng.main", "worker", "--at", f"127.0.0.1:{WORKERS}"])
+
     def taskmanager(self) -> None:
         heap = ("640m", "-XX:MaxDirectMemorySize=512m", "-XX:MaxMetaspaceSize=256m")
         self.java("tasks", f"{_FLINK}.taskexecutor.TaskManagerRunner", *heap)
 
     def look_after(self) -> None:
-        """Start another task manager where one has died, as systemd or Kubernetes would."""
-        while True:
-            self.processes["tasks"].wait()
-            if self.over:
-                return
-            self.taskmanager()
+        """Start another of what has died, as systemd or Kubernetes would."""
+        while not self.over:
+            time.sleep(0.2)
+            for name, begin in self.begins.items():
+                if self.processes[name].poll() is not None and not self.over:
+                    begin()
+
+    def settled(self) -> dict[str, int]:
+        """Wait until everything runs again; process ids by name."""
+        deadline = time.monotonic() + 120
+        while not (_slots() >= 2 and _open(JOBS) and _open(WORKERS)):
+            assert time.monotonic() < deadline, "the cluster did not come back"
+            time.sleep(0.1)
+        return self.ids()
 
     def end(self) -> None:
         """As an operator ends it."""
@@ -242,7 +261,7 @@ def inside(folder: Path) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     cluster = Inside(folder)
     asked = {"start": cluster.start, "throng": cluster.throng, "processes": cluster.ids,
-             "end": cluster.end}  # fmt: skip
+             "settled": cluster.settled, "end": cluster.end}  # fmt: skip
     for line in sys.stdin:
         what, *arguments = json.loads(line)
         print(json.dumps(asked[what](*arguments)), file=answers, flush=True)
