@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from consent_filter.errors import Misconfigured, Refused
+from consent_filter.one_table import FILE
 from throng import lock
-from throng.settings import FILE, load, read
+from throng.settings import load, read
 from warehouse import relocation
 from warehouse.lake import Lake
 from warehouse.lake_settings import LakeSettings
