@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from dashboards.language import later
 from dashboards.numbers import Metric, Numbers, Pair, rates
 from dashboards.period import Period
 from warehouse import frequency
@@ -146,7 +147,7 @@ class AdvertNumbers:
             "viewing", "band, sum(ended)::BIGINT AS impressions, sum(people)::BIGINT AS people",
             group=f"{self._of} AND measure = '{measure}' GROUP BY band",
         )  # fmt: skip
-        return _told(rows, bands, "no group of people ended a view in these days")
+        return _told(rows, bands, later("no group of people ended a view in these days"))
 
     def sizes(self) -> list[dict[str, Any]]:
         """Sizes, net: views that began to render, and of rows that are large enough to compare the two the
@@ -167,13 +168,13 @@ class AdvertNumbers:
     def reach(self, period: str, kind: str) -> Told:
         """Of one campaign: people, or devices' own words, by how often, net; of the newest span."""
         if not self._campaign:
-            return Told([], missing="choose one campaign: people of two campaigns can not be added up")
+            return Told([], missing=later("choose one campaign: people of two campaigns can not be added up"))
         begins = self.begun(period)
         rows = self._ask.ask(
             "reach", "band, people, net_impressions AS impressions", Period(begins, begins, "one"),
             group=f"{self._of} AND period = '{period}' AND kind = '{kind}'", key="begins",
         ) if begins else []  # fmt: skip
-        return _told(rows, OFTEN, "no group of people whom this can be said of")
+        return _told(rows, OFTEN, later("no group of people whom this can be said of"))
 
     def gross(self, period: str) -> dict[str, int]:
         """Of the people with an identifier whom that span reached, gross: how many `people`, of whom all
@@ -226,8 +227,10 @@ class AdvertNumbers:
             Period(week, week, "week"), f"AND kind = '{kind}'", "week",
         ) if week else []  # fmt: skip
         missing = {
-            "all": "no group of people with an identifier was reached in a week",
-            "messages": "no sender has told of messages to a group of people with an identifier in a week",
+            "all": later("no group of people with an identifier was reached in a week"),
+            "messages": later(
+                "no sender has told of messages to a group of people with an identifier in a week"
+            ),
         }
         told = _told(rows, WEEKLY, missing[kind])
         over = sum(row["people"] or 0 for row in told.rows if lower(row["band"]) > ceiling)

@@ -8,12 +8,12 @@ from html import escape
 from markupsafe import Markup
 
 from dashboards.language import say
-from dashboards.words import said
+from dashboards.words import percent, said
 
 Values = Sequence[float | None]
 Scale = Callable[[float], float]
 #: Width, height, room at the left and at the right, labels that fit: for wide screens, and for narrow ones.
-_SHAPES = {"wide": (1120, 280, 48, 16, 9), "narrow": (400, 230, 40, 10, 4)}
+_SHAPES = {"wide": (1120, 280, 60, 16, 9), "narrow": (400, 230, 54, 10, 4)}
 _TOP, _BOTTOM = 14, 28
 #: Points that still can be pointed at, one by one; each weighs 400 bytes, and the table has them all.
 _TOLD, _TOLD_NARROW = 200, 60
@@ -59,10 +59,12 @@ def _curve(
         f'<defs><linearGradient id="fade-{shape}" x1="0" y1="0" x2="0" y2="1">'
         '<stop class="fade0" offset="0"/><stop class="fade1" offset="1"/></linearGradient></defs>'
     )
-    for part in range(5):
-        at, v = y(top * part / 4), top * part / 4
+    marks = [top * part / 4 for part in range(5)]
+    whole = all(v == int(v) for v in marks)
+    for v in marks:
+        at = y(v)
         out.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        out.append(_tick(left - 8, at + 4, said(v, unit), "end"))
+        out.append(_tick(left - 8, at + 4, percent(v) if unit == "%" and whole else said(v, unit), "end"))
     every = max(1, -(-n // fit))
     for i in range(0, n, every):
         place = "start" if i == 0 and n > 1 else "end" if i == n - 1 else "middle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_interval
 from babel.numbers import format_compact_decimal
+from markupsafe import Markup, escape
 
 from dashboards.language import ENGLISH, gettext, language, present, say, say_n
 from warehouse.report import OTHER
@@ -63,6 +65,8 @@ KINDS = (
 )  # fmt: skip
 SIZES = ("tiny", "small", "medium", "large")
 STEPS = ("sign up", "post project", "bid placed", "hired")
+#: Characters of what fits a line on a telephone; where longer ones break.
+_LONG, _JOINT = 18, re.compile(r"([/._])(?=[\w{])")
 #: How days are written, in English; other languages have CLDR's pattern of the same skeleton or length.
 _DAYS = {
     "day": ("d MMM", "MMMd"), "date": ("d MMM y", "yMMMd"), "weekday": ("EEE d MMM", "MMMEd"),
@@ -226,6 +230,12 @@ def signed(number: float, digits: int = 2) -> str:
     return ("+" if number >= 0 else "−") + decimal(abs(number), digits)
 
 
+def broken(text: str) -> Markup:
+    """A long path or host that may break where one of its parts ends, and nowhere within a word."""
+    said = escape(text)
+    return Markup(_JOINT.sub(r"\1<wbr>", str(said))) if len(text) > _LONG else said
+
+
 def band(text: str) -> str:
     """A band of a number, as reports name it: "from 4", or one that is a word."""
     return say("from {n}", n=text.removeprefix("from ")) if text.startswith("from ") else gettext(text)
@@ -238,6 +248,7 @@ def rows(number: int) -> str:
 #: What templates say numbers and days with.
 FILTERS: dict[str, Callable[..., str]] = {
     "short": short, "said": said, "column": column, "commas": whole, "decimal": decimal, "percent": percent,
-    "signed": signed, "band": band, "rows": rows, "days": days, "day": day, "utc": moment, "initial": initial,
+    "signed": signed, "band": band, "rows": rows, "days": days, "day": day, "utc": moment,
+    "initial": initial, "broken": broken,
     "sign": lambda text: present().percent.format(text.translate(present().signs)),
 }  # fmt: skip

@@ -16,6 +16,14 @@ from msgspec import Struct
 
 from warehouse.report import OTHER
 
+#: Why there is no pace.
+WHY = (
+    "not in the catalogue: measured, with no goal to compare with",
+    "the catalogue names no goal",
+    "the catalogue names no days",
+    "not begun",
+)
+
 
 class Listed(NamedTuple):
     """What the catalogue says of a campaign; None where it says nothing."""
@@ -116,9 +124,9 @@ def _goal(goal: int | None, delivered: int | None, share: float | None) -> Goal:
 
 def _why(one: Listed, known: bool, gone: int | None) -> str:
     if not known:
-        return "not in the catalogue: measured, with no goal to compare with"
+        return WHY[0]
     if one.goal_impressions is None and one.goal_clicks is None:
-        return "the catalogue names no goal"
+        return WHY[1]
     if gone is None:
-        return "the catalogue names no days"
-    return "" if gone else "not begun"
+        return WHY[2]
+    return "" if gone else WHY[3]

@@ -32,7 +32,9 @@ from dashboards.pages import ABOUT
 from dashboards.panels import BY_NAME
 from dashboards.sharing import alerts, mailings, unusual
 from warehouse import askable
+from warehouse.enquiry import LEFT
 from warehouse.meaning import meaning
+from warehouse.pacing import WHY
 from warehouse.report import load
 
 _ROOM = Path(__file__).parent.parent
@@ -123,5 +125,7 @@ def _tables() -> dict[str, list[str]]:
         "subjects": [one.title for one in askable.SUBJECTS],
         "alerts": [*unusual.KINDS.values(), *alerts.WATCHED],
         "mails": [*mailings.EVERY.values()],
+        "pacing": [*WHY],
+        "left out": [*LEFT.values()],
         "suites": [*ABOUT.values()],
     }
