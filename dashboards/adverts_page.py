@@ -107,7 +107,7 @@ def catalogued(file: Path) -> list[Listed]:
 def _reach(of: AdvertNumbers) -> list[dict[str, Any]]:
     """The newest week and the flight: the people who are known, and the word of the others' devices."""
     found = []
-    for period, says in (("week", "Week from"), ("flight", "Whole flight, from")):
+    for period, says in (("week", say("Week from")), ("flight", say("Whole flight, from"))):
         known, told = of.reach(period, "known"), of.reach(period, "told")
         found.append(
             {

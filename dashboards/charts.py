@@ -148,18 +148,18 @@ def columns(labels: Sequence[str], values: Values, title: str) -> Markup:
     """Standing bars, for a few weeks or months."""
     width, height, n = 520, 190, max(len(labels), 1)
     top, floor = nice(max((v for v in values if v is not None), default=0)), height - _BOTTOM
-    step = min((width - 44) / n, 72)
+    step = min((width - 56) / n, 72)
     out = [f'<svg viewBox="0 0 {width} {height}" class="columns" role="img" aria-label="{escape(title)}">']
     for part in range(3):
         at = _TOP + (floor - _TOP) * (1 - part / 2)
-        out.append(f'<line class="grid" x1="40" x2="{width}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        out.append(f'<line class="grid" x1="52" x2="{width}" y1="{at:.1f}" y2="{at:.1f}"/>')
         out.append(
-            f'<text class="tick" x="34" y="{at + 4:.1f}" text-anchor="end">{said(top * part / 2)}</text>'
+            f'<text class="tick" x="46" y="{at + 4:.1f}" text-anchor="end">{said(top * part / 2)}</text>'
         )
     every = max(1, -(-n // 7))
     for i, v in enumerate(values):
         tall = (floor - _TOP) * (v or 0) / top
-        at = 44 + step * i
+        at = 56 + step * i
         out.append(
             f'<rect class="bar" x="{at + step * 0.14:.1f}" y="{floor - tall:.1f}" width="{step * 0.72:.1f}"'
             f' height="{tall:.1f}" rx="2"><title>{escape(labels[i])}: {said(v)}</title></rect>'

@@ -18,6 +18,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from babel import Locale
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,14 +46,26 @@ class Language:
 
 
 class _Longer(NullTranslations):
-    """The catalogue of the language that is none."""
+    """The catalogue of the language that is none: what is in no other one stays as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        said = (one.id for one in _read("de") if one.id)
+        self._known = {text for id in said for text in ([id] if isinstance(id, str) else id)}
 
     def gettext(self, message: str) -> str:
+        if message not in self._known:
+            return message
         parts = _PLACE.split(message)
         return "⟦" + "".join(p if n % 2 else p.translate(_LONGER) for n, p in enumerate(parts)) + "…⟧"
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+def _read(tag: str) -> Catalog:
+    with (FOLDER / f"{tag}.po").open("rb") as file:
+        return read_po(file, locale=tag)
 
 
 @cache
@@ -64,9 +77,8 @@ def language(tag: str) -> Language:
         raise KeyError(tag)
     if tag == "en":
         return Language(tag, NullTranslations())
-    with (FOLDER / f"{tag}.po").open("rb") as file:
-        made = io.BytesIO()
-        write_mo(made, read_po(file, locale=tag))
+    made = io.BytesIO()
+    write_mo(made, _read(tag))
     made.seek(0)
     return Language(tag, GNUTranslations(made))
 

@@ -272,7 +272,8 @@ class Pages:
         how = msgspec.structs.replace(self.warehouse, **(made["release"] if made else {}))
         return self.page(
             "about_numbers.html", "numbers", title=say("How to read these numbers"), reports=known,
-            moved=bound(how.min_group) if how.perturb else 0, equals=how.equals, share=share(how.equals),
+            moved=bound(how.min_group) if how.perturb else 0, equals=how.equals,
+            share=language.gettext(share(how.equals)),
             caps=lambda name: words.caps(dict(load()[name].caps)) if name in load() else "",
         )  # fmt: skip
 

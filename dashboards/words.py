@@ -236,6 +236,12 @@ def broken(text: str) -> Markup:
     return Markup(_JOINT.sub(r"\1<wbr>", str(said))) if len(text) > _LONG else said
 
 
+def exact(text: str) -> str:
+    """A sentence that the published tables bring along, with one number at most in it."""
+    number = re.search(r"\d+", text)
+    return say(text.replace(number[0], "{n}", 1), n=number[0]) if number else gettext(text)
+
+
 def band(text: str) -> str:
     """A band of a number, as reports name it: "from 4", or one that is a word."""
     return say("from {n}", n=text.removeprefix("from ")) if text.startswith("from ") else gettext(text)
@@ -249,6 +255,6 @@ def rows(number: int) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "short": short, "said": said, "column": column, "commas": whole, "decimal": decimal, "percent": percent,
     "signed": signed, "band": band, "rows": rows, "days": days, "day": day, "utc": moment,
-    "initial": initial, "broken": broken,
+    "initial": initial, "broken": broken, "exact": exact,
     "sign": lambda text: present().percent.format(text.translate(present().signs)),
 }  # fmt: skip

@@ -7,6 +7,7 @@ page is made; they are gathered from those tables, so that a new one needs no ma
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
 from consent_filter.counts import REASONS
+from consent_filter.purpose import Purpose
 from consent_filter.rights.case import GROUNDS
 from dashboards import (
     advert_numbers,
@@ -35,7 +37,10 @@ from warehouse import askable
 from warehouse.enquiry import LEFT
 from warehouse.meaning import meaning
 from warehouse.pacing import WHY
+from warehouse.release import method, share
+from warehouse.released import REASONS as RESTATED
 from warehouse.report import load
+from warehouse.settings import Warehouse
 
 _ROOM = Path(__file__).parent.parent
 #: Calls whose texts are said to people: which of their arguments those are.
@@ -105,7 +110,7 @@ def data() -> Iterator[tuple[str, str]]:
     for report in load().values():
         yield "reports", report.title
         yield "reports", report.doc
-        for name in (*report.keys, *report.sums):
+        for name in (*report.keys, "people", "others", *report.sums):
             yield "words.py", words.named(name)
             yield "meanings", meaning(name)
     for name in (*askable.MEASURES, *askable.DIMENSIONS):
@@ -126,6 +131,11 @@ def _tables() -> dict[str, list[str]]:
         "alerts": [*unusual.KINDS.values(), *alerts.WATCHED],
         "mails": [*mailings.EVERY.values()],
         "pacing": [*WHY],
+        "restatements": [*RESTATED.values()],
+        "methods": [re.sub(r"\d+", "{n}", method(one, Warehouse())) for one in load().values()],
+        "shares": [share(n) for n in (2, 3, 4, 10)],
+        "ways": ["password", "passkey", "link", "code", "recovery", "issuer"],
+        "purposes": [words.named(str(one.name).lower()) for one in Purpose],
         "left out": [*LEFT.values()],
         "suites": [*ABOUT.values()],
     }
