@@ -40,7 +40,9 @@ def fetch() -> None:
     if ready():
         return
     what = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"
-    subprocess.run(["go", "install", what], check=True, env=os.environ | {"GOBIN": str(GATEWAY.parent)})
+    draft = GATEWAY.parent.with_suffix(".new")
+    subprocess.run(["go", "install", what], check=True, env=os.environ | {"GOBIN": str(draft)})
+    os.replace(draft, GATEWAY.parent)  # whoever waits for it finds all of it
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
