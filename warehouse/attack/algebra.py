@@ -13,9 +13,6 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 Row = dict[int, Fraction]
 #: Atoms in one block above which no combinations are searched: single atoms still are.
@@ -133,6 +130,9 @@ def _blocks(several: Sequence[Basis]) -> Iterator[list[Basis]]:
     """Rows that share atoms, together."""
     if not several:
         return
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     at: dict[int, int] = {}
     pairs = [(n, at.setdefault(atom, len(at))) for n, one in enumerate(several) for atom in one.entries]
     left, right = zip(*pairs, strict=True)
@@ -152,6 +152,8 @@ def _search(block: Sequence[Basis], off: Sequence[float], k: int) -> list[Basis]
     free = sorted({atom for one in block for atom in one.entries} - {one.pivot for one in block})
     n, m = len(block), len(free)
     place = {atom: at for at, atom in enumerate(free)}
+    from scipy.optimize import Bounds, LinearConstraint, milp  # 0.5 s, and most publications need none
+
     # z: rows taken; x: free atoms in the region. z·R - x = 0, and the number between nobody and k.
     matrix = np.zeros((m + 2, n + m))
     for at, one in enumerate(block):

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 #: Seconds that one programme may take; without an answer a region may be of anything.
 SECONDS = 2.0
@@ -34,6 +32,9 @@ def bounds(
 ) -> list[Interval]:
     """Of each region, given figures as sets of atoms. `whole`: people are whole numbers (integer programming;
     dearer, and never wider). (0, ∞) where figures contradict each other, or time runs out."""
+    from scipy.optimize import Bounds, LinearConstraint, milp  # 0.5 s, and most publications need none
+    from scipy.sparse import csr_array
+
     atoms = 1 + max((atom for row in (*rows, *regions) for atom in row), default=0)
     pairs = [(n, atom) for n, row in enumerate(rows) for atom in row]
     left, right = zip(*pairs, strict=True) if pairs else ((), ())

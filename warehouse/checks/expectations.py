@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from warehouse import without_pandas
 from warehouse.checks.documents import write
+from warehouse.checks.lazily import later
 
 
 class Suite(Struct, frozen=True):
@@ -59,7 +60,7 @@ def warm() -> None:
 def _library() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     without_pandas.lift()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), later():
         warnings.simplefilter("ignore")
         import great_expectations as gx
     # The second sets a level of its own when it is imported, and would tell the operator of its folders.

@@ -229,6 +229,8 @@ from pathlib import Path
 from pipelines import publish
 from warehouse.settings import Warehouse
 assert publish.run(Path({str(data)!r}), Warehouse()).changed
+assert "great_expectations" in sys.modules
+assert not {{"altair.vegalite", "scipy.stats._stats_py"}} & sys.modules.keys(), "warehouse/checks/lazily.py"
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
