@@ -198,7 +198,7 @@ def run(
         return Made()
     store = Store.open(data)
     try:
-        rule, rows = _rule(settings, data), _rows(lake)
+        rule, rows = _rule(settings, data), lake.rows()
         number, n = lake.number(), sum(rows.values())
         whole_of = buckets or _buckets(n, 4 * ROWS)
         _note(store, lake, data, settings, now, whole_of)
@@ -257,7 +257,7 @@ def note(data: Path, settings: Warehouse, now: float | None = None, *, child: bo
         return
     store = Store.open(data)
     try:
-        of = _buckets(sum(_rows(lake).values()), 4 * ROWS)
+        of = _buckets(sum(lake.rows().values()), 4 * ROWS)
         _note(store, lake, data, settings, time.time() if now is None else now, of, child=child)
     finally:
         store.close()
@@ -289,7 +289,7 @@ def correcting(
             return
         until.callback(lake.close)
         store = until.enter_context(closing(Store.open(data)))
-        of = _buckets(sum(_rows(lake).values()), 4 * ROWS)
+        of = _buckets(sum(lake.rows().values()), 4 * ROWS)
         buckets, logins = [Bucket(number, of) for number in range(of)], linked(data / "ledger.sqlite")
         with moves.correcting(store, lake.connection, persons, sets, settings, now, logins, buckets):
             yield
@@ -370,18 +370,12 @@ def _rule(settings: Warehouse, data: Path) -> str:
     return hashlib.blake2b(repr(how).encode(), digest_size=16).hexdigest()
 
 
-def _rows(lake: Lake) -> dict[date, int]:
-    return dict(
-        lake.connection.execute("SELECT day, sum(rows)::BIGINT FROM lake.commits GROUP BY ALL").fetchall()
-    )
-
-
 def _touched(lake: Lake, store: Store, logins: pa.Table) -> set[date]:
     """Days of new commits, and of visits that a login has joined to an account, or an undone one to their
     browser again, since the last run."""
     days = {day for _, day in lake.touched(int(store.get("commit") or 0))}
     joined, undone = store.turned(logins)
-    days |= {day + timedelta(days=by) for day in undone for by in (-1, 0, 1)} & _rows(lake).keys()
+    days |= {day + timedelta(days=by) for day in undone for by in (-1, 0, 1)} & lake.rows().keys()
     if joined.num_rows:
         hold(lake.connection, "turned", joined)
         found = lake.connection.execute(
