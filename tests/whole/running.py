@@ -17,8 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from consent_filter.errors import Refused
 from tests import signed
 from tests.ports import free_ports
+from warehouse import query
+from warehouse.settings import Warehouse
 
 BROWSER = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -102,12 +105,11 @@ class Up:
             connection.close()
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """What an analyst gets; nothing before the first publication."""
-        done = subprocess.run(
-            [sys.executable, "-m", "throng.main", "query", sql, "--format", "json", "--data", str(self.data)],
-            capture_output=True, text=True, timeout=60, env=ENVIRON,
-        )  # fmt: skip
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
+        """What an analyst gets from `throng query`, asked here; nothing before the first publication."""
+        try:
+            found: list[dict[str, Any]] = json.loads(query.run(self.data, sql, "json", Warehouse()))
+        except Refused:
+            found = []
         return found
 
     def stop(self, how: int = signal.SIGINT) -> int:
