@@ -89,7 +89,9 @@ class Keyring:
 
     def state(self, purpose: str) -> Any:
         """A keyed BLAKE2b to `copy()`, of the newest key of that purpose: WIDTHS says how many bytes."""
-        return self._states.get((purpose, -1)) or self._state(purpose, -1, self._held[purpose][-1])
+        return self._states.get((purpose, -1)) or self._state(
+            purpose, -1, rotation.newest(self._held[purpose])
+        )
 
     def under(self, purpose: str, id: str | None) -> Any | None:
         """The same of the key of that name; None where it is destroyed. None names the first there was.
@@ -110,7 +112,10 @@ class Keyring:
         return found
 
     def before(self, purpose: str) -> Any | None:
-        """The same of the key that was replaced and has yet to end, where there is one."""
+        """The same of the key that was replaced and has yet to end, where there is one; or of the next one,
+        from its day until it begins."""
+        if "begins" in self._held[purpose][-1]:
+            return self.under(purpose, self._held[purpose][-1]["id"])
         for entry in self._held[purpose][:-1] if self._ends < float("inf") else ():
             if "key" in entry and self._now() < entry.get("ends", 0):
                 return self.under(purpose, entry["id"])
@@ -118,7 +123,7 @@ class Keyring:
 
     def newest(self, purpose: str) -> str:
         """The name of the key that makes what is new."""
-        return str(self._held[purpose][-1]["id"])
+        return str(rotation.newest(self._held[purpose])["id"])
 
     def _entry(self, purpose: str, id: str | None) -> dict[str, Any] | None:
         entries = self._held[purpose]
@@ -149,6 +154,11 @@ class Keyring:
         """Another key of that purpose for what is new, in every process; its name. Raises Refused."""
         with self._changing() as held:
             return rotation.replace(held, purpose, self._now())
+
+    def follow(self, schedule: rotation.Keys, named: str | None = None) -> list[str]:
+        """`rotation.follow`, in every process that shares the file."""
+        with self._changing() as held:
+            return rotation.follow(held, schedule, self._now(), named)
 
     def destroy(self, ids: Iterable[str]) -> None:
         """The keys of these names leave the file, and where it stood. Unknown names change nothing."""
@@ -235,7 +245,8 @@ class Keyring:
             self.version += 1
         self._held = held
         ends = [one.ends for one in self.lives() if one.ends is not None]
-        self._ends = min(ends, default=float("inf"))
+        begins = [one["begins"] for purpose in WIDTHS for one in held[purpose][-1:] if "begins" in one]
+        self._ends = min([*ends, *begins], default=float("inf"))
 
     def _written(self) -> tuple[int, int] | None:
         if self._path is None:

@@ -22,6 +22,20 @@ class Turned(NamedTuple):
     parted: int = 0
 
 
+def together(keys: Keyring, ledger: Ledger, schedule: Keys, *, whole: bool) -> Turned:
+    """The same at one of several collectors that share a ledger: each makes the same next key by itself, an
+    hour before any begins with it. Nobody's pseudonym ends with `ends_days` there. `whole`: everything that
+    others have said is known here; only then is known that nobody is under a key."""
+    keys.roll()
+    made = keys.follow(schedule)
+    since = {one.id: one.replaced for one in keys.lives() if one.replaced is not None}
+    unused = ledger.unused() if whole else []
+    gone = [id for id in unused if keys.now() - since.get(id, keys.now()) > rotation.LINGERS]
+    if gone:
+        keys.destroy(gone)
+    return Turned(tuple(made), tuple(gone))
+
+
 def turn(keys: Keyring, ledger: Ledger, schedule: Keys) -> Turned:
     """Do what is due. Raises OSError where a disk fails; what was done by then holds."""
     keys.roll()

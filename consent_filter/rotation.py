@@ -9,7 +9,8 @@ what was imported, and by `adverts` the order that a refund is of.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -24,6 +25,11 @@ WIDTHS = {
 }  # fmt: skip
 #: Which of them may be replaced; the others would lose what they are to find again.
 TURNING = ("identity", "advertising", "event_id")
+#: Seconds between the day of the calendar and the moment from which the next key makes what is new, where
+#: several collectors replace theirs: as far as clocks may differ. Meanwhile an event has ids under both.
+LEAD = 3600.0
+#: Seconds for which a replaced key of people is kept there in any case: another may still give salts by it.
+LINGERS = float(_DAY)
 #: Seconds in which events are looked for under the key of before, too: as long as a retry may come, and an
 #: hour for clocks that differ.
 OVERLAP = RETRY.total_seconds() + 3600
@@ -60,6 +66,10 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return {**lasts, "event_id": self.event_id_days}.get(purpose, 0)
 
 
+#: No calendar.
+NEVER = Keys(identity_days=0, advertising_days=0, event_id_days=0)
+
+
 class Life(NamedTuple):
     """Of one key: what it is for, its name, and when it was made, replaced, is to end and was destroyed
     (seconds since 1970; None where that is not so, or not known). Nothing tells the key."""
@@ -89,6 +99,8 @@ def settle(held: dict[str, Any], now: float) -> None:
         for entry in held[purpose]:
             if "key" in entry and entry.get("ends") is not None and entry["ends"] <= now:
                 _end(entry, now)
+            if entry.get("begins", now + 1) <= now:
+                del entry["begins"]
 
 
 def replace(held: dict[str, Any], purpose: str, now: float) -> str:
@@ -105,6 +117,43 @@ def replace(held: dict[str, Any], purpose: str, now: float) -> str:
     last["replaced"] = now
     held[purpose].append(_new(now))
     return str(held[purpose][-1]["id"])
+
+
+def follow(held: dict[str, Any], schedule: Keys, now: float, named: str | None = None) -> list[str]:
+    """What the calendar says by now, where several collectors must come to the same keys without telling each
+    other: the next key is made of the one before, by a hash, so whoever has that has both. Names of new keys.
+
+    Each is made on its day and begins `LEAD` later; `named`: make the one of that name now, as somebody else
+    has begun with it.
+    """
+    made = list[str]()
+    for purpose in TURNING:
+        days = schedule.days(purpose)
+        while True:
+            last = held[purpose][-1]
+            overlaps = any("key" in one and one.get("ends") is not None for one in held[purpose])
+            if "key" not in last or "begins" in last or (purpose == "event_id" and overlaps):
+                break
+            key = blake2b(b"next", key=bytes.fromhex(last["key"]), digest_size=32).digest()
+            id = blake2b(b"name", key=key, digest_size=4).hexdigest()
+            at = last["made"] + days * _DAY
+            if not (days and at <= now) and id != named:
+                break
+            begins = min(at + LEAD, now) if id == named else at + LEAD
+            last["replaced"] = begins
+            if purpose == "event_id":
+                last["ends"] = begins + OVERLAP
+            held[purpose].append({"id": id, "made": min(at, now), "key": key.hex(), "begins": begins})
+            made.append(id)
+            if begins > now:
+                break
+            del held[purpose][-1]["begins"]
+    return made
+
+
+def newest(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The key that makes what is new: the last that has begun."""
+    return entries[-2] if "begins" in entries[-1] else entries[-1]
 
 
 def destroy(held: dict[str, Any], ids: Iterable[str], now: float) -> None:

@@ -21,7 +21,7 @@ from consent_filter.errors import Broken, Misconfigured
 from consent_filter.ledger import Ledger
 from consent_filter.policy import Packs
 from consent_filter.pseudonym import Keyring
-from consent_filter.replacing import turn
+from consent_filter.replacing import together, turn
 from consent_filter.rights.settings import Rights
 from consent_filter.rotation import Keys
 from consent_filter.security import Security, note
@@ -140,16 +140,19 @@ def serve(
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
     schedule = lasting or Keys()
-    if conferring is None:
-        turn(keys, ledger, schedule)
+
+    def change() -> object:
+        if conferring is None:
+            return turn(keys, ledger, schedule)
+        return together(keys, ledger, schedule, whole=conferring.fresh)
+
+    change()
     days = (security or Security()).keep_days
 
     def spikes() -> None:
         note(data, path.rates.take(), days, keys.now())
 
-    tidy: list[Callable[[], object]] = [requesting.tidy, spikes]
-    if conferring is None:  # keys that several have are replaced by hand, so that all have the same
-        tidy.append(lambda: turn(keys, ledger, schedule))
+    tidy: list[Callable[[], object]] = [requesting.tidy, spikes, change]
     server = _Server(config, path, log, ledger, keys, metrics, settings, tidy)
     server.certificate, server.parting, server.tokens = certificate, spikes, Tokens(data)
     try:

@@ -165,30 +165,35 @@ def _fresh(
 ) -> tuple[NDArray[np.bool_], Ids]:
     """Which rows are the first with their id; and those ids, sorted. Rows without an id are always fresh.
 
-    `before`: the same ids under the older of two keys that overlap. What came before the newer one has only
-    that, so rows are compared by it, and both are remembered: the next retry may have either.
+    `before`: the same ids under the other of two keys that overlap. A row may have either or both, whichever
+    first, as it was received before or while they do: so rows that share one are one event, and both are
+    remembered, as the next retry may have either.
     """
     have = column != np.uint64(ABSENT["event_id"])
     one = column if before is None else _alike(column, before)
     distinct, first = np.unique(one[have], return_index=True)
     new = ~seen.among(distinct)
     if before is not None:
-        new &= ~np.isin(distinct, one[have][seen.among(column[have])])
+        known = seen.among(column[have]) | seen.among(before[have])
+        new &= ~np.isin(distinct, one[have][known])
     keep = np.zeros(int(have.sum()), np.bool_)
     keep[first[new]] = True
     fresh = np.ones(len(column), np.bool_)
     fresh[have] = keep
-    return fresh, distinct[new] if before is None else np.union1d(distinct[new], column[have][first[new]])
+    if before is None:
+        return fresh, distinct[new]
+    return fresh, np.union1d(column[have][first[new]], before[have][first[new]])
 
 
 def _alike(column: NDArray[np.uint64], before: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One number for each event, whichever of its two ids a row has: the older, where a row tells both."""
+    """One number for each event, whichever of its two ids a row has: the smaller, where a row tells both."""
+    one, other = np.minimum(column, before), np.maximum(column, before)
     both = column != before
-    newer, at = np.unique(column[both], return_index=True)
-    if not len(newer):
-        return before
-    place = np.minimum(np.searchsorted(newer, column), len(newer) - 1)
-    return np.where(newer[place] == column, before[both][at][place], before)
+    larger, at = np.unique(other[both], return_index=True)
+    if not len(larger):
+        return one
+    place = np.minimum(np.searchsorted(larger, one), len(larger) - 1)
+    return np.where(larger[place] == one, one[both][at][place], one)
 
 
 def _move(counts: Counts, rows: pa.Table, reason: str, detail: str) -> None:

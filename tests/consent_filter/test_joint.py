@@ -19,6 +19,8 @@ from consent_filter.errors import Broken, Misconfigured
 from consent_filter.joint import JointLedger, alone
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.replacing import Turned, together
+from consent_filter.rotation import Keys
 from consent_filter.telling import Heard, Told
 
 WHO = ("shop", "device", "d-1")
@@ -466,3 +468,60 @@ def test_where_nobody_can_tell_whose_it_is_nothing_more_is_heard(tmp_path: Path)
         one.given_up = frozenset([place])
         some.hear(one)
     assert (one.now(one.key(*ANN)), one.unheard()) == (Word(MEASUREMENT, 0), [])
+
+
+@pytest.mark.requirement("M79")
+def test_keys_are_replaced_at_several_by_the_calendar(tmp_path: Path) -> None:
+    """Planted: the next key made by chance; a key that is used from its day on; one that is destroyed by who
+    has not heard yet. Each fails."""
+    some, year = Several(tmp_path), Keys(event_id_days=0)
+    visit(some.all[0], ANN)
+    some.settle()
+
+    def turn(one: JointLedger, ahead: float = 0.0, *, whole: bool = True) -> Turned:
+        before, some.now = some.now, some.now + round(ahead * 1000)
+        try:
+            return together(one._keys, one, year, whole=whole)
+        finally:
+            some.now = before
+
+    def under() -> list[list[int]]:
+        return [list(one.under(MEASUREMENT).values()) for one in some.all]
+
+    one, other = some.all
+    some.now += 365 * 86_400_000
+    assert len(turn(one).replaced) == 2, "identity and advertising"
+    visit(one, ("shop", "user", "bob"))  # its clock is ahead, and nobody has the key yet: it is not used yet
+    some.settle()
+    assert under() == [[2], [2]]
+    assert len(turn(other).replaced) == 2
+    some.now += 3_700_000
+    for ledger in some.all:
+        turn(ledger)
+    visit(one, ("shop", "user", "cid"))
+    visit(other, ("shop", "user", "dan"))
+    some.settle()
+    assert under() == [[2, 2], [2, 2]]
+    assert one._keys.lives()[:2] == other._keys.lives()[:2]
+    # One whose clock is behind by hours hears of a key that it would not have made yet.
+    some.now += 366 * 86_400_000
+    turn(one)
+    turn(one, 3700)
+    assert one._keys.newest("identity") != other._keys.newest("identity")
+    visit(one, ("shop", "user", "eve"))
+    some.settle()
+    assert under() == [[2, 2, 1], [2, 2, 1]]
+    assert visit(one, ANN) == visit(other, ANN)
+    # Whoever begins has heard nobody yet, and must not take a key for nobody's.
+    some.now += 86_400_000 * 2
+    new = some.join()
+    assert turn(new, whole=False).destroyed == ()
+    some.settle()
+    assert turn(new).destroyed == ()
+    assert visit(new, ANN) == visit(one, ANN)
+    for ledger in some.all:
+        ledger.erase(*ANN, "test", some.now)
+        ledger.erase("shop", "user", "bob", "test", some.now)
+    some.settle()
+    assert [len(turn(ledger).destroyed) >= 1 for ledger in some.all] == [True] * 3
+    assert visit(other, ("shop", "user", "cid")) == visit(new, ("shop", "user", "cid"))

@@ -14,7 +14,7 @@ from consent_filter.events import BEFORE
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.replacing import turn
-from consent_filter.rotation import OVERLAP, TURNING, WIDTHS, Keys
+from consent_filter.rotation import LEAD, OVERLAP, TURNING, WIDTHS, Keys
 from ingest.log.record import decode, encode
 from ingest.log.segment import SegmentLog
 from pipelines import facts
@@ -146,3 +146,37 @@ def test_what_is_due_is_said_by_status_and_check(data: Path, throng: Throng) -> 
         turn(keys, ledger, Keys())
     assert "DUE" not in throng("status").out
     assert throng("keys").code == 0
+
+
+@pytest.mark.requirement("M79")
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_retry_is_found_at_a_collector_that_is_behind(data: Path, tmp_path: Path, folded: bool) -> None:
+    """Two keyrings, one of which makes the next key of event ids first. Planted: rows compared by the older
+    key's id alone, as before there were several collectors; it fails where not folded in between."""
+    own, other = data / "keys.json", tmp_path / "other.json"
+    schedule, stored = Keys(identity_days=0, advertising_days=0), 0
+    Keyring.open(own)
+    other.write_bytes(own.read_bytes())
+    begun = Keyring.open(own).lives()[0].made
+    day, begins = begun + 30 * 86_400 + 1, begun + 30 * 86_400 + LEAD + 1
+
+    def send(ahead: float, behind: bool = False) -> None:
+        nonlocal stored
+        held = own.read_bytes()
+        if behind:
+            own.write_bytes(other.read_bytes())
+        else:
+            keys = Keyring.open(own, lambda: ahead)
+            keys.follow(schedule)
+            held = own.read_bytes()
+        collect(data, IDS, "collector", [0], time.time())
+        own.write_bytes(held)
+        stored += facts.run(data).stored if folded else 0
+
+    send(begun)
+    send(day)
+    send(day, behind=True)  # has no other key yet
+    send(begins)
+    Keyring.open(other, lambda: day).follow(schedule)
+    send(begins, behind=True)  # has it, and does not begin with it
+    assert stored + facts.run(data).stored == len(IDS)
