@@ -28,6 +28,8 @@ _PATIENCE = 2.0
 #: Seconds that it may take to start, on a machine with much else to do; that is not the question's time.
 _START = 60.0
 _GREETING = b"ready\n"
+#: Seconds without a question after which nothing is held for the next one.
+_REST = 600.0
 
 
 class Apart:
@@ -105,13 +107,17 @@ class Apart:
             raise
 
 
-def serve(answer: Callable[[dict[str, Any]], tuple[pa.Table, dict[str, Any]]]) -> None:
-    """Read questions as JSON lines, write answers as Arrow streams, until the input ends."""
+def serve(
+    answer: Callable[[dict[str, Any]], tuple[pa.Table, dict[str, Any]]],
+    rest: Callable[[], None] | None = None,
+) -> None:
+    """Read questions as JSON lines, write answers as Arrow streams, until the input ends. `rest` is called
+    when none has come for a while."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.buffer.write(_GREETING)
     sys.stdout.buffer.flush()
-    for line in sys.stdin.buffer:
+    while line := _line(rest):
         out = io.BytesIO()
         head: dict[str, Any]
         try:
@@ -128,3 +134,10 @@ def serve(answer: Callable[[dict[str, Any]], tuple[pa.Table, dict[str, Any]]]) -
             head, out = {"status": 500, "code": "failed", "message": says}, io.BytesIO()
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + out.getvalue())
         sys.stdout.buffer.flush()
+
+
+def _line(rest: Callable[[], None] | None) -> bytes:
+    """The next question; nothing at the end. Whoever asks waits for the answer, so that none lies waiting."""
+    if rest is not None and not select.select([sys.stdin.fileno()], [], [], _REST)[0]:
+        rest()
+    return sys.stdin.buffer.readline()

@@ -13,6 +13,7 @@ from itertools import combinations
 import duckdb
 import pyarrow as pa
 
+from warehouse.cells import typed
 from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN, Guard
@@ -42,19 +43,20 @@ class Crossing(Guard):
                 f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {keys}, people,"
                 f" people < {least:d} OR {named} AS hidden FROM whole WHERE level = {last}"
             )
+        crossed = typed(connection, report, "crossed")
         for line in _lines(report):
             by = ", ".join((*report.within, *line))
             connection.execute(
-                "UPDATE crossed SET hidden = true FROM ("
-                f"SELECT {keys} FROM crossed SEMI JOIN (SELECT {by} FROM contributions SEMI JOIN"
-                f" (SELECT {keys} FROM crossed WHERE hidden) USING ({keys}) GROUP BY {by}"
+                f"UPDATE {crossed} SET hidden = true FROM ("
+                f"SELECT {keys} FROM {crossed} SEMI JOIN (SELECT {by} FROM contributions SEMI JOIN"
+                f" (SELECT {keys} FROM {crossed} WHERE hidden) USING ({keys}) GROUP BY {by}"
                 f" HAVING count(DISTINCT person) < {least:d}) USING ({by}) WHERE NOT hidden"
                 f" QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY people, {keys}) = 1) f"
-                f" WHERE {' AND '.join(f'crossed.{key} = f.{key}' for key in report.keys)}"
+                f" WHERE {' AND '.join(f'{crossed}.{key} = f.{key}' for key in report.keys)}"
             )
         return (
             connection.sql(
-                f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM crossed"
+                f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM {crossed}"
                 f" WHERE hidden AND people >= {least:d} AND NOT ({named})"
             )
             .to_arrow_table()

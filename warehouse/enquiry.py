@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 
+from consent_filter.errors import Refused
 from warehouse.apart import Apart, serve
 from warehouse.question import Question, read
 from warehouse.settings import Warehouse
+
+if TYPE_CHECKING:
+    from warehouse.explore import Gate
 
 #: Why days are left out of an answer, in words.
 LEFT = {
@@ -35,31 +40,61 @@ class Enquiry(Apart):
     def __init__(self, data: Path, settings: Warehouse) -> None:
         command = [*shlex.split(settings.explore_with), sys.executable, "-m", "warehouse.enquiry"]
         super().__init__(command, settings.query_seconds)
-        self._data, self._settings = data, settings
+        self._data, self._settings, self._closed = data, settings, False
+        self._reading = Thread()
 
     def ask(self, question: Question) -> tuple[pa.Table, dict[str, Any]]:
         """The answer, and what is said of it: `question` in its one form, `days` that are in it, `left_out`
         days by reason, `hidden`: how much of each measure is in rows too small to be told. Raises Refused."""
+        return self._put(str(question))
+
+    def ready(self) -> None:
+        """Start the process, and let it read what a first question needs, a few days at a time."""
+        super().ready()
+        if not self._reading.is_alive():
+            self._reading = Thread(target=self._read, daemon=True)
+            self._reading.start()
+
+    def _read(self) -> None:
+        with suppress(Refused, OSError, ValueError):  # closed meanwhile: then nobody waits for it
+            while not self._closed and self._put("")[1]["more"]:
+                pass
+
+    def close(self) -> None:
+        """End the process."""
+        self._closed = True
+        super().close()
+
+    def _put(self, question: str) -> tuple[pa.Table, dict[str, Any]]:
         how = msgspec.to_builtins(self._settings)
-        return self.put({"data": str(self._data.resolve()), "question": str(question), "settings": how})
+        return self.put({"data": str(self._data.resolve()), "question": question, "settings": how})
 
 
-def gate() -> Callable[[dict[str, Any]], tuple[pa.Table, dict[str, Any]]]:
-    """Answers questions, opening the gate at the first: only the process that is it imports it."""
-    from warehouse.explore import Gate
+class Gates:
+    """The gates of this process, each opened by its first question: only it imports what meets facts."""
 
-    gates: dict[str, Gate] = {}
+    def __init__(self) -> None:
+        self._open: dict[str, Gate] = {}
 
-    def answer(asked: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
-        question = read(asked["question"])
-        if asked["data"] not in gates:
+    def answer(self, asked: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+        """The answer to a question; or to none, which makes ready for one."""
+        if asked["data"] not in self._open:
+            from warehouse.explore import Gate
+
             settings = msgspec.convert(asked["settings"], Warehouse)
-            gates[asked["data"]] = Gate(Path(asked["data"]), settings)
-        found = gates[asked["data"]].ask(question)
+            self._open[asked["data"]] = Gate(Path(asked["data"]), settings)
+        gate = self._open[asked["data"]]
+        if not asked["question"]:
+            return pa.table({}), {"more": gate.recall()}
+        found = gate.ask(read(asked["question"]))
         return found.table, found.said()
 
-    return answer
+    def rest(self) -> None:
+        """Let go of what is held for the next question."""
+        for gate in self._open.values():
+            gate.rest()
 
 
 if __name__ == "__main__":
-    serve(gate())
+    gates = Gates()
+    serve(gates.answer, gates.rest)

@@ -11,47 +11,41 @@ them come; and of days that nobody has left since they were first asked about (`
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import msgspec
-import numpy as np
 import pyarrow as pa
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from consent_filter import holds, ledger
 from consent_filter.errors import Misconfigured, Refused
-from warehouse import askable, links
+from warehouse import askable
 from warehouse.answered import Answer, shape
 from warehouse.build import build
-from warehouse.catalog import FILE, Catalog
 from warehouse.crossing import Crossing
 from warehouse.days import named
-from warehouse.extensions import quote
 from warehouse.finest import standing
-from warehouse.footprint import EVENTS, RECEIVED
+from warehouse.footprint import RECEIVED
 from warehouse.invalid.judged import judged
-from warehouse.lake import Lake
+from warehouse.kept import Facts
 from warehouse.opened import Opened
-from warehouse.purges import coarse
-from warehouse.question import Question, spanned
+from warehouse.purges import Mark, coarse
+from warehouse.question import USUAL, Question, spanned
 from warehouse.reader import Reader, Reading
+from warehouse.recall import Held, Recall
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import Days, offer_withdrawn
+from warehouse.relations import Days, Relations
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 
 #: A day is over in every time zone when it is over twelve hours west of Greenwich.
 _WEST = timedelta(hours=12)
-#: Files by which is known that nothing has changed.
-_WATCHED = (f"lake/{FILE}", "ledger.sqlite", "holds.sqlite")
+#: Days that are read at once before anybody asks.
+_FEW = 4
 
 
 class _Seen(Struct, frozen=True):
@@ -60,15 +54,6 @@ class _Seen(Struct, frozen=True):
     at: tuple[object, ...]
     marks: dict[date, str]
     coarse: frozenset[date]
-
-
-class _Facts(NamedTuple):
-    """Relations of one snapshot: facts that are asked about, those of every site; how many the former are."""
-
-    con: duckdb.DuckDBPyConnection
-    those: str
-    everyone: str
-    rows: int
 
 
 class Gate:
@@ -84,6 +69,7 @@ class Gate:
         self._keys = RecordKeys.open(data)
         self._opened = Opened(data, _rule(settings, self._keys))
         self._reader = Reader(data, settings)
+        self._recall = Recall(data, settings, self._keys)
         self._seen: dict[tuple[str, str, date, date], _Seen] = {}
 
     def ask(self, question: Question) -> Answer:
@@ -115,7 +101,8 @@ class Gate:
         """The released rows of each day that may be asked about."""
         if not days:
             return []
-        marks, rough = self._marks(report, site, days)
+        held = self._recall.held(askable.subject_of(report.name), site, days)
+        marks, rough = self._marks(report, site, days, held)
         opened = self._opened.marks(site, report.purpose)
         moved = {day for day in days if day in opened and opened[day][0] != marks[day]}
         since = self._opened.move(site, report.purpose, moved, set(days) - moved, self._clock())
@@ -126,35 +113,30 @@ class Gate:
         }  # fmt: skip
         if closed:
             self._opened.drop(report.purpose, site, closed)
-        held = self._opened.held(report.name, site, days)
-        missing = [day for day in days if day not in held]
+        said = self._opened.held(report.name, site, days)
+        missing = [day for day in days if day not in said]
         left["moved"] = [day for day in missing if day in moved]
         left["coarse"] = [day for day in missing if day in rough and day not in moved]
         new = [day for day in missing if day not in moved and day not in rough]
         left["audit"] = []
         if new:
-            made, told, counted = self._build(report, site, new)
+            made, told, counted = self._build(report, site, new, held)
             left["audit"] = told
             good = {day: table for day, table in made.items() if day not in told}
             kept = self._opened.keep(report, site, good, counted, self._clock())
             left["moved"] += [day for day in good if day not in kept]
-            held |= kept
-        return [held[day] for day in days if day in held]
+            said |= kept
+        return [said[day] for day in days if day in said]
 
     def _build(
-        self, report: Report, site: str, days: Sequence[date]
+        self, report: Report, site: str, days: Sequence[date], held: Held | None
     ) -> tuple[dict[date, pa.Table], list[date], dict[date, str]]:
         """Made as every report is; the days of which the audit says that something follows; and the marks of
         the same facts."""
         seen: list[pa.Table] = []
-        with self._facts(site, days) as (con, facts, everyone, rows):
-            marks = self._mark(con, facts, report, days)
-            relations = Days(
-                con, facts, RECEIVED, days, rows=rows, many=self._settings.max_cells, everyone=everyone,
-                judged=judged(con) if report.mentions("advert_views") else None,
-            )  # fmt: skip
+        with self._ready(report, site, days, held) as (con, relations, read, marks):
             ((_, released),) = build(
-                con, relations, [report], self._settings, keys=self._keys, guard=Crossing(), seen=seen
+                con, relations, [read], self._settings, keys=self._keys, guard=Crossing(), seen=seen
             )
         told = {
             date.fromisoformat(row["node"].split("\x1f")[1])
@@ -165,70 +147,54 @@ class Gate:
         made = {day: table.filter(pa.array([one == day for one in of_day], pa.bool_())) for day in days}
         return made, sorted(told), marks
 
-    def _marks(self, report: Report, site: str, days: Sequence[date]) -> tuple[dict[date, str], set[date]]:
+    @contextmanager
+    def _ready(
+        self, report: Report, site: str, days: Sequence[date], held: Held | None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relations, Report, dict[date, str]]]:
+        """A connection with what the report reads, the report as it reads it there, and the marks."""
+        many = self._settings.max_cells
+        if held is not None:
+            con = held.kept.connection()
+            try:
+                read = held.kept.asked(report, site, days)
+                yield con, held.kept.relations(con, days, many), read, held.kept.marks(days)
+            finally:
+                con.close()
+            return
+        with self._recall.facts(site, days) as (facts, _):
+            marks = self._mark(facts, report, days)
+            relations = Days(
+                facts.con, facts.those, RECEIVED, days, rows=facts.rows, many=many, everyone=facts.everyone,
+                judged=judged(facts.con) if report.mentions("advert_views") else None,
+            )  # fmt: skip
+            yield facts.con, relations, report, marks
+
+    def _marks(
+        self, report: Report, site: str, days: Sequence[date], held: Held | None
+    ) -> tuple[dict[date, str], set[date]]:
         """The marks of days as facts are now, and the days of which they are too coarse for the report."""
-        at, key = self._at(), (report.name, site, days[0], days[-1])
+        if held is not None:
+            return held.kept.marks(days), _standing(report, site, held.coarse)
+        at, key = self._recall.at(), (report.name, site, days[0], days[-1])
         found = self._seen.get(key)
         if found is None or found.at != at:
-            with self._facts(site, days) as (con, facts, _, _):
-                marks, table = self._mark(con, facts, report, days), standing(report, coarse(con))
-            stands = zip(table["site"].to_pylist(), table["day"].to_pylist(), strict=True)
+            with self._recall.facts(site, days) as (facts, _):
+                marks, rough = self._mark(facts, report, days), _standing(report, site, coarse(facts.con))
             if len(self._seen) > 500:
                 self._seen.clear()
-            found = _Seen(at, marks, frozenset(day for where, day in stands if where == site))
+            found = _Seen(at, marks, frozenset(rough))
             self._seen[key] = found
         return found.marks, set(found.coarse)
 
-    def _mark(
-        self, con: duckdb.DuckDBPyConnection, facts: str, report: Report, days: Sequence[date]
-    ) -> dict[date, str]:
+    def _mark(self, facts: Facts, report: Report, days: Sequence[date]) -> dict[date, str]:
         """Of each day of which people it is counted: how many rows, and a sum of keyed hashes."""
         person = f"hash(xor(person, {self._keys.two:d}::UBIGINT))"
-        rows = con.execute(
-            f"SELECT day, count(*), sum(({person} >> 32)::BIGINT)::VARCHAR FROM {facts} AS facts"
+        rows = facts.con.execute(
+            f"SELECT day, count(*), sum(({person} >> 32)::BIGINT)::VARCHAR FROM {facts.those} AS facts"
             " ANTI JOIN withdrawn USING (person) WHERE person IS NOT NULL"
             f" AND purposes & {report.bit:d} <> 0 AND {named(days)} GROUP BY ALL"
         ).fetchall()
         return dict.fromkeys(days, "0") | {day: f"{n}:{sums}" for day, n, sums in rows}
-
-    @contextmanager
-    def _facts(self, site: str, days: Sequence[date]) -> Iterator[_Facts]:
-        """The facts of a site on some days, as reports read them."""
-        lake = Lake.open(self._data, threads=self._settings.threads)
-        if lake is None:
-            raise Refused(404, "nothing_published", "there are no facts yet")
-        con = lake.connection.cursor()
-        try:
-            offer_withdrawn(con, self._gone())
-            logins = ledger.linked(self._data / "ledger.sqlite")
-            everyone = links.offer(con, EVENTS, logins, days)
-            ((rows,),) = con.execute(
-                f"SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE site = ? AND {named(days)}",
-                [site],
-            ).fetchall()
-            yield _Facts(con, f"(SELECT * FROM {everyone} WHERE site = '{quote(site)}')", everyone, rows)
-        finally:
-            con.close()
-            lake.close()
-
-    def _gone(self) -> NDArray[np.uint64]:
-        """Everyone whom no report counts: withdrawn, being removed, restricted or held."""
-        gone = np.union1d(ledger.withdrawn(self._data / "ledger.sqlite"), holds.persons(self._data, None))
-        return gone.astype(np.uint64)
-
-    def _at(self) -> tuple[object, ...]:
-        stats = []
-        for name in _WATCHED:
-            for file in (self._data / name, self._data / f"{name}-wal"):
-                try:
-                    said = os.stat(file)
-                    stats.append((said.st_mtime_ns, said.st_size, said.st_ino))
-                except FileNotFoundError:
-                    stats.append((0, 0, 0))
-        if Catalog.of(self._data).shared and (lake := Lake.open(self._data)) is not None:
-            stats.append((lake.snapshot(), 0, 0))
-            lake.close()
-        return tuple(stats)
 
     def _clock(self) -> float:
         return time.time() if self._now is None else self._now
@@ -236,9 +202,34 @@ class Gate:
     def _today(self) -> date:
         return (datetime.fromtimestamp(self._clock(), UTC) - _WEST).date()
 
+    def recall(self) -> bool:
+        """Hold a few days more of those that a question without days is of; whether there are others."""
+        from scipy import optimize  # noqa: F401 - the audit's: a second that no question need wait
+
+        with self._reader.reading() as reading:
+            site, span = _published(reading, "", self._today())
+        days = [day for day in span if (span[-1] - day).days < USUAL]
+        for at in range(_FEW, len(days) + _FEW, _FEW):
+            if not self._recall.has("events", site, days[:at]):
+                found = self._recall.held(askable.BY_NAME["events"], site, days[:at])
+                return found is not None and at < len(days)
+        return False
+
+    def rest(self) -> None:
+        """Let go of facts that are held for the next question: none has come for a while."""
+        self._recall.clear()
+
     def close(self) -> None:
+        self._recall.clear()
         self._opened.close()
         self._reader.close()
+
+
+def _standing(report: Report, site: str, marks: Iterable[Mark]) -> set[date]:
+    """The days of a site of which facts are coarser than the report reads them."""
+    table = standing(report, marks)
+    stands = zip(table["site"].to_pylist(), table["day"].to_pylist(), strict=True)
+    return {day for where, day in stands if where == site}
 
 
 def _published(reading: Reading, site: str, today: date) -> tuple[str, list[date]]:

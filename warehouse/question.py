@@ -23,6 +23,8 @@ from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, subject
 TIMES = ("day", "week", "month")
 #: Days, conditions, values of a condition and characters that a question has at most.
 MOST_DAYS, MOST_CONDITIONS, MOST_VALUES, LONGEST = 400, 4, 40, 4_000
+#: Days that a question without any is of.
+USUAL = 28
 EXAMPLE = "people, views by country where device = 'mobile' from 2026-09-01 to 2026-09-30"
 _WORD = re.compile(
     r"\s*(?:('(?:[^']|'')*'|\"[^\"]*\")|(\d{4}-\d\d-\d\d)|([A-Za-z_][\w]*|\d+)|(!=|<>|[=,()]))"
@@ -267,6 +269,6 @@ def spanned(question: Question, oldest: date, newest: date) -> Question:
     """With its days, of those that can be asked about: the last 28 where it names none."""
     if question.first and question.last:
         return question
-    days = question.days or 28
+    days = question.days or USUAL
     first = max(newest - timedelta(days=days - 1), oldest)
     return msgspec.structs.replace(question, first=first, last=newest, days=0)

@@ -19,7 +19,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     idle_share: while `throng up` runs, reports over all days wait for this many times as long as they took.
     query_seconds: how long an analyst's query may run. query_memory: how much memory it may take.
     explore_with: what the process that answers questions from facts is started with, such as "sudo -u
-    throng-gate", so that the pages need no rights to facts. keep_generations: published generations that
+    throng-gate", so that the pages need no rights to facts. explore_memory: how many megabytes of facts that
+    process may hold in memory between questions; 0 is none. keep_generations: published generations that
     stay for readers who have them open. restate_minutes: how long a published day that somebody has left
     stands still, so that no row need be hidden. restate_days: how long it waits for others to leave; then
     what is of too few is left out.
@@ -37,6 +38,7 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_memory: str = "1GB"
     keep_generations: int = 5
     explore_with: str = ""
+    explore_memory: int = 1024
     restate_minutes: float = 10.0
     restate_days: float = 28.0
 
@@ -48,7 +50,7 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Misconfigured("warehouse.dominance", self.dominance, "1 to 100 percent")
         if self.keep_generations < 2:
             raise Misconfigured("warehouse.keep_generations", self.keep_generations, "at least 2")
-        for name in ("idle_share", "restate_minutes"):
+        for name in ("explore_memory", "idle_share", "restate_minutes"):
             if not getattr(self, name) >= 0:
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "0 or more")
         if not 0 <= self.restate_days <= 30:

@@ -1,0 +1,163 @@
+"""Facts for questions: of the lake as it stands, or held in memory since the last question (`kept.py`).
+
+Before every question it is looked whether the catalog, the ledger or the holds are others; if so, what is
+held is made the same as they are, so that a refusal binds the next answer as it would without.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from consent_filter import holds, ledger
+from consent_filter.errors import Refused
+from consent_filter.purpose import BY_NAME as PURPOSES
+from warehouse import links
+from warehouse.askable import BY_NAME, Subject
+from warehouse.catalog import FILE, Catalog
+from warehouse.days import named
+from warehouse.extensions import quote
+from warehouse.footprint import EVENTS
+from warehouse.kept import BYTES, Facts, Kept, State
+from warehouse.lake import Lake
+from warehouse.purges import Mark, coarse
+from warehouse.recordkeys import RecordKeys
+from warehouse.relations import offer_withdrawn
+from warehouse.settings import Warehouse
+
+#: Files by which is known that nothing has changed.
+_WATCHED = (f"lake/{FILE}", "ledger.sqlite", "holds.sqlite")
+#: Subjects whose facts are held: an advert's view needs everybody's, to be judged.
+_HELD = ("events", "visits")
+
+
+class Held(NamedTuple):
+    """What is held of a site, the same as facts stood `at`; and where they are coarser than they were."""
+
+    kept: Kept
+    at: tuple[object, ...]
+    coarse: tuple[Mark, ...]
+
+
+class Recall:
+    """Facts of one data folder."""
+
+    def __init__(self, data: Path, settings: Warehouse, keys: RecordKeys) -> None:
+        self._data, self._settings, self._keys = data, settings, keys
+        #: (site, purpose) → what is held, the one asked last at the end.
+        self._sites: OrderedDict[tuple[str, str], Held] = OrderedDict()
+
+    def held(self, of: Subject, site: str, days: Sequence[date]) -> Held | None:
+        """Those days of a site in memory, as facts stand; None where they are not held: read the lake."""
+        most = self._settings.explore_memory << 20
+        if of.name not in _HELD or not most:
+            return None
+        at, key = self.at(), (site, of.purpose)
+        found = self._sites.get(key)
+        if found is not None and found.at == at and found.kept.has(of.name, days):
+            self._sites.move_to_end(key)
+            return found
+        try:
+            with self.facts(site, days) as (facts, state):
+                found = self._room(key, of, facts.rows, days, most)
+                if found is None:
+                    return None
+                found.kept.sync(facts, state, of, days)
+                found = found._replace(at=at, coarse=tuple(coarse(facts.con)))
+        except BaseException as error:
+            # Half of what was to be read would be counted for the whole.
+            self._drop(key)
+            if isinstance(error, (MemoryError, duckdb.OutOfMemoryException)):
+                return None
+            raise
+        self._sites[key] = found
+        self._sites.move_to_end(key)
+        return found
+
+    def has(self, subject: str, site: str, days: Sequence[date]) -> bool:
+        """Whether those days of a site are held, as facts stand."""
+        found = self._sites.get((site, BY_NAME[subject].purpose))
+        return found is not None and found.at == self.at() and found.kept.has(subject, days)
+
+    def _room(
+        self, key: tuple[str, str], of: Subject, rows: int, days: Sequence[date], most: int
+    ) -> Held | None:
+        """Where so many rows more may be held, letting go of what was asked about longest ago."""
+        if rows * BYTES > most:
+            self._drop(key)
+            return None
+        for other in [one for one in self._sites if one != key]:
+            if (self._rows() + rows) * BYTES <= most:
+                break
+            self._drop(other)
+        found = self._sites.get(key)
+        if found is not None and (found.kept.rows + rows) * BYTES > most:
+            self._drop(key)
+            found = None
+        if found is None:
+            found = Held(Kept(self._settings.threads, int(PURPOSES[of.purpose]), self._keys), (), ())
+            self._sites[key] = found
+        return found
+
+    def _rows(self) -> int:
+        return sum(one.kept.rows for one in self._sites.values())
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        found = self._sites.pop(key, None)
+        if found is not None:
+            found.kept.close()
+
+    def clear(self) -> None:
+        """Let go of everything that is held."""
+        for key in [*self._sites]:
+            self._drop(key)
+
+    @contextmanager
+    def facts(self, site: str, days: Sequence[date]) -> Iterator[tuple[Facts, State]]:
+        """The facts of a site on some days, as reports read them, and what else answers depend on."""
+        lake = Lake.open(self._data, threads=self._settings.threads)
+        if lake is None:
+            raise Refused(404, "nothing_published", "there are no facts yet")
+        con = lake.connection.cursor()
+        try:
+            state = self._state()
+            offer_withdrawn(con, state.gone)
+            everyone = links.offer(con, EVENTS, state.logins, days)
+            ((rows,),) = con.execute(
+                f"SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE site = ? AND {named(days)}",
+                [site],
+            ).fetchall()
+            those = f"(SELECT * FROM {everyone} WHERE site = '{quote(site)}')"
+            yield Facts(con, those, everyone, rows), state
+        finally:
+            con.close()
+            lake.close()
+
+    def _state(self) -> State:
+        """Whom no report counts (withdrawn, being removed, restricted or held), and the logins."""
+        file = self._data / "ledger.sqlite"
+        gone = np.union1d(ledger.withdrawn(file), holds.persons(self._data, None)).astype(np.uint64)
+        return State(gone, ledger.linked(file))
+
+    def at(self) -> tuple[object, ...]:
+        """Is another where facts, the ledger or the holds are."""
+        stats = []
+        for name in _WATCHED:
+            for file in (self._data / name, self._data / f"{name}-wal"):
+                try:
+                    said = os.stat(file)
+                    stats.append((said.st_mtime_ns, said.st_size, said.st_ino))
+                except FileNotFoundError:
+                    stats.append((0, 0, 0))
+        if Catalog.of(self._data).shared and (lake := Lake.open(self._data)) is not None:
+            stats.append((lake.snapshot(), 0, 0))
+            lake.close()
+        return tuple(stats)
