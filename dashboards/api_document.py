@@ -76,7 +76,8 @@ OPERATIONS = (
     Operation(
         "/api/sql", ("GET", "POST"), "One SQL statement on the released tables",
         "DuckDB's SQL, read-only: no files, no network, no settings. An answer has 100,000 rows at most.",
-        asks="sql", query=_FORMAT, gives=tuple(FORMS.values()),
+        asks="sql", query={**_FORMAT, "purpose": "only tables made for it, such as measurement"},
+        gives=tuple(FORMS.values()),
     ),
     Operation("/api/sql/tables", ("GET",), "The released tables, their columns and what they mean"),
     Operation(

@@ -27,7 +27,7 @@ from dashboards.language import say
 from dashboards.pages import MOST, Pages
 from dashboards.saved import Saved
 from dashboards.sql_page import answered, kept
-from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, PEOPLE, SUBJECTS
+from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, PEOPLE, PURPOSES, SUBJECTS
 from warehouse.enquiry import LEFT, Enquiry
 from warehouse.meaning import meaning
 from warehouse.question import CLAUSES, TIMES, Condition, Question, made, read
@@ -126,7 +126,8 @@ class ExplorePage:
             "text": said.get("question", text), "example": EXAMPLES[0][1], "examples": EXAMPLES,
             "wrong": wrong, "took": took, "most": MOST, "saved": self._saved.all("explore"), "kept": of,
             "question": question,
-            "sites": sites, "subjects": SUBJECTS, "dimensions": DIMENSIONS, "times": TIMES, "keys": MOST_KEYS,
+            "sites": sites, "subjects": SUBJECTS, "purposes": PURPOSES, "dimensions": DIMENSIONS,
+            "times": TIMES, "keys": MOST_KEYS,
             "said": said, "why": LEFT, "chart": _chart(question, table), "narrow": lambda key, value:
             _narrowed(question, key, value), "again": lambda form: f"/api/explore?{asked}&format={form}",
             **answered(table), "share": _shares(question, table), "other": OTHER,
@@ -135,8 +136,8 @@ class ExplorePage:
 
 
 def composed(query: QueryParams) -> Question:
-    """The question that a form says: `m` measures, `by` keys, and conditions `k1 o1 v1`, `k2 o2 v2`. Raises
-    Refused."""
+    """The question that a form says: `m` measures, `by` keys, `for` a purpose, and conditions `k1 o1 v1`,
+    `k2 o2 v2`. Raises Refused."""
 
     def conditions() -> Iterator[Condition]:
         for n in range(1, MOST_KEYS + 1):
@@ -153,7 +154,8 @@ def composed(query: QueryParams) -> Question:
     days = [_day(query.get(name, "")) for name in ("first", "last")]
     span = {"first": days[0], "last": days[1]} if all(days) else {}
     measures = [one for one in query.getlist("m") if one in MEASURES]
-    return made(measures, by, conditions(), site=query.get("site", ""), **span)
+    of = {"purpose": query.get("for", ""), "site": query.get("site", "")}
+    return made(measures, by, conditions(), **of, **span)
 
 
 def _day(text: str) -> date | None:

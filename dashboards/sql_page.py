@@ -50,10 +50,11 @@ class SqlPage:
 
     async def _api(self, request: Request) -> Response:
         sql, how = await replies.asked(request, "sql"), replies.form(request)
+        purpose = request.query_params.get("purpose", "")
 
         def answer() -> Response:
             begun = time.monotonic()
-            found = self._pages.desk.ask(sql)
+            found = self._pages.desk.ask(sql, purpose)
             return replies.reply(found, how, {"seconds": round(time.monotonic() - begun, 3)})
 
         return await run_in_threadpool(answer)

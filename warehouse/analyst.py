@@ -22,10 +22,11 @@ class Desk(Apart):
         super().__init__([sys.executable, "-m", "warehouse.analyst"], settings.query_seconds)
         self._data, self._settings = data, settings
 
-    def ask(self, sql: str) -> pa.Table:
-        """What the statement gives on what is published now. Raises Refused."""
-        file = published(self._data)
-        return self.put({"file": str(file), "sql": sql, "settings": msgspec.to_builtins(self._settings)})[0]
+    def ask(self, sql: str, purpose: str = "") -> pa.Table:
+        """What the statement gives on what is published now; where a purpose is named, on what was made for
+        it. Raises Refused."""
+        how = {"settings": msgspec.to_builtins(self._settings), "purpose": purpose}
+        return self.put({"file": str(published(self._data)), "sql": sql, **how})[0]
 
 
 class _Open:
@@ -41,7 +42,7 @@ class _Open:
             if self._connection is not None:
                 self._connection.close()
             self._file, self._connection = asked["file"], unlock(Path(asked["file"]), settings)
-        return on(self._connection, asked["sql"], settings), {}
+        return on(self._connection, asked["sql"], settings, asked["purpose"]), {}
 
 
 def main() -> None:

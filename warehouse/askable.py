@@ -119,17 +119,46 @@ MEASURES = (PEOPLE, *(name for one in SUBJECTS for name in one.measures))
 DIMENSIONS = tuple(dict.fromkeys(name for one in SUBJECTS for name in one.dimensions))
 
 
-def subject(measures: Collection[str], keys: Collection[str]) -> Subject:
-    """The subject that has all of them, the first that does. Raises Refused, naming what does not fit."""
-    for one in SUBJECTS:
+#: What people call a purpose, and its name.
+CALLED = {"analytics": "measurement", "adverts": "ad_measurement"}
+PURPOSES = tuple(dict.fromkeys(one.purpose for one in SUBJECTS))
+
+
+def subject(measures: Collection[str], keys: Collection[str], purpose: str = "") -> Subject:
+    """The subject that has all of them, the first that does, of those for a purpose where one is named.
+    Raises Refused, naming what does not fit."""
+    _may(measures, keys, purpose)
+    some = [one for one in SUBJECTS if purpose in ("", one.purpose)]
+    for one in some:
         if {*measures} - {PEOPLE} <= one.measures.keys() and {*keys} <= one.dimensions.keys():
             return one
-    mine = [one for one in SUBJECTS if {*measures} - {PEOPLE} <= one.measures.keys()]
+    mine = [one for one in some if {*measures} - {PEOPLE} <= one.measures.keys()]
     if not mine:
         of = "; ".join(f"{one.title}: {', '.join(one.measures)}" for one in SUBJECTS)
         raise Refused(400, "subjects", f"these measures are of different subjects, ask one at a time: {of}")
     fits = "; ".join(f"{one.title}: {', '.join(one.dimensions)}" for one in mine)
     raise Refused(400, "dimension", f"what is counted here can be told by {fits}")
+
+
+def _may(measures: Collection[str], keys: Collection[str], purpose: str) -> None:
+    """Refuse a question for a purpose that it may not be for, or that names what was collected for another
+    (S7): rows that allow one purpose are never read for another, nor put beside them."""
+    if not purpose:
+        return
+    if purpose not in PURPOSES:
+        raise Refused(
+            403, "purpose", f"nothing is answered for {purpose}: who allows it, beside who allows another"
+            f" purpose, would tell who does not; questions are for {' or '.join(PURPOSES)}"
+        )  # fmt: skip
+    has = {PEOPLE} | {
+        name for one in SUBJECTS if one.purpose == purpose for name in (*one.measures, *one.dimensions)
+    }
+    if strange := [name for name in (*measures, *keys) if name not in has]:
+        of = next(one for one in SUBJECTS if strange[0] in (*one.measures, *one.dimensions))
+        raise Refused(
+            403, "purpose", f"{strange[0]} is collected for {of.purpose}, and this question is for {purpose}:"
+            f" ask it for {of.purpose}, by itself"
+        )  # fmt: skip
 
 
 def subject_of(report: str) -> Subject:

@@ -84,7 +84,7 @@ class Gate:
             wanted = [asked.first + timedelta(days=n) for n in range((asked.last - asked.first).days + 1)]
             days = [day for day in wanted if day in set(span)]
             anew = _restated(reading, site)
-        of = askable.subject(asked.measures, asked.keys)
+        of = askable.subject(asked.measures, asked.keys, asked.purpose)
         report = askable.report(of.name, asked.keys)
         left = {"running": [day for day in wanted if day not in set(days) and day >= span[0]]}
         tables = self._tables(report, site, days, anew, left)

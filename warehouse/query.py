@@ -127,12 +127,31 @@ def answer(file: Path, sql: str, settings: Warehouse) -> pa.Table:
         connection.close()
 
 
-def on(connection: duckdb.DuckDBPyConnection, sql: str, settings: Warehouse) -> pa.Table:
+def on(connection: duckdb.DuckDBPyConnection, sql: str, settings: Warehouse, purpose: str = "") -> pa.Table:
     """The same on a published file that is open (`unlock`), whoever has asked of it before: a statement that
-    is let pass leaves nothing behind."""
+    is let pass leaves nothing behind. `purpose`: of a session for one alone, which reads what was made for it
+    (S7)."""
     with bounded(connection, settings.query_seconds):
         permit(sql, tables(connection))
+        if purpose:
+            _within(connection, sql, purpose)
         return read(connection, sql)
+
+
+def _within(connection: duckdb.DuckDBPyConnection, sql: str, purpose: str) -> None:
+    """Refuse a statement that reads a table of another purpose, by itself or beside one of this."""
+    made = dict(connection.execute("SELECT name, purpose FROM reports").fetchall())
+    if purpose not in made.values():
+        raise Refused(400, "purpose", f"tables are made for {', '.join(sorted(set(made.values())))}")
+    others = {name for name, of in made.items() if of != purpose}
+    try:
+        permit(sql, tables(connection) - others)
+    except Refused as error:
+        mine = ", ".join(sorted(made.keys() - others))
+        raise Refused(
+            403, "purpose", f"this session is for {purpose}, and tables of other purposes are neither read"
+            f" nor joined; those of it are {mine}"
+        ) from error  # fmt: skip
 
 
 def ask(data: Path, sql: str, settings: Warehouse) -> pa.Table:

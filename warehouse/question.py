@@ -17,7 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from consent_filter.errors import Refused
-from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, subject
+from consent_filter.fields import BY_NAME as FIELDS
+from consent_filter.purpose import BY_NAME as PURPOSES_NAMED
+from consent_filter.purpose import names as _purposes
+from warehouse.askable import CALLED, DIMENSIONS, MEASURES, MOST_KEYS, subject
 
 #: Stretches of time that rows can be of, besides the whole.
 TIMES = ("day", "week", "month")
@@ -29,7 +32,22 @@ EXAMPLE = "people, views by country where device = 'mobile' from 2026-09-01 to 2
 _WORD = re.compile(
     r"\s*(?:('(?:[^']|'')*'|\"[^\"]*\")|(\d{4}-\d\d-\d\d)|([A-Za-z_][\w]*|\d+)|(!=|<>|[=,()]))"
 )
-CLAUSES = ("by", "where", "from", "to", "on", "last", "days", "order", "limit", "site", "and", "in", "not")
+CLAUSES = (
+    "by",
+    "for",
+    "where",
+    "from",
+    "to",
+    "on",
+    "last",
+    "days",
+    "order",
+    "limit",
+    "site",
+    "and",
+    "in",
+    "not",
+)
 
 
 class Condition(Struct, frozen=True, order=True):
@@ -51,11 +69,13 @@ class Condition(Struct, frozen=True, order=True):
 
 class Question(Struct, frozen=True, kw_only=True):
     """What is asked. first, last: days of the site, None where the asker leaves it to the page. by: names of
-    dimensions, and of at most one stretch of time. order: a column of the answer."""
+    dimensions, and of at most one stretch of time. purpose: what it is asked for; only rows that allow it are
+    counted. order: a column of the answer."""
 
     measures: tuple[str, ...]
     by: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
+    purpose: str
     site: str = ""
     first: date | None = None
     last: date | None = None
@@ -65,7 +85,7 @@ class Question(Struct, frozen=True, kw_only=True):
     limit: int = 0
 
     def __post_init__(self) -> None:
-        subject(self.measures, self.keys)
+        subject(self.measures, self.keys, self.purpose)
         if len(self.keys) > MOST_KEYS:
             raise Refused(
                 400, "narrow", f"a question names {MOST_KEYS} dimensions at most, to show and to filter by:"
@@ -94,6 +114,7 @@ class Question(Struct, frozen=True, kw_only=True):
         parts = [", ".join(self.measures)]
         if self.by:
             parts.append(f"by {', '.join(self.by)}")
+        parts.append(f"for {self.purpose}")
         if where:
             parts.append(f"where {' and '.join(where)}")
         if self.first and self.last:
@@ -118,8 +139,11 @@ def read(text: str) -> Question:
     return _Reader(text).question()
 
 
-def made(measures: Collection[str], by: Iterable[str], where: Iterable[Condition], **more: Any) -> Question:
-    """A question from its parts, in its one form. Raises Refused."""
+def made(
+    measures: Collection[str], by: Iterable[str], where: Iterable[Condition], purpose: str = "", **more: Any
+) -> Question:
+    """A question from its parts, in its one form. Without a purpose it is for what its numbers were collected
+    for. Raises Refused."""
     found: dict[tuple[str, bool], set[str]] = {}
     for one in where:
         found.setdefault((one.key, one.out), set()).update(one.values)
@@ -130,7 +154,9 @@ def made(measures: Collection[str], by: Iterable[str], where: Iterable[Condition
         says = f"at most {MOST_CONDITIONS} conditions of {MOST_VALUES} values each"
         raise Refused(400, "conditions", says)
     wanted = tuple(one for one in MEASURES if one in measures) or ("people",)
-    return Question(measures=wanted, by=tuple(dict.fromkeys(by)), where=conditions, **more)
+    by, keys = tuple(dict.fromkeys(by)), [one.key for one in conditions]
+    named = purpose or subject(wanted, [*(one for one in by if one not in TIMES), *keys]).purpose
+    return Question(measures=wanted, by=by, where=conditions, purpose=named, **more)
 
 
 class _Reader:
@@ -160,6 +186,9 @@ class _Reader:
             clause = self._word().lower()
             if clause == "by":
                 by = tuple(self._names("dimension", (*DIMENSIONS, *TIMES)))
+            elif clause == "for":
+                said = self._one("purpose", (*PURPOSES_NAMED, *CALLED))
+                more["purpose"] = CALLED.get(said, said)
             elif clause == "where":
                 where += self._conditions(more)
             elif clause == "from":
@@ -229,6 +258,8 @@ class _Reader:
         if found not in names:
             near = get_close_matches(found, names, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            if found in FIELDS:  # collected, and no question's: said of the column, not of anybody
+                hint = f"{found} is collected for {', '.join(_purposes(FIELDS[found].purposes))}; {hint}"
             raise Refused(400, what, f"there is no such {what}; {hint}")
         return found
 

@@ -28,7 +28,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 
 def test_a_program_asks_and_is_told_what_is_not_in_the_answer(shop: Asking) -> None:
     answer = shop.get(f"/api/explore?q={quote(Q)}", accept="application/json").json()
-    assert answer["question"] == "people, views by device where site = 'shop' from 2026-09-01 to 2026-09-03"
+    assert answer["question"] == (
+        "people, views by device for measurement where site = 'shop' from 2026-09-01 to 2026-09-03"
+    )
     assert {row["device"] for row in answer["rows"]} == {"mobile", "(other)"}
     assert answer["days"] == 3
     posted = shop.send("/api/explore", f'{{"question": "{Q}"}}', content_type="application/json").json()
@@ -43,13 +45,15 @@ def test_a_program_asks_and_is_told_what_is_not_in_the_answer(shop: Asking) -> N
 
 
 def test_the_mouse_and_the_keyboard_ask_the_same(shop: Asking) -> None:
-    parts = {"m": ["people", "views"], "by": ["device", "", ""], "site": ["shop"], "k1": ["path"],
-             "o1": ["is"], "v1": ["/1 | /"], "first": ["2026-09-01"], "last": ["2026-09-03"]}  # fmt: skip
+    parts = {"m": ["people", "views"], "by": ["device", "", ""], "site": ["shop"], "for": ["measurement"],
+             "k1": ["path"], "o1": ["is"], "v1": ["/1 | /"],
+             "first": ["2026-09-01"], "last": ["2026-09-03"]}  # fmt: skip
     chosen = shop.get(f"/explore?{urlencode(parts, doseq=True)}")
     assert chosen.status_code == 303
     (text,) = parse_qs(urlsplit(chosen.headers["location"]).query)["q"]
     assert text == (
-        "people, views by device where site = 'shop' and path in ('/', '/1') from 2026-09-01 to 2026-09-03"
+        "people, views by device for measurement where site = 'shop' and path in ('/', '/1')"
+        " from 2026-09-01 to 2026-09-03"
     )
     page = shop.get(chosen.headers["location"])
     assert page.status_code == 200

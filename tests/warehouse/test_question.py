@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 from consent_filter.errors import Refused
 from warehouse.question import read
 
+_FOR = "for measurement"
 FORMS = {
-    "people": "people",
-    "views by country": "views by country",
-    "VIEWS, people BY country , device": "people, views by country, device",
-    "people where path='/a' and device != 'tablet'": "people where device != 'tablet' and path = '/a'",
-    "people where path in ('/b', '/a', '/b')": "people where path in ('/a', '/b')",
-    'people where path not in ("it\'s")': "people where path != 'it''s'",
-    "people on 2026-09-01": "people from 2026-09-01 to 2026-09-01",
-    "views by day last 7 days order by views asc;": "views by day last 7 days order by views asc",
-    "people where site = 'shop' and country = 'DE'": "people where site = 'shop' and country = 'DE'",
+    "people": f"people {_FOR}",
+    "views by country": f"views by country {_FOR}",
+    "VIEWS, people BY country , device": f"people, views by country, device {_FOR}",
+    "people where path='/a' and os != 'x'": f"people {_FOR} where os != 'x' and path = '/a'",
+    "people where path in ('/b', '/a', '/b')": f"people {_FOR} where path in ('/a', '/b')",
+    'people where path not in ("it\'s")': f"people {_FOR} where path != 'it''s'",
+    "people on 2026-09-01": f"people {_FOR} from 2026-09-01 to 2026-09-01",
+    "views by day last 7 days order by views asc;": f"views by day {_FOR} last 7 days order by views asc",
+    "people where site = 'shop' and country = 'DE'": f"people {_FOR} where site = 'shop' and country = 'DE'",
+    "people by country for adverts": "people by country for ad_measurement",
+    "views last 7 days for analytics": f"views {_FOR} last 7 days",
+    "clicks by ad_campaign": "clicks by ad_campaign for ad_measurement",
 }
 WRONG = {
     "": "stops too soon",
@@ -43,7 +47,14 @@ WRONG = {
     "people; DROP TABLE x": "can't be read",
     "people where person = '1'": "no such dimension",
     "people by event_id": "no such dimension",
-    "people by gender": "no such dimension",
+    "people by gender": "gender is collected for gender",
+    "people for research": "who allows it, beside who allows another",
+    "people for remarketing": "questions are for measurement or ad_measurement",
+    "people for everything": "no such purpose",
+    "clicks for measurement": "clicks is collected for ad_measurement",
+    "people by ad_campaign for analytics": "ad_campaign is collected for ad_measurement",
+    "people by path for adverts": "path is collected for measurement",
+    "views for adverts": "ask it for measurement, by itself",
     "people by country limit 0": "a number from 1",
     "x" * 5000: "4000 characters at most",
 }
