@@ -61,6 +61,7 @@ class Gate:
         self, app: ASGIApp, door: Door, refused: Callable[[Request, Exception], Awaitable[Response]]
     ) -> None:
         self._app, self._door, self._refused = app, door, refused
+        self._scribe = log.Scribe(lambda: door.open().store)
         self._read: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,9 +179,7 @@ class Gate:
             while len(self._read) > 5000:
                 self._read.popitem(last=False)
         what = "read" if request.method in ("GET", "HEAD") else "sent"
-        log.note(
-            self._door.open().store, who.account, what, where, status=status, key=who.key, **_narrowed(query)
-        )
+        self._scribe.note(who.account, what, where, status=status, key=who.key, **_narrowed(query))
 
     def _form_cookie(self, request: Request, asked: Asked) -> bytes:
         name = cookie_name(request, self._door.open().cookie)

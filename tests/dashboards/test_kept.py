@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from html import escape
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from consent_filter.errors import Refused
 from dashboards import kept
 from dashboards.accounts import log
 from dashboards.accounts.door import Door
@@ -140,6 +144,28 @@ def test_each_reading_is_in_the_log_however_the_page_came(home: House, made: lis
     assert len(log.entries(home.store, account=people[0][0], what="read")) == 1  # within a minute one reading
     change(home.data, 1)
     assert browser.get("/sources", **{"if-none-match": tags[0]}).status_code == 200
+
+
+@pytest.mark.requirement("M126")
+def test_readings_at_once_are_each_in_the_log_and_on_the_disk_together(home: House) -> None:
+    """Fifty commits would be two hundred syncs, one after the other; and what can't be written is told."""
+    scribe, commits = log.Scribe(lambda: home.store), list[str]()
+    home.store.database.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    with ThreadPoolExecutor(50) as pool:
+        with home.store.transaction():  # the first waits for this, the others for the first
+            done = [pool.submit(scribe.note, f"A{n}", "read", f"/{n}") for n in range(50)]
+            time.sleep(0.2)
+        assert [one.result() for one in done] == [None] * 50
+    home.store.database.set_trace_callback(None)
+    assert len(commits) < 10
+    assert {(one.account, one.where) for one in log.entries(home.store)} == {
+        (f"A{n}", f"/{n}") for n in range(50)
+    }
+    assert log.verify(home.store) == 50
+    with closing(sqlite3.connect(home.data / "accounts.sqlite")) as other:
+        other.execute("DROP TABLE content")
+    with pytest.raises(Refused, match="written"):
+        scribe.note("A", "read", "/")
 
 
 def test_whatever_changes_on_a_page_shows_at_once(home: House, made: list[str]) -> None:
