@@ -86,7 +86,10 @@ class Access:
                 if self._line and scope["scheme"] == "https" and not _local(scope):
                     message["headers"].append(self._line)
                 if b"cache-control" not in there:
-                    message["headers"].append((b"cache-control", b"no-store"))
+                    # Of pages nothing stays behind; what is the same for everyone is asked for anew each
+                    # time, and sent again where it is another file.
+                    kept = b"no-cache" if scope["path"].startswith("/static/") else b"no-store"
+                    message["headers"].append((b"cache-control", kept))
             await send(message)
 
         wrong = self._wrong(scope)

@@ -111,7 +111,9 @@ def create(
         """of: what else the page is made of than tables, or None where it can't be kept."""
 
         async def answer(request: Request) -> Response:
-            head = WITH_SCRIPTS if "where" in request.query_params else None  # its lists come one by one
+            # Lists under a filter come one by one, and the numbers of a page that is live by themselves.
+            scripts = not request.query_params.keys().isdisjoint({"where", "live"})
+            head = WITH_SCRIPTS if scripts else None
             if of is None:
                 return HTMLResponse(await run_in_threadpool(make, request), headers=head)
             return await run_in_threadpool(kept.answer, request, lambda: make(request), head, of)

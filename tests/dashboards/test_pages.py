@@ -75,7 +75,7 @@ def _publish(data: Path) -> None:
 
 
 #: Pages with a script of ours: an editor that completes names; numbers that are loaded again.
-SCRIPTED = {"/sql": "editor", "/explore": "editor", "/live": "live"}
+SCRIPTED = {"/sql": "editor", "/explore": "editor", "/live": "live", "/?live": "live"}
 #: Every kind of page.
 PAGES = [
     "/",
@@ -116,7 +116,7 @@ def test_a_page_needs_nobody_and_runs_nothing(path: str, market: Asking) -> None
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for lead in page.leads:
         assert urlsplit(urljoin(HERE, lead)).netloc == "127.0.0.1:8601", lead
-    scripted = SCRIPTED.get(urlsplit(path).path)
+    scripted = SCRIPTED.get(path) or SCRIPTED.get(urlsplit(path).path)
     assert page.all("script") == ([{"src": f"/static/{scripted}.js", "defer": ""}] if scripted else [])
     assert page.all("iframe") == page.all("style") == []
     assert [
