@@ -63,6 +63,7 @@ VIEW := served|shown|small|looked|found|blind|inner|doubt|viewed|most|plays|entr
 beacon:
 	$(TERSER) $(SCRIPTS)/beacon.js $(SMALLEST) --output $(SCRIPTS)/t.js
 	$(TERSER) $(SCRIPTS)/adverts.js $(SMALLEST) --mangle-props 'regex=/^($(VIEW))$$/' --output $(SCRIPTS)/v.js
+	$(TERSER) $(SCRIPTS)/performance.js $(SMALLEST) --output $(SCRIPTS)/p.js
 	$(TERSER) $(SCRIPTS)/platforms.js $(SMALL) --output $(SCRIPTS)/cmp.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/asking.js --enclose $(SMALL) --output $(SCRIPTS)/banner.js
 	$(TERSER) $(SCRIPTS)/texts.js $(SCRIPTS)/panel.js --enclose $(SMALL) --output $(SCRIPTS)/privacy.js

@@ -123,7 +123,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "type",
         _S,
-        "page_view, click, event, engagement, vital; of adverts ad_request, ad_served, ad_impression, "
+        "page_view, click, event, engagement, vital, error; of adverts ad_request, ad_served, ad_impression, "
         "ad_viewable, ad_engagement, ad_video, ad_click, ad_landing, ad_conversion, ad_refund, ad_contact; "
         "counterpart: the other side's narrow row of somebody else's event",
         _ANY,
@@ -163,7 +163,13 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("policy", _S, "policy pack and its version", _ANY, mode="record"),
     # What measurement reads.
-    Field("name", _S, "name of a custom event, or the target kind of a click", raw=True, mode="site"),
+    Field(
+        "name",
+        _S,
+        "name of a custom event or a vital, the target kind of a click, the kind of an error",
+        raw=True,
+        mode="site",
+    ),
     Field(
         "path", _S, "the page, templated and scrubbed, with no more of its query than the site allows", _SEEN
     ),
@@ -195,7 +201,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "value",
         pa.float64(),
-        "the number a vital, a custom event or a conversion carries",
+        "the number a custom event or a conversion carries; of a vital or an error the band it is in",
         _SEEN,
         raw=True,
         mode="site",

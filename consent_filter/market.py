@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,13 +51,12 @@ def named(type: str, name: str | None) -> bool:
     return type == "event" and name in EVENTS
 
 
-def band(name: str, value: float) -> float:
+def band(edges: Sequence[float], value: float) -> float:
     """Where the band of a value begins; NaN where it has none."""
-    edges = EVENTS[name]
     return edges[bisect_right(edges, value) - 1] if edges and value >= edges[0] else float("nan")
 
 
-def bands(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def bands(edges: Sequence[float], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same for a column."""
-    edges = np.array((np.nan, *EVENTS[name]))
-    return edges[np.searchsorted(edges[1:], values, side="right") * ~np.isnan(values)]
+    lower = np.array((np.nan, *edges))
+    return lower[np.searchsorted(lower[1:], values, side="right") * ~np.isnan(values)]

@@ -23,6 +23,7 @@ from consent_filter.hours import HOUR_MS
 from consent_filter.market import Counterpart, band
 from consent_filter.market import named as named_market
 from consent_filter.member import Referral, removed
+from consent_filter.performance import TYPES as MEASURED
 from consent_filter.sender import Kept, Sender, Senders
 from consent_filter.site import Site, day
 from consent_filter.whereabouts import agreement
@@ -32,7 +33,7 @@ from ingest.protocols.finish import ACCEPTED
 from ingest.protocols.keys import NAME, doubled
 from ingest.protocols.parsing import CLICK, Parsing
 from ingest.protocols.props import LABEL
-from ingest.protocols.rules import elsewhere, in_clear, named
+from ingest.protocols.rules import edges, elsewhere, in_clear, named
 from ingest.rates import Rates
 from ingest.request import Answer, Request
 
@@ -170,7 +171,7 @@ class Live:
         names_ = 3 + (title is not None)
         if choice is not None:
             names_ += 1 + choice.count(NAME)
-        if name is not None or type == "event":
+        if name is not None or type == "event" or type in MEASURED:
             names_ += name is not None
             clean = named(site, type, name)
             if clean is False:
@@ -219,7 +220,8 @@ class Live:
             if told is False:
                 return None
             other = told
-        number_ = _NAN if value is None else band(name, value) if market else value  # type: ignore[arg-type]
+        steps = edges(type, name)
+        number_ = _NAN if value is None else value if steps is None else band(steps, value)
         beside, without = (None, ()) if other is None else self._beside(
             sender, id, today, type, name, _id(user), other, time, received, listed, number_
         )  # fmt: skip

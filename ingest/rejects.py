@@ -58,8 +58,8 @@ REJECTS: dict[str, Reject] = {
     "region": Reject(403, "region", "no mechanism of transfer allows events of this site to be taken here"),
     "origin": _invalid(403, "this page's origin is not in the site's list"),
     "type": _invalid(400, "type is missing or unknown; known: page_view, click, event, engagement, vital, "
-                          "ad_request, ad_served, ad_impression, ad_viewable, ad_engagement, ad_video, "
-                          "ad_click, ad_landing, ad_conversion, ad_refund"),
+                          "error, ad_request, ad_served, ad_impression, ad_viewable, ad_engagement, "
+                          "ad_video, ad_click, ad_landing, ad_conversion, ad_refund"),
     "url": _invalid(400, "url is missing, not a string, or too long"),
     "referrer": _invalid(400, "referrer is not a string or too long"),
     "title": _invalid(400, "title is not a string"),

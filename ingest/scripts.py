@@ -15,8 +15,8 @@ from starlette.responses import Response
 from consent_filter.errors import Refused
 from ingest.settings import Sites
 
-#: Beacon, adverts, what consent platforms say, banner, privacy panel.
-SCRIPTS = ("t.js", "v.js", "cmp.js", "banner.js", "privacy.js")
+#: Beacon, adverts, speed and errors, what consent platforms say, banner, privacy panel.
+SCRIPTS = ("t.js", "v.js", "p.js", "cmp.js", "banner.js", "privacy.js")
 _MODES = (brotli.MODE_GENERIC, brotli.MODE_TEXT, brotli.MODE_FONT)
 _LONG = "public, max-age=86400, stale-while-revalidate=604800"
 

@@ -16,7 +16,7 @@ from ingest.settings import Ingest
 
 #: The closed list of event types.
 TYPES = frozenset((
-    "page_view", "click", "event", "engagement", "vital", "ad_request", "ad_served", "ad_impression",
+    "page_view", "click", "event", "engagement", "vital", "error", "ad_request", "ad_served", "ad_impression",
     "ad_viewable", "ad_engagement", "ad_video", "ad_click", "ad_landing", "ad_conversion", "ad_refund",
 ))  # fmt: skip
 DAY_MS = 86_400_000

@@ -10,9 +10,11 @@ import numpy as np
 
 from consent_filter.advert import Ad
 from consent_filter.experiment import NAME, labelled
-from consent_filter.market import bands
+from consent_filter.market import EVENTS, bands
 from consent_filter.market import named as market_named
 from consent_filter.marketing import CONTACT
+from consent_filter.performance import EDGES
+from consent_filter.performance import TYPES as MEASURED
 from consent_filter.raw import Column, Raw, column, combine, pair
 from consent_filter.site import Site, local
 from ingest.protocols.event import TYPES
@@ -58,12 +60,13 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
         raw.consent,
         [c is not None and len(c) > limits.max_consent for c in raw.consent.values],
     )
-    own = pair(raw.type, raw.name).few(lambda both: both[1] if _kind(*both) else None)
-    if own.values != [None]:
-        for code, name in enumerate(own.values):
-            if name is not None and name != NAME:
-                rows = own.codes == code
-                raw.value[rows] = bands(name, raw.value[rows])
+    kinds = pair(raw.type, raw.name)
+    banded = kinds.few(lambda both: edges(*both))
+    for code, said in enumerate(banded.values):
+        if said is not None:
+            rows = banded.codes == code
+            raw.value[rows] = bands(said, raw.value[rows])
+    own = kinds.few(lambda both: both[1] if _kind(*both) else None)
     if raw.props.values != [None] or NAME in own.values:
         _props(raw, bad, parsing, known, own)
     if raw.ad.values != [None]:
@@ -83,6 +86,11 @@ def check(raw: Raw, bad: dict[int, str], parsing: Parsing, browsers: Column[Brow
 
 def _kind(type: str, name: str | None) -> Kind:
     return "market" if market_named(type, name) else "experiment" if labelled(type, name) else ""
+
+
+def edges(type: str, name: str | None) -> tuple[float, ...] | None:
+    """Where the bands begin of which an event's value is kept; None where it is kept as it is."""
+    return EVENTS[name] if name and market_named(type, name) else EDGES.get((type, name))
 
 
 def _props(raw: Raw, bad: dict[int, str], parsing: Parsing, known: list[Any], own: Column[Any]) -> None:
@@ -113,7 +121,7 @@ def _read(said: Column[Any], code: str, bad: dict[int, str], read: Callable[[byt
 
 
 def _names(raw: Raw, bad: dict[int, str], known: list[Any]) -> None:
-    if raw.name.values == [None] and "event" not in raw.type.values:
+    if raw.name.values == [None] and not {"event", *MEASURED} & set(raw.type.values):
         return
     all_ = combine([Column(raw.site.codes, known), raw.type, raw.name])
     clean = [named(*one) for one in all_.values]
@@ -128,6 +136,8 @@ def named(site: Site | None, type: str, name: str | None) -> str | Literal[False
     clean = plain(name) if name else None
     if type == "event" and clean == NAME:
         return NAME  # its labels say whether it is one
+    if type in MEASURED and (type, clean) not in EDGES:
+        return False
     if type == "event" and (clean is None or bool(site and site.events and clean not in site.events)):
         return False
     return clean

@@ -105,7 +105,17 @@ def batch(rows: Sequence[Row]) -> Raw:
 
 countries = st.sampled_from(["DE", "FR", "GB", "CH", "RE", "IS", "US", "CA", "NG", "JP", "ZZ"])
 types = st.sampled_from(
-    ["page_view", "click", "event", "engagement", "vital", "ad_impression", "ad_viewable", "ad_conversion"]
+    [
+        "page_view",
+        "click",
+        "event",
+        "engagement",
+        "vital",
+        "error",
+        "ad_impression",
+        "ad_viewable",
+        "ad_conversion",
+    ]
 )
 headers = st.sampled_from([None, "1", "0", "", " 1", "true", "11"])
 purposes = st.sampled_from(sorted(BY_NAME))

@@ -173,7 +173,7 @@ def test_nothing_of_the_other_side_is_in_the_bytes() -> None:
 def test_a_value_is_where_its_band_begins() -> None:
     values = np.array([float("nan"), -1.0, -0.0, 0.0, 0.5, 1.0, 3.99, 4.0, 1e12])
     for name in EVENTS:
-        one = np.array([band(name, value) for value in values.tolist()])
-        assert np.array_equal(bands(name, values), one, equal_nan=True)
+        one = np.array([band(EVENTS[name], value) for value in values.tolist()])
+        assert np.array_equal(bands(EVENTS[name], values), one, equal_nan=True)
     assert [band("first_bid", hours) for hours in (0.5, 1.0, 100, 9e9)] == [0.0, 1.0, 72.0, 168.0]
     assert np.isnan(band("bid_placed", 3.0))

@@ -80,7 +80,9 @@ _CHOICE = st.fixed_dictionaries(
 _EVENT = st.fixed_dictionaries(
     {
         "site": st.sampled_from(["market", "strict"]),
-        "type": st.sampled_from(["page_view", "event", "engagement", "ad_impression", "ad_click"]),
+        "type": st.sampled_from(
+            ["page_view", "event", "engagement", "vital", "error", "ad_impression", "ad_click"]
+        ),
         "url": st.sampled_from(["/a", "https://market.example/u/ann@b.example?utm_source=news&x=1", "/b"]),
     },
     optional={
@@ -90,7 +92,18 @@ _EVENT = st.fixed_dictionaries(
         ),
         "referrer": st.sampled_from(["https://www.google.com/x", "https://market.example/", "x"]),
         "name": st.sampled_from(
-            ["bid", "other", "\u0000", "", "bid_placed", "first_bid", "transaction_completed", "experiment"]
+            [
+                "bid",
+                "other",
+                "\u0000",
+                "",
+                "bid_placed",
+                "first_bid",
+                "transaction_completed",
+                "experiment",
+                "LCP",
+                "promise",
+            ]
         ),
         "title": st.just("T"),
         "user_id": st.sampled_from(["u1", 7, ""]),

@@ -70,7 +70,7 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             recorder.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-            if path in ("/t.js", "/v.js", "/cmp.js"):
+            if path in ("/t.js", "/v.js", "/p.js", "/cmp.js"):
                 return self._answer(200, (SCRIPTS / path[1:]).read_bytes(), content_type="text/javascript")
             if path == "/favicon.ico":
                 return self._answer(204)

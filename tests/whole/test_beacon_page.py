@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent_filter.performance import VITALS
 from tests.whole.recording import STUB, Recorder, quiet
 from tests.whole.running import until
 
@@ -152,6 +153,51 @@ def test_vitals_where_asked_for(record: Recorder, visitor: Any) -> None:
     assert 0 < found["LCP"] < 10_000
     assert 0 < found["CLS"] < 1
     assert len(record.of("vital")) == len(found)
+
+
+@pytest.mark.requirement("M47")
+def test_speed_and_errors_are_numbers_and_kinds_and_no_word_of_the_page(
+    record: Recorder, browser: Any
+) -> None:
+    """Each vital once, when the page is first left; errors on the page where they were; no text at all."""
+    early = '<script src="/p.js"></script><script>null.secret</script>'
+    inner = """<p id=p>Words enough to be the largest thing</p><img src="/none/secret.png">
+        <script>
+        setTimeout(() => { throw new RangeError('secret') })
+        setTimeout(() => { throw {name: 'secret', message: 'secret'} })
+        Promise.reject(new Error('secret'))
+        setTimeout(() => { history.pushState(0, '', '/b'); setTimeout(() => { null.secret }) }, 400)
+        </script>"""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(record.page("/a", inner, stub=STUB + early))
+    until(lambda: len(record.views()) == 2)
+    page.click("#p")
+    quiet(page, 800)
+    page.close()
+    until(lambda: record.of("error") and record.of("vital"), 5)
+    told = {event["name"]: event for event in record.of("vital")}
+    assert {"TTFB", "LCP", "CLS", "FCP", "load"} <= set(told) <= {*VITALS}
+    assert all(0 <= event["value"] < 10_000 and event["url"].endswith("/a") for event in told.values())
+    assert len(record.of("vital")) == len(told)
+    errors = {(event["name"], event["url"][-2:]): event["value"] for event in record.of("error")}
+    first = ("RangeError", "TypeError", "other", "promise", "resource")
+    assert errors == {**{(name, "/a"): 1 for name in first}, ("TypeError", "/b"): 1}
+    assert all(b"secret" not in body for *_, body in record.posts)
+    context.close()
+
+
+@pytest.mark.requirement("M47")
+def test_without_the_beacon_nothing_is_told_of_speed_and_errors(record: Recorder, browser: Any) -> None:
+    record.pages["/bare"] = ("<script src=/p.js></script><script>null.secret</script>words", {})
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{record.origin}/bare")
+    quiet(page, 500)
+    page.goto(f"{record.origin}/bare?again")
+    quiet(page, 500)
+    context.close()
+    assert record.posts == []
 
 
 @pytest.mark.requirement("M22", "M104")
