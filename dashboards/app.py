@@ -54,6 +54,7 @@ from dashboards.sharing.shared_page import SharedPage
 from dashboards.sharing.shares_page import SharesPage
 from dashboards.sharing.views_page import ViewsPage
 from dashboards.sign_in import SignIn
+from dashboards.speed_page import SpeedPage
 from dashboards.sql_page import SqlPage
 from dashboards.topic_pages import TopicPages
 from dashboards.trials import Trials
@@ -176,6 +177,7 @@ def create(
             *PanelPage(pages, explore.gate).routes(),
             *TopicPages(pages, kept).routes(),
             *Following(pages, kept).routes(),
+            *SpeedPage(pages).routes(),
             *Trials(pages, sites or {}).routes(),
             *Journeys(pages, explore.gate).routes(),
             *api_document.routes(),

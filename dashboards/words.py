@@ -47,6 +47,8 @@ COLUMNS = {
     "cohort_week": "first week",
     "week_offset": "weeks later",
     "n": "events",
+    "cut": "by",
+    "error": "kind",
 }
 #: Values that stand for something else than themselves.
 VALUES = {

@@ -59,7 +59,7 @@ GIVES = {
         "/sources": "published groups", "/pages": "published groups", "/audience": "published groups",
         "/events": "published groups", "/deals": "published groups", "/consent": "published groups",
         "/live": "published groups", "/funnels": "published groups", "/returning": "published groups",
-        "/experiments": "published groups",
+        "/experiments": "published groups", "/speed": "published groups",
         "/journeys": "released groups", "/panel/{name:str}": "published groups, or released under a filter",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",
         "/adverts": "published groups", "/segments/{site:str}": "published groups, to who has the key",

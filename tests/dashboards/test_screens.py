@@ -35,6 +35,7 @@ PAGES = [
     "/funnels?steps=event:sign_up|page:/projects",
     "/live",
     "/experiments",
+    "/speed",
     "/report/pages",
     "/report/refused",
     "/attribution?model=data_driven",

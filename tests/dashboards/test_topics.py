@@ -125,7 +125,7 @@ def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -
         context = chromium.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
         signed.browser(context, data, address)
         page = context.new_page()
-        for path in PATHS:
+        for path in (*PATHS, "/experiments", "/speed"):
             page.goto(f"{address}{path}?period=7")
             assert axe(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, path

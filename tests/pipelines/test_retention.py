@@ -174,7 +174,7 @@ def test_at_each_age_the_files_tell_what_the_schedule_says_and_reports_stay(
         "conversions", "attribution", "conversion_paths", "holdout",
         "advert_hours",
         "invalid_traffic", "advert_balance", "advert_refusals", "viewing", "delivery", "pressure",
-        "reach", "interest", "experiments",
+        "reach", "interest", "experiments", "speed", "page_errors",
     }  # fmt: skip
     for days, says in SCHEDULE.items():
         age(data, days)

@@ -145,6 +145,9 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             known = int(fact["treatment"] == "identified")
             keys = fact["type"], fact.get("ad_campaign") or "(none)", *why
             _add(cells, (fact["site"], fact["day"], *keys), fact["person"], [1, known, 1 - known])
+    if name == "speed":
+        for keys, person, sums in plain_trials.speeds(facts):
+            _add(cells, keys, person, sums)
     if name == "viewing":
         for keys, person, sums in adverts.looks(facts):
             _add(cells, keys, person, sums)
@@ -170,6 +173,8 @@ def daily(report: Report, facts: Sequence[Fact], received: Sequence[Fact]) -> Ce
             add([1], "(none)")
         elif name == "referrals" and fact.get("referral_channel"):
             add([1], fact["referral_channel"], fact.get("name") or "(none)")
+        elif name == "page_errors" and kind == "error" and fact.get("name"):
+            add([int(fact.get("value") or 1)], fact["name"], fact.get("path") or "(none)")
         elif name in ("genders", "places"):
             said = fact.get("gender" if name == "genders" else "cell")
             if said:

@@ -1,4 +1,4 @@
-"""Experiments counted by hand: who saw which variant, and what they did in the thirty days since."""
+"""Experiments and speed counted by hand: who saw which variant and did what since; how fast pages were."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import Any
 
 Fact = Mapping[str, Any]
 _MONTH_MS = 30 * 86_400_000
+_LIMITS = {
+    "LCP": (2500, 4000), "INP": (200, 500), "CLS": (0.1, 0.25), "FCP": (1800, 3000), "TTFB": (800, 1800),
+    "load": (3000, 6000),
+}  # fmt: skip
 
 
 def counted(facts: Sequence[Fact], least: int) -> Iterator[tuple[tuple[Any, ...], Any, int]]:
@@ -45,3 +49,19 @@ def counted(facts: Sequence[Fact], least: int) -> Iterator[tuple[tuple[Any, ...]
                 group = len(did[site, fact["day"], name]) >= least
                 if group and since <= fact["time"] < since + _MONTH_MS:
                     yield (*at, 1, name), person, 1
+
+
+def speeds(facts: Sequence[Fact]) -> Iterator[tuple[tuple[Any, ...], Any, list[int]]]:
+    """Rows of the report on speed: keys, person, the band of the middle of what they measured."""
+    mine: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for fact in facts:
+        if fact["type"] == "vital" and fact.get("name") in _LIMITS and fact.get("value") is not None:
+            parts = {"page": fact.get("path") or "(none)", "device": fact.get("device") or "other"}
+            for cut, part in (parts | {"country": fact.get("country") or "ZZ"}).items():
+                at = fact["site"], fact["day"], fact["name"], cut, part, fact["person"]
+                mine[at].append(fact["value"])
+    for (*keys, person), values in mine.items():
+        middle = sorted(values)[(len(values) + 1) // 2 - 1]
+        good, poor = _LIMITS[keys[2]]
+        above = sum(middle >= edge for edge in (good / 2, good, (good + poor) / 2, poor, 2 * poor))
+        yield tuple(keys), person, [int(band == above) for band in range(6)]

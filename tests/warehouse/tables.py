@@ -35,6 +35,9 @@ delivery autumn | freelancers | help | (none)
 viewing autumn seconds 0-1 | autumn seconds 1-2 | autumn seconds 2-5 | autumn seconds 5-10
 viewing autumn seconds 10-30 | autumn seconds 30-60 | autumn seconds 60+ | autumn share 0
 viewing autumn share 50-74 | autumn share 100 | autumn size 300x250 | autumn size 970x250 | autumn size small
+speed LCP device desktop | LCP device mobile | LCP page / | LCP page /projects | LCP country DE
+speed INP device desktop | INP device mobile | CLS device desktop | TTFB device mobile | load device mobile
+page_errors TypeError / | promise /projects | resource / | foreign (other)
 interest /project DE mobile | /projects DE desktop | /blog US mobile | (other) (other) (other)
 conversions buy autumn | buy freelancers | buy (none) | sign_up autumn
 attribution buy autumn | buy freelancers | buy (unattributed) | sign_up autumn
@@ -198,7 +201,8 @@ def _row(one: Report, keys: dict[str, Any], people: int) -> dict[str, Any]:
         "visits": 1.2, "views": 3.7, "events": 5, "bounces": 0.41, "duration_ms": 148_000, "scrolled": 61,
         "impressions": 6, "viewable": 3.9, "clicks": 0.11, "received": 7, "stored": 5, "refused": 2, "n": 0.4,
         "requests": 7.4, "served": 6.5, "measured": 5.6, "net_impressions": 5.7, "net_measured": 5.3,
-        "net_viewable": 3.7, "net_clicks": 0.09, "ended": 3.1,
+        "net_viewable": 3.7, "net_clicks": 0.09, "ended": 3.1, "band_1": 0.3, "band_2": 0.32, "band_3": 0.15,
+        "band_4": 0.08, "band_5": 0.05, "band_6": 0.04, "errors": 0.6,
     }  # fmt: skip
     many = {name: int(people * factor) + 1 for name, factor in times.items()}
     many["received"] = many["stored"] + many["refused"]
