@@ -154,8 +154,7 @@ def composed(query: QueryParams) -> Question:
     days = [_day(query.get(name, "")) for name in ("first", "last")]
     span = {"first": days[0], "last": days[1]} if all(days) else {}
     measures = [one for one in query.getlist("m") if one in MEASURES]
-    of = {"purpose": query.get("for", ""), "site": query.get("site", "")}
-    return made(measures, by, conditions(), **of, **span)
+    return made(measures, by, conditions(), query.get("for", ""), site=query.get("site", ""), **span)
 
 
 def _day(text: str) -> date | None:
@@ -179,7 +178,9 @@ def _narrowed(question: Question | None, key: str, value: object) -> str | None:
         by = tuple(one for one in question.by if one != key)
         where = [one for one in question.where if one.key != key]
         parts = {"site": question.site, "first": question.first, "last": question.last}
-        found = made(question.measures, by, [*where, Condition(key, (str(value),))], **parts)
+        found = made(
+            question.measures, by, [*where, Condition(key, (str(value),))], question.purpose, **parts
+        )
     return f"/explore?{urlencode({'q': str(msgspec.structs.replace(found, order='', limit=0))})}"
 
 

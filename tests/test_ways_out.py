@@ -47,7 +47,7 @@ PAGES_READ = {
     "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
     "exits", "pack", "period", "query", "reader", "recipient", "release_settings", "report", "settings",
-    "snapshot",
+    "shelf", "snapshot",
 }  # fmt: skip
 #: Where a file is handed to a browser as it lies on the disk: our own style and images.
 HANDED = {"dashboards/app.py", "throng/demo/site.py"}

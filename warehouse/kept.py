@@ -69,8 +69,9 @@ class Kept:
 
     def __init__(self, threads: int, bit: int, keys: RecordKeys) -> None:
         self._bit, self._keys = bit, keys
-        config = {**OFFLINE, "threads": str(threads), "temp_directory": ""}
-        self._engine = duckdb.connect(":memory:", config=config)
+        self._engine = duckdb.connect(
+            ":memory:", config={**OFFLINE, "threads": str(threads), "temp_directory": ""}
+        )
         #: Days of each table, and what they were read from.
         self._read: dict[str, dict[date, str]] = {name: {} for name in _TEXTS}
         self._spans: dict[str, tuple[date, date] | None] = {}
