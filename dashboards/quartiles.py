@@ -7,9 +7,11 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from consent_filter.performance import VITALS, limits
+from dashboards.language import later, say
+from dashboards.words import decimal
 
 BANDS = tuple(f"band_{n}" for n in range(1, 7))
-MARKS = ("good", "to be improved", "poor")
+MARKS = (later("good"), later("to be improved"), later("poor"))
 #: The fewest people that a mark is given to.
 LEAST = 50
 _SHARE = 0.75
@@ -55,7 +57,9 @@ def _band(bands: list[int]) -> int:
 def said(vital: str, at: float | None) -> str:
     """A number of a vital with its unit, as exactly as bands can tell it."""
     if at is None:
-        return f"over {said(vital, limits(*VITALS[vital])[-1])}"
+        return say("over {n}", n=said(vital, limits(*VITALS[vital])[-1]))
     if vital == "CLS":
-        return f"{at:.2f}"
-    return f"{at / 1000:.1f} s" if at >= 1000 else f"{round(at, -1):.0f} ms"
+        return decimal(at, 2)
+    if at >= 1000:
+        return say("{n} s", n=decimal(at / 1000))
+    return say("{n} ms", n=decimal(round(at, -1), 0))

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from consent_filter.performance import VITALS
 from dashboards import charts, headline, missing, numbers, quartiles
+from dashboards.language import later, say
 from dashboards.numbers import Numbers
 from dashboards.pages import Pages
 from dashboards.period import Period
@@ -22,18 +23,18 @@ from warehouse.report import OTHER
 
 #: What a vital is, for who has not heard of it.
 SAYS = {
-    "LCP": "until the largest thing is painted",
-    "INP": "until the slowest action shows something",
-    "CLS": "how far things jump",
-    "FCP": "until the first thing is painted",
-    "TTFB": "until the server answers",
-    "load": "until everything is loaded",
+    "LCP": later("until the largest thing is painted"),
+    "INP": later("until the slowest action shows something"),
+    "CLS": later("how far things jump"),
+    "FCP": later("until the first thing is painted"),
+    "TTFB": later("until the server answers"),
+    "load": later("until everything is loaded"),
 }
 KINDS = {
-    "promise": "a rejection that nobody handled", "resource": "a file that did not load",
-    "foreign": "in a script of another origin", "other": "of another kind",
+    "promise": later("a rejection that nobody handled"), "resource": later("a file that did not load"),
+    "foreign": later("in a script of another origin"), "other": later("of another kind"),
 }  # fmt: skip
-_CUTS = (("page", "Pages"), ("device", "Devices"), ("country", "Countries"))
+_CUTS = (("page", later("Pages")), ("device", later("Devices")), ("country", later("Countries")))
 _MOST = 15
 _SUMS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in ("people", *BANDS))
 
@@ -64,7 +65,7 @@ class SpeedPage:
             here = structs.replace(view, more={"vital": vital} if vital != "LCP" else {})
             before = _whole(ask, spans[1]) if spans else {}
             return self._pages.page(
-                "speed.html", "/speed", title="Speed and errors", **self._pages.shown(here, "/speed") | {
+                "speed.html", "/speed", title=say("Speed and errors"), **self._pages.shown(here, "/speed") | {
                     "said": why, "vital": vital, "says": SAYS, "kinds": KINDS, "stack": charts.stack,
                     "written": quartiles.said, "least": quartiles.LEAST, "whole": _whole(ask, view.period),
                     "before": before,

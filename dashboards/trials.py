@@ -15,7 +15,8 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from consent_filter.experiment import Experiment
 from consent_filter.site import Site
-from dashboards import charts, numbers
+from dashboards import charts, numbers, words
+from dashboards.language import later, say
 from dashboards.pages import Pages
 from dashboards.view import View
 from warehouse.incrementality import LEAST, Arm
@@ -24,8 +25,8 @@ from warehouse.reader import Reading
 from warehouse.readout import UNLIKELY, deviations, mismatch, outcomes
 
 KINDS = {
-    "known": "People with an identifier",
-    "unknown": "People of a day, without one",
+    "known": later("People with an identifier"),
+    "unknown": later("People of a day, without one"),
 }
 _SEVERAL, _ALL = "(several)", "(assigned)"
 #: Goals that nobody has declared, at most.
@@ -62,7 +63,7 @@ class Trials:
         said = {"experiment": wanted} if wanted else {}
         here = structs.replace(view, more={**said, **({"kind": kind} if kind != "known" else {})})
         return self._pages.page(
-            "experiments.html", "/experiments", title="Experiments",
+            "experiments.html", "/experiments", title=say("Experiments"),
             **self._pages.shown(here, "/experiments") | {
                 "kinds": KINDS, "kind": kind, "names": names, "wanted": wanted, "least": LEAST,
                 "unlikely": UNLIKELY, "whisker": charts.whisker,
@@ -116,6 +117,7 @@ def told(one: Experiment | None, name: str, rows: Rows, view: View, noise: float
     return {
         "name": name, "one": one, "variants": variants, "people": people, "whole": sum(shown),
         "several": rows.get(_SEVERAL, {}).get(_ALL), "wrong": wrong, "state": _state(one, view),
+        "runs": _runs(one, view),
         "expected": dict(zip(variants, one.expected, strict=True)) if one else {},
         "goals": [read(goal, len(goals)) for goal in goals],
         "others": [read(goal, len(others)) for goal in others],
@@ -128,9 +130,14 @@ def _arm(people: int | None, reached: int | None) -> Arm | None:
 
 def _state(one: Experiment | None, view: View) -> str:
     if one is None:
-        return "The site declares it no more"
+        return say("The site declares it no more")
     if one.since and view.newest < one.since:
-        return f"Begins on {one.since:%-d %b %Y}"
+        return say("Begins on {day}", day=words.day(one.since))
     if one.until and one.until < view.newest:
-        return f"Ended on {one.until:%-d %b %Y}"
-    return f"Runs until {one.until:%-d %b %Y}" if one.until else "Runs"
+        return say("Ended on {day}", day=words.day(one.until))
+    return say("Runs until {day}", day=words.day(one.until)) if one.until else say("Runs")
+
+
+def _runs(one: Experiment | None, view: View) -> bool:
+    begun = one is not None and (one.since is None or one.since <= view.newest)
+    return one is not None and begun and (one.until is None or view.newest <= one.until)

@@ -35,7 +35,7 @@ _MADE = {
     "band_5": "people for whom it was poor",
     "band_6": "people for whom it was twice as slow as what is poor",
     "error": "kind of an error of a page",
-    "errors": "errors of that kind, 20 of one page view at most",
+    "errors": "errors of that kind, at most 20 of one person on a day",
     "goal": "the name of what was done since; (assigned): everybody who saw the variant",
     "cohort_week": "the Monday of the week in which these people were first seen",
     "week_offset": "weeks since then; 0 is the week itself",

@@ -156,6 +156,7 @@ def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -
     "/adverts",
     "/adverts?campaign=autumn", "/report/pages", "/report/refused", "/attribution", "/sql?q=FROM+pages",
     "/explore", "/about", "/about-numbers", "/quality", "/views", "/shares", "/notes", "/alerts", "/mails",
+    "/experiments", "/speed",
     "/account", "/account/keys", "/account/second", "/account/passkeys", "/accounts", "/log", "/mine",
     "/security", "/nowhere",
 ])  # fmt: skip

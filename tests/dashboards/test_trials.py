@@ -72,7 +72,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 
 def card(text: str, name: str) -> str:
     found = text.partition(f'<section class="card" id="{name}">')[2].partition("</section>")[0]
-    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", found)).split())
 
 
 @pytest.mark.requirement("M48")
