@@ -14,7 +14,7 @@ import sys
 ALL = (
     "path", "consent", "ledger", "preferences", "collector", "kills", "pressure", "facts", "retention",
     "reports", "adverts", "logins", "erasure", "sizes", "slots", "visitors", "trends", "gate", "attack",
-    "explore", "pages", "analysts", "runners", "stores",
+    "explore", "pages", "analysts", "runners", "stores", "distributed",
 )  # fmt: skip
 #: What `--small` gives instead of the full size, as arguments of the module.
 SMALL = {

@@ -262,10 +262,12 @@ def inside(folder: Path) -> None:
     cluster = Inside(folder)
     asked = {"start": cluster.start, "throng": cluster.throng, "processes": cluster.ids,
              "settled": cluster.settled, "end": cluster.end}  # fmt: skip
-    for line in sys.stdin:
-        what, *arguments = json.loads(line)
-        print(json.dumps(asked[what](*arguments)), file=answers, flush=True)
-    os.killpg(0, signal.SIGKILL)
+    try:
+        for line in sys.stdin:
+            what, *arguments = json.loads(line)
+            print(json.dumps(asked[what](*arguments)), file=answers, flush=True)
+    finally:  # also where who asked was killed meanwhile: the answer finds nobody, and Java would stay
+        os.killpg(0, signal.SIGKILL)
 
 
 def warm() -> None:
