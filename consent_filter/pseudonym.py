@@ -282,7 +282,9 @@ class Keyring:
             try:
                 held = json.loads(text)
             except ValueError:
-                raise Broken(f"{self._path} is damaged: restore it, or move it away to begin anew") from None
+                raise Broken(
+                    f"{self._path} is damaged: restore it from a backup; under other keys no refusal is found"
+                ) from None
             yield held
             if json.dumps(held) != json.dumps(json.loads(text)):
                 _replace(self._path, json.dumps(held, indent=1).encode())

@@ -29,8 +29,9 @@ def pipeline(settings: Pipelines = Pipelines()) -> beam.Pipeline:  # noqa: B008
     The default is in this process, in memory, and named on purpose: `DirectRunner` tries to download another
     runner, and `multi_threading` was seen to lose rows in GroupByKey while reporting success.
     """
-    # A runner's own lines may quote a job; ours say what is wrong (beamio.py).
-    logging.getLogger("apache_beam").setLevel(logging.ERROR if settings.here else logging.CRITICAL)
+    # A runner's own lines quote a job, and in this process the message of whatever exception a library has
+    # raised, which may hold a visitor's value; ours say what is wrong (beamio.py).
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     options = [*_told(settings), *settings.options]
     return beam.Pipeline(
         runner=_NAMES.get(settings.runner, settings.runner), options=PipelineOptions(options)

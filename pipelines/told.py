@@ -18,6 +18,8 @@ from consent_filter.failure import describe
 from pipelines.settings import Pipelines
 
 _KINDS: dict[str, type[Exception]] = {one.__name__: one for one in (Broken, Misconfigured, Refused, OSError)}
+#: What Beam adds to the message of an exception.
+_WHILE = re.compile(r" \[while running '[^']*'\]")
 _MARK = re.compile(r"\[throng:([A-Za-z0-9_=-]+)\]")
 
 
@@ -51,7 +53,9 @@ def as_it_was(error: Exception, settings: Pipelines) -> Exception:
     """What a job's failure is: an element's, as it was raised there; else what is wrong with the runner."""
     found: BaseException | None = error
     while found is not None:
-        if isinstance(found, Broken | Misconfigured | Refused):
+        if isinstance(found, Broken):
+            return Broken(_WHILE.sub("", str(found)))
+        if isinstance(found, Misconfigured | Refused):
             return found
         if mark := _MARK.search(str(found)):
             kind, *rest = json.loads(urlsafe_b64decode(mark[1]))

@@ -13,6 +13,7 @@ import pytest
 from consent_filter.events import Events
 from consent_filter.fields import EVENT
 from ingest.log.segment import SegmentLog
+from tests.throng.conftest import Throng
 from tests.warehouse.sample import NOON, Event, found, record
 from throng import jobs
 from throng.loop import whole_pass
@@ -66,3 +67,22 @@ def test_in_the_loop_reports_over_all_days_rest_in_between(tmp_path: Path) -> No
     jobs.reports(tmp_path)
     jobs.publish(tmp_path)
     assert (views("traffic_day"), views("growth")) == (2, 4), "by week and by month"
+
+
+def test_a_damaged_record_is_one_line_and_no_library_says_more(
+    tmp_path: Path, throng: Throng, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Planted: Beam's own lines, which hold the message of any exception; and what it adds to ours."""
+    data = tmp_path / "data"
+    data.mkdir()
+    append(data, "workallies-2024/1", 1)
+    (segment,) = (data / "log" / "collector").glob("*.log")
+    held = bytearray(segment.read_bytes())
+    held[500] ^= 0xFF
+    segment.write_bytes(held)
+    said = throng("facts")
+    assert said.code == 1
+    (line,) = said.err.splitlines()
+    assert f"log segment {segment.name} is damaged at position 0" in line
+    assert "while running" not in line
+    assert [one for one in caplog.records if one.name.startswith("apache_beam")] == []
