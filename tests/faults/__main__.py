@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import traceback
@@ -37,6 +38,7 @@ def main() -> int:
     world = World(told.kafka, told.lake, told.flink, not told.no_clock)
     if world.clock and not clock.ready():
         parser.error("no C compiler, which stepping clocks needs: apt-get install gcc, or --no-clock")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and the servers end with us
     folder = Path(tempfile.mkdtemp(prefix="throng-faults-"))
     with Runs(folder, world) as runs:
         found = _planted(runs) if told.planted else _seeds(runs, _numbers(told.seeds), told)
