@@ -110,10 +110,11 @@ class Apart:
 def serve(
     answer: Callable[[dict[str, Any]], tuple[pa.Table, dict[str, Any]]],
     rest: Callable[[], None] | None = None,
+    space: int = ADDRESS_SPACE,
 ) -> None:
     """Read questions as JSON lines, write answers as Arrow streams, until the input ends. `rest` is called
-    when none has come for a while."""
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    when none has come for a while. space: bytes of addresses that the process may have."""
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.buffer.write(_GREETING)
     sys.stdout.buffer.flush()

@@ -36,7 +36,7 @@ from warehouse.report import OTHER, Report
 #: Bytes that one fact takes in all tables, and while it is read; measured, and rounded up.
 BYTES = 96
 #: About how many rows are read at once.
-_CHUNK = 1_000_000
+_CHUNK = 500_000
 _EVENTS, _VISITS = askable.BY_NAME["events"], askable.BY_NAME["visits"]
 #: table → its columns that are texts.
 _TEXTS = {"rows": tuple(_EVENTS.dimensions), "stays": tuple(_VISITS.dimensions)}
@@ -99,9 +99,12 @@ class Kept:
 
     def has(self, subject: str, days: Iterable[date]) -> bool:
         """Whether these days are held for such questions."""
-        return all(day in self._read["rows"] for day in days) and (
-            subject == "events" or all(day in self._read["stays"] for day in days)
-        )
+        return not self.lacks(subject, days)
+
+    def lacks(self, subject: str, days: Iterable[date]) -> int:
+        """How many of these days are not."""
+        tables = ("rows",) if subject == "events" else ("rows", "stays")
+        return sum(any(day not in self._read[one] for one in tables) for day in days)
 
     def sync(self, facts: Facts, state: State, subject: askable.Subject, days: Sequence[date]) -> None:
         """Make what is held the same as facts, the ledger and the rights as they stand, and hold these days
@@ -120,12 +123,6 @@ class Kept:
             self._fill("stays", _stays(facts, lacking))
         for table, those in (("rows", missing), ("stays", lacking)):
             self._read[table] |= {day: now[day] for day in those}
-
-    def only(self, days: Iterable[date]) -> None:
-        """Let go of all other days."""
-        kept = set(days)
-        for table, read in self._read.items():
-            self._forget(table, [day for day in read if day not in kept])
 
     def marks(self, days: Sequence[date]) -> dict[date, str]:
         """Of each day of which people it is counted: how many rows, and a sum of keyed hashes."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from consent_filter import holds, ledger
 from consent_filter.errors import Refused
@@ -54,28 +55,33 @@ class Recall:
         self._data, self._settings, self._keys = data, settings, keys
         #: (site, purpose) → what is held, the one asked last at the end.
         self._sites: OrderedDict[tuple[str, str], Held] = OrderedDict()
+        #: So many rows were more than there was memory for, whatever the settings say: not tried again.
+        self._over = 1 << 62
 
     def held(self, of: Subject, site: str, days: Sequence[date]) -> Held | None:
         """Those days of a site in memory, as facts stand; None where they are not held: read the lake."""
         most = self._settings.explore_memory << 20
         if of.name not in _HELD or not most:
             return None
-        at, key = self.at(), (site, of.purpose)
+        at, key, rows = self.at(), (site, of.purpose), 0
         found = self._sites.get(key)
         if found is not None and found.at == at and found.kept.has(of.name, days):
             self._sites.move_to_end(key)
             return found
         try:
             with self.facts(site, days) as (facts, state):
-                found = self._room(key, of, facts.rows, days, most)
+                rows = facts.rows
+                found = self._room(key, of, rows, days, most) if rows < self._over else None
                 if found is None:
+                    self._drop(key)
                     return None
                 found.kept.sync(facts, state, of, days)
                 found = found._replace(at=at, coarse=tuple(coarse(facts.con)))
         except BaseException as error:
             # Half of what was to be read would be counted for the whole.
             self._drop(key)
-            if isinstance(error, (MemoryError, duckdb.OutOfMemoryException)):
+            if isinstance(error, (MemoryError, pa.ArrowMemoryError, duckdb.OutOfMemoryException)):
+                self._over = rows
                 return None
             raise
         self._sites[key] = found
@@ -90,20 +96,20 @@ class Recall:
     def _room(
         self, key: tuple[str, str], of: Subject, rows: int, days: Sequence[date], most: int
     ) -> Held | None:
-        """Where so many rows more may be held, letting go of what was asked about longest ago."""
+        """Where so many rows of those days may be held, letting go of what was asked about longest ago."""
         if rows * BYTES > most:
-            self._drop(key)
             return None
+        found = self._sites.get(key)
+        more = rows if found is None else rows * found.kept.lacks(of.name, days) // len(days)
         for other in [one for one in self._sites if one != key]:
-            if (self._rows() + rows) * BYTES <= most:
+            if (self._rows() + more) * BYTES <= most:
                 break
             self._drop(other)
-        found = self._sites.get(key)
-        if found is not None and (found.kept.rows + rows) * BYTES > most:
+        if found is not None and (found.kept.rows + more) * BYTES > most:
             self._drop(key)
             found = None
         if found is None:
-            found = Held(Kept(self._settings.threads, int(PURPOSES[of.purpose]), self._keys), (), ())
+            found = Held(Kept(self._settings.threads, int(PURPOSES[key[1]]), self._keys), (), ())
             self._sites[key] = found
         return found
 
