@@ -21,6 +21,7 @@ from dashboards.language import gettext, later, say
 from dashboards.missing import of_list, unknown
 from dashboards.narrowed import Narrowed, fits
 from dashboards.pages import Pages
+from dashboards.period import Period
 from dashboards.sankey import Flow
 from dashboards.view import View
 from warehouse.askable import MOST_KEYS
@@ -56,7 +57,13 @@ class Journeys:
             if not numbers.sites(reading):
                 return self._pages.nothing()
             view = self._pages.view(reading, query)
-        said: dict[str, Any] = {"bare": "bare" in query, "flows": [], "wrong": None, "notes": []}
+        said: dict[str, Any] = {
+            "bare": "bare" in query,
+            "flows": [],
+            "wrong": None,
+            "notes": [],
+            "before": None,
+        }
         if said["bare"]:
             try:
                 said |= self._flows(view)
@@ -74,8 +81,9 @@ class Journeys:
         if why := fits(keys, view.where):
             raise Refused(400, "apart", why)
         asked = Narrowed(self._gate.ask, view)
-        rows = asked.rows(["visits"], keys, view.period)
-        flows = folded([Flow(tuple(str(row[key]) for key in keys), row["visits"]) for row in rows], keys)
+        rows = self._rows(asked, keys, view.period)
+        flows = folded(rows, keys, rows)
+        before, apart = self._before(asked, keys, view, rows)
         titles = [gettext(_COLUMNS[key]) for key in keys]
         title = say("Visits, {flow}, {days}", flow=" → ".join(titles), days=words.days(view.period))
         rest = (gettext(_REST), gettext(_FEW))
@@ -83,17 +91,46 @@ class Journeys:
             "chart": sankey.drawn(flows, titles, title, rest),
             "flows": sorted(flows, key=lambda one: -one.number)[:_ROWS],
             "titles": titles,
-            "whole": sum(one.number for one in flows), "notes": asked.left.notes,
+            "whole": sum(one.number for one in flows), "notes": [*asked.left.notes, *apart],
+            "before": before,
             "lacks": of_list(self._pages.warehouse.min_group, view.period),
         }  # fmt: skip
 
+    @staticmethod
+    def _rows(asked: Narrowed, keys: list[str], period: Period) -> list[Flow]:
+        rows = asked.rows(["visits"], keys, period)
+        return [Flow(tuple(str(row[key]) for key in keys), row["visits"]) for row in rows]
 
-def folded(flows: list[Flow], keys: list[str]) -> list[Flow]:
-    """The same with the smaller values of each column as one, and values as people read them."""
+    def _before(
+        self, asked: Narrowed, keys: list[str], view: View, now: list[Flow]
+    ) -> tuple[dict[tuple[str, ...], int] | None, list[str]]:
+        """How many visits each flow had on the days compared with, in the same blocks; or why that is not
+        told. Sums of as many days only: a missing day would look like a loss."""
+        if view.against is None:
+            return None, []
+        try:
+            then = self._rows(asked, keys, view.against)
+        except Refused as error:
+            return None, [say("Not compared: {why}.", why=gettext(error.message))]
+        days, others = asked.told[view.period], asked.told[view.against]
+        if days != others:
+            return None, [
+                say(
+                    "Not compared: of these days {now} can be told, and of those before {then}.",
+                    now=days,
+                    then=others,
+                )
+            ]
+        return {one.values: one.number for one in folded(then, keys, now)}, []
+
+
+def folded(flows: list[Flow], keys: list[str], like: list[Flow]) -> list[Flow]:
+    """The same with the smaller values of each column as one, and values as people read them. `like`: the
+    flows whose largest values are shown."""
     largest = []
     for column in range(len(keys)):
         sums: dict[str, int] = {}
-        for one in flows:
+        for one in like:
             if one.values[column] != OTHER:
                 sums[one.values[column]] = sums.get(one.values[column], 0) + one.number
         largest.append(set(sorted(sums, key=lambda value: (-sums[value], value))[:_BLOCKS]))

@@ -77,6 +77,8 @@ class Narrowed:
 
     def __init__(self, ask: Ask, view: View) -> None:
         self._ask, self._view, self.left = ask, view, Left()
+        #: Of how many days the last answer about a period was.
+        self.told: dict[Period, int] = {}
         self._days: dict[Period, list[dict[str, Any]]] = {}
         keys = {one.key for one in view.where}
         self._visits = keys <= BY_NAME["visits"].dimensions.keys()
@@ -133,6 +135,7 @@ class Narrowed:
         where = [Condition(one.key, (one.value,)) for one in self._view.where]
         asked = made([*measures], by, where, site=self._view.site, first=period.first, last=period.last)
         table, said = self._ask(asked)
+        self.told[period] = said["days"]
         if period == self._view.period:
             self.left.add(said)
         found: list[dict[str, Any]] = table.to_pylist()

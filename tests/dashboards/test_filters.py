@@ -129,6 +129,12 @@ def test_journeys_are_one_question_at_the_gate(shop: Asking) -> None:
     numbers = re.findall(r'<td class="n first">(.*?)</td>', table)
     assert sum(int(one.replace(",", "")) for one in numbers) == whole > 0
     assert "came from" in text
+    assert "Not compared" in text, "there are no days before the first"
+    one = shop.get("/journeys?site=shop&period=custom&first=2026-09-03&last=2026-09-03&bare").text
+    cells = re.findall(r'<td class="n">([^<]*)</td><td class="n delta">', one)
+    then = asked(shop, question.replace("2026-09-01 to 2026-09-03", "2026-09-02 to 2026-09-02"))
+    assert sum(int(cell.replace(",", "")) for cell in cells) == sum(row["visits"] for row in then) > 0
+    assert "delta" not in shop.get(f"/journeys?{DAYS}&compare=no&bare").text
     narrowed = shop.get(f"/journeys?{DAYS}&where=country:DE&bare").text
     assert "began at" in narrowed
     assert "came from" not in narrowed, "three words at most, one of them the filter"
