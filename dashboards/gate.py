@@ -84,7 +84,12 @@ class Gate:
                         (b"set-cookie", self._form_cookie(request, asked)),
                     ]
                 if one is not None and one.log and asked.who.account:
-                    await run_in_threadpool(self._note, request, one, asked.who, message["status"])
+                    # Most readings are of a page that was read a moment ago: no thread is waited for.
+                    status = (
+                        200 if message["status"] == 304 else message["status"]
+                    )  # they read what they have
+                    if self._another(request, one, asked.who, status):
+                        await run_in_threadpool(self._note, request, one, asked.who, status)
             await send(message)
 
         with here(asked.who, asked.word), spoken(asked.who.language):
@@ -166,18 +171,23 @@ class Gate:
             answer.headers["www-authenticate"] = "Bearer"
         return answer
 
+    def _another(self, request: Request, one: Rule, who: Who, status: int) -> bool:
+        """Whether this is another reading than the last of theirs."""
+        if request.method not in ("GET", "HEAD") or who.key:
+            return True
+        query, where = request.query_params, _where(request.url.path, one)
+        now, this = time.monotonic(), (who.account, f"{where} {status}?{query}")
+        since = now - self._read.get(this, -_LIVE)
+        if since < (_LIVE if "live" in query else _ONE):
+            return False
+        self._read[this] = now
+        self._read.move_to_end(this)
+        while len(self._read) > 5000:
+            self._read.popitem(last=False)
+        return True
+
     def _note(self, request: Request, one: Rule, who: Who, status: int) -> None:
         query, where = request.query_params, _where(request.url.path, one)
-        status = 200 if status == 304 else status  # they read what they have
-        if request.method in ("GET", "HEAD") and not who.key:
-            now, this = time.monotonic(), (who.account, f"{where} {status}?{query}")
-            since = now - self._read.get(this, -_LIVE)
-            if since < (_LIVE if "live" in query else _ONE):
-                return
-            self._read[this] = now
-            self._read.move_to_end(this)
-            while len(self._read) > 5000:
-                self._read.popitem(last=False)
         what = "read" if request.method in ("GET", "HEAD") else "sent"
         self._scribe.note(who.account, what, where, status=status, key=who.key, **_narrowed(query))
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
@@ -27,6 +28,9 @@ _LONGEST = 300
 PLACES = ("/", "/sources", "/pages", "/audience", "/events", "/deals", "/consent")
 #: Parts of an address, in its order. What else a page takes (`campaign`, `steps`) is its own.
 PARTS = ("site", "period", "first", "last", "grain", "compare", "show", "where", "imported", "live")
+
+_ORDER = {name: at for at, name in enumerate(PARTS)}
+_quoted = lru_cache(4096)(quote_plus)
 
 
 class Filter(NamedTuple):
@@ -83,12 +87,13 @@ class View(Struct, frozen=True, kw_only=True):
         gone = "where" in change or change.get("site", self.site) != self.site
         where = [] if gone else [str(one) for one in self.where]
         said += [("where", one) for one in where]
-        known = {name: at for at, name in enumerate(PARTS)}
-        return sorted(said, key=lambda one: known.get(one[0], len(PARTS)))
+        return sorted(said, key=lambda one: _ORDER.get(one[0], len(PARTS)))
 
     def at(self, path: str, **change: str | None) -> str:
         """The address of a page with this view."""
-        return f"{path}?{urlencode(self.query(**change))}"
+        # As `urlencode`; a page has 150 links of the same few words.
+        said = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in self.query(**change))
+        return f"{path}?{said}"
 
     def with_filter(self, key: str, value: str) -> View | None:
         """The same, narrowed to a value too; None where nothing can be narrowed to it."""
