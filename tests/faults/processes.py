@@ -47,7 +47,11 @@ class Apart:
         """End it, and all that it has started."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:  # it still imports
+            self._process.kill()
+            self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
 
