@@ -32,11 +32,3 @@ def test_nothing_is_lost_nor_twice_whatever_fails(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nor_with_two_collectors_over_a_broker_that_fails_too(tmp_path: Path) -> None:
     one(tmp_path, 6, World(kafka=True, clock=clock.ready()))
-
-
-@pytest.mark.needs("postgresql")
-@pytest.mark.needs("s3")
-@pytest.mark.timeout(600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_nor_where_catalog_and_storage_fail(tmp_path: Path) -> None:
-    one(tmp_path, 3, World(lake=True, clock=clock.ready()))
