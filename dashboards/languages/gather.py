@@ -24,9 +24,12 @@ from dashboards import (
     examples,
     explore_page,
     numbers,
+    quartiles,
     rights,
+    speed_page,
     sql_page,
     topics,
+    trials,
     words,
 )
 from dashboards.administration import ROLES
@@ -131,6 +134,8 @@ def _tables() -> dict[str, list[str]]:
         "alerts": [*unusual.KINDS.values(), *alerts.WATCHED],
         "mails": [*mailings.EVERY.values()],
         "pacing": [*WHY],
+        "speed": [*speed_page.SAYS.values(), *speed_page.KINDS.values(), *quartiles.MARKS],
+        "experiments": [*trials.KINDS.values()],
         "restatements": [*RESTATED.values()],
         "methods": [re.sub(r"\d+", "{n}", method(one, Warehouse())) for one in load().values()],
         "shares": [share(n) for n in (2, 3, 4, 10)],
