@@ -33,7 +33,9 @@ _ABSURD = {
     # A viewable view is a measured one, and net a part of gross.
     ("measured", "viewable"): "viewable > measured",
     ("impressions", "net_impressions"): "net_impressions > impressions",
-    ("step",): "step < 1",
+    ("week", "step"): "step < 1",
+    # Of an experiment step 0 is who saw it.
+    ("experiment", "step"): "step NOT BETWEEN 0 AND 1",
     ("week_offset",): "week_offset < 0",
 }
 #: Column of the control table → what is expected, for people. Each must be zero in every row.

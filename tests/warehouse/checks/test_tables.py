@@ -47,6 +47,7 @@ PLANTED = {
     ),
     f"UPDATE pages SET path = path || '%40b.de' WHERE path = '{CANARY}'": ("values_like_an_address", "pages"),
     "UPDATE balance SET stored = stored - 1 WHERE stored > 0": ("rows_absurd", "balance"),
+    "UPDATE experiments SET step = 2 WHERE step = 1": ("rows_absurd", "experiments"),
     "UPDATE sessions SET bounces = visits + 1": ("rows_absurd", "sessions"),
     "UPDATE traffic_hour SET hour = 24 WHERE hour = 20": ("rows_absurd", "traffic_hour"),
     "INSERT INTO audited VALUES ('countries', 'market' || chr(31) || '2026-11-21', 3, 1)": (
