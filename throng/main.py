@@ -21,6 +21,7 @@ from throng import (
     keeping_options,
     keys_options,
     lake_options,
+    marketing_options,
     partners_options,
     release_options,
     rights_options,
@@ -73,35 +74,6 @@ Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
 
 #: What `throng decode` reads: one name a decoder in `throng/decode.py`.
 KINDS = ("tcf", "gpp", "usp")
-#: As `consent_filter/marketing.py` has them.
-_WAYS = ("email", "post", "sms", "phone", "account")
-CHANNELS = (*_WAYS, "adverts", *(f"affiliate_{way}" for way in _WAYS), "referral")
-UNSUBSCRIBE = """\
-The link, and the two headers of RFC 8058 for the sender's mail system, which must sign both (DKIM):
-
-  throng unsubscribe link --site shop --channel email --at https://collect.shop.example --user-id - < ids.txt
-
-Channels: email, post, sms, phone and account; the same of others, affiliate_email and so on; adverts; and
-referral, being written to because a member has named one.
-
-With `-`, an id a line on standard input gives a link a line, in order; a line that is no id gives an empty
-one and the exit code 1. `--format json`: {"link", "headers"} a line. Nothing is stored; a link holds no id.
-"""
-SUPPRESSION = """\
-Reads the sender's own list, an id a line, and prints those that may be written to now: whoever agreed, or
-has said nothing where the site's policy allows that. Nothing is stored. Ask just before sending:
-
-  throng suppression filter --site shop --channel email < ids.txt > may-be-written-to.txt
-
-Channels are those of `throng unsubscribe --help`. `--format json` names everyone: {"id", "send", "why"}; why
-is agreed, default, silent, refused, erased, or unnamed (the policy does not name this channel). A line that
-is no id is never printed, and gives the exit code 1.
-
-For a sender elsewhere: HMAC-SHA-256 of each id under that sender's own key, sorted, instead of ids.
-
-  throng suppression key --site shop --sender mailer          once; whoever has it can try ids
-  throng suppression filter --site shop --channel email --sender mailer < ids.txt > may-be-written-to.txt
-"""
 DECODE = """\
   tcf   TC strings of the IAB's Transparency and Consent Framework, version 2
         (cookie euconsent-v2, parameter gdpr_consent)
@@ -183,34 +155,7 @@ def parser() -> argparse.ArgumentParser:
         help="public key: a file, or its x; may be repeated",
     )
     one.set_defaults(data=None, folder=_default_data())
-    one = command("unsubscribe", "one-click unsubscribe links (RFC 8058) for messages", epilog=UNSUBSCRIBE)
-    one.add_argument("action", choices=("link",))
-    one.add_argument("--site", required=True, metavar="S")
-    one.add_argument(
-        "--channel",
-        required=True,
-        action="append",
-        choices=CHANNELS,
-        metavar="CHANNEL",
-        help="what it stops, one of those below; may be repeated",
-    )
-    one.add_argument("--at", required=True, metavar="URL", help="the collector, as readers of mail reach it")
-    whose = one.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
-    whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
-    whose.add_argument("--contact", metavar="ADDRESS", help="e-mail or telephone of who has no account")
-    one.add_argument("--format", choices=("text", "json"), default="text")
-    one = command("suppression", "of a sender's list, who may be written to", epilog=SUPPRESSION)
-    one.add_argument("action", choices=("filter", "key"))
-    one.add_argument("--site", required=True, metavar="S")
-    one.add_argument("--channel", choices=CHANNELS, metavar="CHANNEL", help="one of those below")
-    one.add_argument("--sender", metavar="NAME", help="who gets keyed hashes instead of ids")
-    one.add_argument("--kind", choices=("user", "device", "contact"), default="user", help="what the ids are")
-    one.add_argument(
-        "--country", metavar="CC", help="where they all live (ISO 3166); else the strictest rules hold"
-    )
-    one.add_argument("--refused", action="store_true", help="print the others instead")
-    one.add_argument("--format", choices=("text", "json"), default="text")
+    marketing_options.add(command)
     one = command("quality", "what the checks before publication have found, latest first")
     one.add_argument("--format", choices=("table", "json"), default="table")
     one = command("status", "lag, freshness, balance, versions")

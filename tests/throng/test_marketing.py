@@ -14,7 +14,7 @@ from consent_filter.marketing import CHANNELS, EVERY
 from consent_filter.pseudonym import Keyring
 from consent_filter.unsubscribe import Links
 from tests.throng.conftest import Throng
-from throng import main
+from throng import marketing_options
 
 AT = "https://collect.shop.example"
 LINK = ("unsubscribe", "link", "--site", "shop", "--channel", "email", "--at", AT)
@@ -199,7 +199,7 @@ def test_what_is_no_id_is_nobody_to_write_to(throng: Throng, ledger: Ledger) -> 
 
 
 def test_the_help_names_the_channels_that_there_are() -> None:
-    assert set(main.CHANNELS) == set(CHANNELS)
+    assert set(marketing_options.CHANNELS) == set(CHANNELS)
     assert EVERY
 
 
