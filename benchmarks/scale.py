@@ -31,6 +31,7 @@ class Measured(NamedTuple):
     commits: float = 1 / 0.015  # a second, to one partition, at the 99th percentile
     read: float = 470_000  # events a second that one reader takes out of a topic
     fold: float = 571_000 / 2  # events a second and core, log to Parquet (`facts`)
+    topic_fold: float = 1.08  # processor that folding out of a topic takes, over segments (`distributed`)
     report: float = 341_000 / 2  # events a second and core, all reports of a site (`reports`)
     advert_report: float = 1_400_000 / 38.8  # the same with all reports on adverts (`adverts`)
     rest_bytes: float = 13.3  # an event at rest (`facts`)
@@ -117,7 +118,7 @@ def size(load: Load, of: Measured | None = None, prices: Prices | None = None) -
     partitions = max(2 * collectors, ceil(peak / m.read * 2))
     written = peak * m.topic_bytes * 3
     brokers = max(ceil(written / p.broker_mb_s / 1e6), 3) if load.events > 1e7 else 0
-    fold = max(ceil(peak / m.fold * 2), 1)
+    fold = max(ceil(peak / m.fold * 2 * (m.topic_fold if brokers else 1)), 1)
     rate = m.advert_report if load.adverts else m.report
     # At midnight a pass reads all of today; on the mean half, but nobody waits for the mean.
     report = max(ceil(load.events / rate / (load.fresh_minutes * 60)), 1)
