@@ -36,8 +36,8 @@ from tests.whole.running import Up, up
 from throng import main as command
 from warehouse.settings import Warehouse
 
-#: Events folded, and a record's; seconds of a load; markers, and seconds between two.
-FOLDED, RECORD, SECONDS, MARKERS, APART = 300_000, 1000, 6.0, 36, 4.0
+#: Events folded, and a record's; turns, and seconds of a load; markers, and seconds between two.
+FOLDED, RECORD, TURNS, SECONDS, MARKERS, APART = 300_000, 1000, 3, 6.0, 36, 4.0
 _SITE = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
 _COST = "s of processor/million events"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -80,7 +80,7 @@ def collect(folder: Path, broker: Broker) -> None:
     """Ten events a request, 64 requests out at a time: a topic against segments, in turns."""
     made = {"segments": _SITE, "kafka": told(broker, "collected")}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in made}
-    for turn in range(3):
+    for turn in range(TURNS):
         for name, text in made.items():
             with up(folder / f"{name}{turn}", "part", "collector", settings=text) as running:
                 send([running.port], request, 1e9, 1.5, most=64)
@@ -92,7 +92,7 @@ def collect(folder: Path, broker: Broker) -> None:
                 found[name].append((events / SECONDS, used / events * 1e6))
     for n, (name, unit) in enumerate((("rate", "events/s"), ("cost", _COST))):
         here, there = (statistics.median(one[n] for one in found[kind]) for kind in ("segments", "kafka"))
-        emit(f"distributed_collect_{name}", there, unit, against="segments", ratio=there / here, n=3)
+        emit(f"distributed_collect_{name}", there, unit, against="segments", ratio=there / here, n=TURNS)
 
 
 def fill(data: Path, text: str, n: int) -> int:
