@@ -73,7 +73,7 @@ def move(data: Path, file: str, after: int | None) -> int:
 
 
 def run(data: Path, file: str, step: int) -> dict[str, Any]:
-    whole, was, after, wrong = look(data), settings(data), 0, list[str]()
+    whole, was, after, wrong = look(data), settings(data), step - 1, list[str]()
     while True:
         status = move(data, file, after)
         told = settings(data)
