@@ -78,11 +78,16 @@ def main(n: int = EVENTS, where: str = "") -> None:
         (data / "explore.sqlite").unlink(missing_ok=True)
         gate, desk = Enquiry(data, how), Desk(data, how)
         desk.ask(SQL[0])
+        begun = time.perf_counter()
+        gate.ready()
+        gate.wait()
+        read_in = time.perf_counter() - begun
         first = [timed(lambda one=one: gate.ask(read(one))) for one in QUESTIONS]  # type: ignore[misc]
         again = [timed(lambda one=one: gate.ask(read(one))) for one in QUESTIONS * 5]  # type: ignore[misc]
         said = [timed(lambda one=one: desk.ask(one)) for one in SQL * 50]  # type: ignore[misc]
         gate.close()
         desk.close()
+    emit("explore_read", read_in, "s", n=n)
     size = f"{n // 1_000_000}m" if n >= 1_000_000 else str(n)
     for name, times in (
         (f"explore_first_{size}", first[1:]),

@@ -152,9 +152,10 @@ def composed(query: QueryParams) -> Question:
     if sum(one in TIMES for one in by) > 1:
         raise Refused(400, "bad_question", "one of day, week and month")
     days = [_day(query.get(name, "")) for name in ("first", "last")]
-    span = {"first": days[0], "last": days[1]} if all(days) else {}
+    span: dict[str, Any] = {"first": days[0], "last": days[1]} if all(days) else {}
     measures = [one for one in query.getlist("m") if one in MEASURES]
-    return made(measures, by, conditions(), query.get("for", ""), site=query.get("site", ""), **span)
+    purpose, site = query.get("for", ""), query.get("site", "")
+    return made(measures, by, conditions(), purpose, site=site, **span)
 
 
 def _day(text: str) -> date | None:
@@ -177,10 +178,9 @@ def _narrowed(question: Question | None, key: str, value: object) -> str | None:
     else:
         by = tuple(one for one in question.by if one != key)
         where = [one for one in question.where if one.key != key]
-        parts = {"site": question.site, "first": question.first, "last": question.last}
-        found = made(
-            question.measures, by, [*where, Condition(key, (str(value),))], question.purpose, **parts
-        )
+        parts: dict[str, Any] = {"site": question.site, "first": question.first, "last": question.last}
+        where.append(Condition(key, (str(value),)))
+        found = made(question.measures, by, where, question.purpose, **parts)
     return f"/explore?{urlencode({'q': str(msgspec.structs.replace(found, order='', limit=0))})}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+import msgspec
+
 from throng.settings import load
 from warehouse.answer import render
 from warehouse.enquiry import LEFT, Enquiry
@@ -13,7 +15,9 @@ from warehouse.question import read
 
 def main(arguments: Namespace) -> int:
     question = read(arguments.question)
-    gate = Enquiry(arguments.data, load(arguments.data).warehouse)
+    # Nothing is held for a next question: there is none.
+    how = msgspec.structs.replace(load(arguments.data).warehouse, explore_memory=0)
+    gate = Enquiry(arguments.data, how)
     try:
         table, said = gate.ask(question)
     finally:

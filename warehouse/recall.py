@@ -38,6 +38,9 @@ from warehouse.settings import Warehouse
 _WATCHED = (f"lake/{FILE}", "ledger.sqlite", "holds.sqlite")
 #: Subjects whose facts are held: an advert's view needs everybody's, to be judged.
 _HELD = ("events", "visits")
+#: About how many rows one question reads to be held; it is answered from the lake where more are lacking, so
+#: that no question takes much longer than it did (3 µs of processor a row).
+AT_ONCE = 2_000_000
 
 
 class Held(NamedTuple):
@@ -59,7 +62,7 @@ class Recall:
         self._over = 1 << 62
 
     def held(self, of: Subject, site: str, days: Sequence[date]) -> Held | None:
-        """Those days of a site in memory, as facts stand; None where they are not held: read the lake."""
+        """Those days of a site in memory, as facts stand; None where they are not (yet): read the lake."""
         most = self._settings.explore_memory << 20
         if of.name not in _HELD or not most:
             return None
@@ -75,7 +78,9 @@ class Recall:
                 if found is None:
                     self._drop(key)
                     return None
-                found.kept.sync(facts, state, of, days)
+                lacking = [day for day in days if found.kept.lacks(of.name, [day])]
+                several = AT_ONCE * len(days) // max(rows, 1) or 1
+                found.kept.sync(facts, state, of, days if len(lacking) <= several else lacking[:several])
                 found = found._replace(at=at, coarse=tuple(coarse(facts.con)))
         except BaseException as error:
             # Half of what was to be read would be counted for the whole.
@@ -86,7 +91,7 @@ class Recall:
             raise
         self._sites[key] = found
         self._sites.move_to_end(key)
-        return found
+        return found if found.kept.has(of.name, days) else None
 
     def has(self, subject: str, site: str, days: Sequence[date]) -> bool:
         """Whether those days of a site are held, as facts stand."""

@@ -153,6 +153,16 @@ def test_more_than_may_be_held_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     gate.close()
 
 
+def test_no_question_reads_much_more_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path, some(random.Random(1)))
+    withdraw(tmp_path, [])
+    of, gate = askable.BY_NAME["events"], Gate(tmp_path, Warehouse(**HOW))
+    monkeypatch.setattr("warehouse.recall.AT_ONCE", 1)
+    found = [gate._recall.held(of, "shop", DAYS) is not None for _ in range(3)]
+    assert found == [False, False, True], "a day at a time"
+    gate.close()
+
+
 def test_a_name_that_looks_like_folding_is_folded(tmp_path: Path) -> None:
     """A visitor may call a page so; and words that the types of columns have not seen."""
     named = {"site": "shop", "time": "2026-09-01 10:00", "path": "/(other)", "browser": "(other)"}
