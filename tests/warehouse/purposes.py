@@ -204,7 +204,7 @@ def permitted(text: str) -> Question | None:
     try:
         return read(text)
     except Refused as error:
-        if error.code in ("purpose", "dimension", "measure", "subjects"):
+        if error.code in ("purpose", "dimension", "measure", "subjects", "narrow"):
             return None
         raise
 
