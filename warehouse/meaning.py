@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from consent_filter.fields import FIELDS
 
+#: Why a day of a site has a new version, in the words of the published table `restatements`.
+RESTATED = {
+    "first": "the day's first numbers",
+    "new_events": "events came since",
+    "refunds": "something that was ordered on that day was given back",
+    "restated": "people have left, or are counted in other rows: a choice, a right, a hold or a login",
+    "returned": "people who had left were counted again, all of them",
+    "rules": "reports, how they are released, or the list of adverts changed",
+    "verdicts": "advert events were judged by another version of the rules of invalid traffic",
+}
+
 #: Columns that reports make themselves. Those of EVENT are explained where they are defined.
 _MADE = {
     "people": "people in the row; without an identifier, one person a day",

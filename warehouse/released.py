@@ -35,17 +35,6 @@ _OWN = (
     "effects (report VARCHAR, node VARCHAR, what VARCHAR, number VARCHAR, n BIGINT, people BIGINT)",
     "audited (report VARCHAR, node VARCHAR, hidden BIGINT, told BIGINT)",
 )
-#: Why a day of a site has a new version, in the words of the published table `restatements`.
-REASONS = {
-    "first": "the day's first numbers",
-    "new_events": "events came since",
-    "refunds": "something that was ordered on that day was given back",
-    "restated": "people have left, or are counted in other rows: a choice, a right, a hold or a login",
-    "returned": "people who had left were counted again, all of them",
-    "rules": "reports, how they are released, or the list of adverts changed",
-    "verdicts": "advert events were judged by another version of the rules of invalid traffic",
-}
-
 #: Stands for a login: nobody's pseudonym can be read from it.
 _MARK = "hash(device, account, moment)"
 

@@ -28,10 +28,10 @@ import pyarrow as pa
 from warehouse import effects, imported
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
-from warehouse.meaning import meaning
+from warehouse.meaning import RESTATED, meaning
 from warehouse.relations import lent
 from warehouse.release import method
-from warehouse.released import REASONS, Store
+from warehouse.released import Store
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 
@@ -198,7 +198,7 @@ def _database(
     )
     con.execute(f"COMMENT ON TABLE restatements IS '{quote(_RESTATED)}'")
     said = store.connection.sql("FROM restatements ORDER BY site, day, version").to_arrow_table()
-    with lent(con, said=said, reasons=pa.table({"reason": list(REASONS), "says": list(REASONS.values())})):
+    with lent(con, said=said, reasons=pa.table({"reason": list(RESTATED), "says": list(RESTATED.values())})):
         con.execute("INSERT INTO restatements FROM said JOIN reasons USING (reason) SELECT said.*, says")
     took = effects.told(store.connection, made["min_group"])
     con.execute("CREATE TABLE effects (report VARCHAR, reason VARCHAR, number VARCHAR, share DOUBLE)")

@@ -38,10 +38,9 @@ from dashboards.panels import BY_NAME
 from dashboards.sharing import alerts, mailings, unusual
 from warehouse import askable
 from warehouse.enquiry import LEFT
-from warehouse.meaning import meaning
+from warehouse.meaning import RESTATED, meaning
 from warehouse.pacing import WHY
 from warehouse.release import method, share
-from warehouse.released import REASONS as RESTATED
 from warehouse.report import load
 from warehouse.settings import Warehouse
 

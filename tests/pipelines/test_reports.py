@@ -48,13 +48,16 @@ def once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Tables:
     made = job.run(data, HOW)
     found = tables(data)
     assert sorted(made.changed) == sorted(found) == sorted(reports.load())
-    # Nobody has said, nobody is refused, and nobody deals with anybody.
+    # Nobody has said, nobody is refused, nobody deals with anybody, and no page is tried out or measured.
     deals = {name for name, one in reports.load().items() if one.mentions("deals")}
     assert {name for name, rows in found.items() if not rows} <= {
         "genders",
         "places",
         "referrals",
         "advert_refusals",
+        "experiments",
+        "speed",
+        "page_errors",
     } | deals
     return found
 
