@@ -37,7 +37,7 @@ def whole(data: Path) -> int:
     folder = (data / "published" / "current").resolve()
     made = json.loads((folder / "manifest.json").read_text())
     seen = set()
-    con = unlock(folder / "reports.duckdb", Warehouse())
+    con = unlock(folder / "reports.duckdb", Warehouse(threads=1))  # as a reader has it in this process
     for name in NAMES:
         numbers = report.load()[name].sums
         for number in numbers:
