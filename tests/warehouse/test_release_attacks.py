@@ -65,7 +65,7 @@ class Seen(NamedTuple):
 def market(seed: int) -> list[Row]:
     """Sites of some dozens of people each on a few days of two weeks, with few in most corners."""
     chance, rows, number = random.Random(seed), list[Row](), 0
-    bought = random.Random(f"{seed}/bought")
+    bought, tried = random.Random(f"{seed}/bought"), random.Random(f"{seed}/tried")
 
     def some(*words: Any, most: float = 0.9) -> Any:
         return words[min(int(chance.expovariate(most)), len(words) - 1)]
@@ -120,6 +120,7 @@ def market(seed: int) -> list[Row]:
                     end = {"type": "ad_engagement", "duration_ms": number * 300, "ad_share": number % 101}
                     rows.append(who | advert | end | {"time": at + 1000})
                     rows += _bought(bought, who | {"ad_campaign": advert["ad_campaign"]}, at)
+                rows += _tried(tried, who, at)
                 if chance.random() < 0.4:
                     why = {"reason": some("consent", "robot", "signal"), "detail": some("list", OTHER, "gpc")}
                     rows.append(who | why | {"time": at, "protocol": some("beacon", "pixel")})
@@ -135,6 +136,29 @@ def _bought(chance: random.Random, who: Row, at: int) -> list[Row]:
     if chance.random() < 0.4:
         order = {"ad_goal": chance.choice(["buy", "buy", "sign_up"]), "value": chance.choice([5, 20])}
         did.append({**who, **order, "type": "ad_conversion", "ad_campaign": None, "time": at + 60_000})
+    return did
+
+
+def _tried(chance: random.Random, who: Row, at: int) -> list[Row]:
+    """What of an experiment somebody saw, and what their browser told of the page."""
+    did: list[Row] = []
+    if chance.random() < 0.6:
+        variant = "ab"[(who["person"] + (chance.random() < 0.05)) % 3 == 0]
+        props = f'{{"checkout":"{variant}"}}'
+        did.append(who | {"type": "event", "name": "experiment", "props": props, "time": at})
+    path = {"path": chance.choice(["/", "/", "/projects", OTHER])}
+    if chance.random() < 0.6:
+        took = {
+            "name": chance.choice(["LCP", "LCP", "TTFB"]),
+            "value": chance.choice([300.0, 1900.0, 6000.0]),
+        }
+        did.append(who | path | took | {"type": "vital", "time": at + 500})
+    if chance.random() < 0.3:
+        failed = {
+            "name": chance.choice(["TypeError", "promise", "resource"]),
+            "value": chance.choice([1, 2, 5]),
+        }
+        did.append(who | path | failed | {"type": "error", "time": at + 700})
     return did
 
 
