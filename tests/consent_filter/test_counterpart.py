@@ -175,5 +175,5 @@ def test_a_value_is_where_its_band_begins() -> None:
     for name in EVENTS:
         one = np.array([band(EVENTS[name], value) for value in values.tolist()])
         assert np.array_equal(bands(EVENTS[name], values), one, equal_nan=True)
-    assert [band("first_bid", hours) for hours in (0.5, 1.0, 100, 9e9)] == [0.0, 1.0, 72.0, 168.0]
-    assert np.isnan(band("bid_placed", 3.0))
+    assert [band(EVENTS["first_bid"], hours) for hours in (0.5, 1.0, 100, 9e9)] == [0.0, 1.0, 72.0, 168.0]
+    assert np.isnan(band(EVENTS["bid_placed"], 3.0))
