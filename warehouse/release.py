@@ -19,6 +19,7 @@ That 2 and 3 have hidden what they should is looked at once more by other means:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -171,6 +172,7 @@ def release(
         table = _without(connection, report, table, hidden)
     if report.nested:
         table = _nested(report, table, k)
+        table = _beside(report, table, whole, k) if report.beside else table
     done = effects.hidden(connection, report, table, hidden, k)
     suppressed = audit.gather(connection, report, table) if _hides(done) and not report.nested else None
     if report.people:
@@ -272,6 +274,27 @@ def _nested(report: Report, table: pa.Table, least: int) -> pa.Table:
     return table.take(pa.array(sorted(kept), pa.int64()))
 
 
+def _beside(report: Report, table: pa.Table, whole: pa.Table, least: int) -> pa.Table:
+    """Without the smallest groups, until the first rows of those that are left out are nobody, or a group."""
+    firsts: dict[tuple[Any, ...], int] = {}
+    every = whole.filter(pc.equal(whole["level"], _last(report))).select([*report.keys, "people"])
+    of = lambda row: tuple(row[key] for key in report.within)  # noqa: E731
+    for row in sorted(every.to_pylist(), key=lambda row: tuple(row[key] for key in report.rest)):
+        firsts.setdefault(of(row), row["people"])
+    groups = [of(row) for row in table.select(report.within).to_pylist()]
+    shown, parts = {*groups}, defaultdict[tuple[Any, ...], list[tuple[int, tuple[Any, ...]]]](list)
+    for group, people in firsts.items():
+        parts[group[: len(report.beside)]].append((people, group))
+    for several in parts.values():
+        left = sum(people for people, group in several if group not in shown)
+        for people, group in sorted(one for one in several if one[1] in shown):
+            if left == 0 or left >= least:
+                break
+            shown.remove(group)
+            left += people
+    return table.filter(pa.array([group in shown for group in groups], pa.bool_()))
+
+
 def explain(report: Report, settings: Warehouse) -> str:
     """What `release` does to a report, in words that its readers see. The same whatever the data are."""
     least = report.least(settings.min_group)
@@ -287,6 +310,8 @@ def explain(report: Report, settings: Warehouse) -> str:
         )
     elif report.nested:
         words.append("smaller ones are left out, and those that differ from a row around them by fewer")
+        if report.beside:
+            words.append("with the smallest beside them where they would be too few")
     elif report.rest:
         words.append("smaller ones are left out, with the next smallest where they would be too few")
     else:

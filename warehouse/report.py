@@ -39,7 +39,9 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hidden rows must be a group themselves. fold: the other keys, from the coarsest to the finest: small rows
     become "(other)" inside the coarser ones. Where `fold` is empty small rows are left out. nested: for rows
     that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
-    difference between two such rows is a group, too. times: the minimum group is so many times the usual one,
+    difference between two such rows is a group, too. beside: of `within` the first keys, where the first rows
+    of such groups add up to a total that is published elsewhere: those that are left out of it are a group,
+    too. times: the minimum group is so many times the usual one,
     for what is more delicate (M7). sides: whose events they are. With a counterpart the SQL yields a column
     `side` (0: the person's own row; 1: the counterpart's), `people` are the persons of side 0, the column
     `others` has those of side 1, and a row is about a group of each (S14). caps: `cells`, the most rows of a
@@ -61,6 +63,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     within: tuple[str, ...] = ("site", "day")
     fold: tuple[str, ...] = ()
     nested: Literal["", "first", "previous"] = ""
+    beside: tuple[str, ...] = ()
     times: int = 1
     sides: tuple[Literal["person", "counterpart"], ...] = ("person",)
     caps: dict[str, int] = {}
@@ -101,6 +104,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                     self.purpose,
                     f"a purpose that {field.name} was collected for ({', '.join(names(field.purposes))})",
                 )
+        if self.beside and (not self.nested or self.within[: len(self.beside)] != self.beside):
+            raise Misconfigured(f"{where}: beside", self.beside, "the first keys of `within`, with `nested`")
         if self.nested and (self.fold or not self.rest):
             raise Misconfigured(
                 f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`"

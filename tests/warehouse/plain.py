@@ -370,7 +370,9 @@ def hidden(report: Report, cells: Cells, settings: Warehouse) -> Rows:
     for keys, several in folded.items() if report.fold else ():
         if len(set().union(*several)) >= k:
             table.append(_row(report, keys, several, equals))
-    return _apart(report, sorted(table), k) if report.nested else sorted(table)
+    if not report.nested:
+        return sorted(table)
+    return _together(report, _apart(report, sorted(table), k), cells, k)
 
 
 def _row(
@@ -412,3 +414,19 @@ def _apart(report: Report, table: Rows, k: int) -> Rows:
             if group not in around or report.nested == "previous":
                 around[group] = row[place]
     return sorted(kept)
+
+
+def _together(report: Report, table: Rows, cells: Cells, k: int) -> Rows:
+    """Of groups that are parts of a total those without which nobody, or a group, is lacking in it."""
+    firsts: dict[Keys, tuple[Keys, int]] = {}
+    for keys, people in cells.items():
+        group, rest = _part(report, keys, report.within), _part(report, keys, report.rest)
+        firsts[group] = min(firsts.get(group, (rest, len(people))), (rest, len(people)))
+    shown = {_part(report, row[: len(report.keys)], report.within) for row in table}
+    for total in {group[: len(report.beside)] for group in firsts} if report.beside else ():
+        while 0 < sum(n for g, (_, n) in firsts.items() if g not in shown and g[: len(total)] == total) < k:
+            left = [(n, g) for g, (_, n) in firsts.items() if g in shown and g[: len(total)] == total]
+            if not left:
+                break
+            shown.remove(min(left)[1])
+    return [row for row in table if _part(report, row[: len(report.keys)], report.within) in shown]

@@ -313,7 +313,7 @@ def spans(of: Seen) -> Iterator[Found]:
 
 def nested(of: Seen) -> Iterator[Found]:
     """Steps less the step after, and cohorts less those who came again."""
-    for name, place in (("funnel", "step"), ("retention", "week_offset")):
+    for name, place in (("funnel", "step"), ("retention", "week_offset"), ("experiments", "step")):
         one = reports.load()[name]
         groups = defaultdict(list)
         for row in sorted(of.tables[name], key=lambda row: row[place]):
@@ -381,7 +381,20 @@ def programmed(of: Seen) -> Iterator[Found]:
             yield f"audit of {row['report']}", (row["node"],), row["told"]
 
 
-ATTACKS = (totals, coarser, inside, kinds, spans, nested, cohorts, steps, programmed)
+def variants(of: Seen) -> Iterator[Found]:
+    """What is published as events of an experiment, less the variants that are shown."""
+    published = of.shown("traffic_day", "site", "day")
+    cells = plain.overall(reports.load()["experiments"], of.facts, published, least=LEAST)
+    shown, hidden = of.shown("experiments"), defaultdict(set[Any])
+    for keys, people in cells.items():
+        if keys[-1] == "(assigned)" and keys not in shown:
+            hidden[keys[:3]] |= people.keys()
+    for experiment, people in hidden.items():
+        if _few(people):
+            yield "custom_events - experiments", experiment, len(people)
+
+
+ATTACKS = (totals, coarser, inside, kinds, spans, nested, cohorts, steps, variants, programmed)
 
 
 def attack(of: Seen) -> list[Found]:
@@ -497,6 +510,7 @@ WEAK: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Seen], Ite
         lambda patch: patch.setattr(releasing, "_nested", lambda _, table, k: table),
         nested,
     ),
+    "small variants alone": (_rewritten("experiments", beside=()), variants),
     "cohorts of hidden days": (_every_first_day, cohorts),
     "steps of hidden days": (_every_step, steps),
     "weeks of hidden days": (_every_day, spans),

@@ -8,6 +8,7 @@ sums = ["events"]
 grain = "all"
 within = ["site", "begins", "experiment", "variant", "kind"]
 nested = "first"
+beside = ["site", "begins", "experiment"]
 
 [caps]
 cells = 41
