@@ -70,7 +70,7 @@
     }))
     list.hidden = false
     mark(-1)
-    says.textContent = `${shown.length} names fit; arrow down to choose, Tab for the first`
+    says.textContent = says.dataset.fit.replace('{n}', shown.length)
   }
 
   const take = n => {

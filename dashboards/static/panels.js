@@ -10,7 +10,7 @@
       const answer = await fetch(place.dataset.panel, {headers: {accept: 'text/html'}})
       place.innerHTML = await answer.text()
     } catch {
-      says.textContent = 'Not answered: the line is broken. Open it by itself, or load the page again.'
+      says.textContent = says.dataset.broken
     }
     place.removeAttribute('data-panel')
   }

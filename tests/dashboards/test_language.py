@@ -105,3 +105,11 @@ def test_the_language_that_is_none_keeps_places() -> None:
         assert say("{time} ago", time="3") == "⟦3 ågø…⟧"
         assert say("<strong>%(n)s</strong> visitors") == "⟦<strong>%(n)s</strong> vîsîtørs…⟧"
         assert say("nobody has gathered this") == "nobody has gathered this"
+
+
+def test_scripts_have_no_words_of_their_own() -> None:
+    """What a script says stands in the page that loads it, in the reader's language."""
+    for file in sorted((FOLDER.parent / "static").glob("*.js")):
+        code = re.sub(r"/\*.*?\*/|(?m:^\s*//.*$)", "", file.read_text(), flags=re.S)
+        said = [text for _, text in re.findall(r"""(['"`])((?:(?!\1).)*)\1""", code)]
+        assert not [text for text in said if re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", text)], file.name
