@@ -73,8 +73,10 @@ class Collecting:
                 value.decode("latin-1") for value in said
             )
             kind = (agent, (brands, mobile, platform), sec or purpose or moz or None)
-            found = Browser(kind, gpc or None, dnt or None, origin, encrypted)
-            if sum(map(len, said)) <= _WORTH_REMEMBERING:
+            size = sum(map(len, said))
+            shared = size <= _WORTH_REMEMBERING
+            found = Browser(kind, gpc or None, dnt or None, origin, encrypted, 0 if shared else size)
+            if shared:
                 if len(known) >= _REMEMBERED:
                     known.clear()
                 known[said] = found

@@ -4,7 +4,8 @@ No request waits on a timer of its own. A commit starts when the last is done; a
 milliseconds for company, because a commit costs the same for one request as for a hundred.
 
 Where more comes than the log takes, what waits is bounded by time, and a commit by how long it may take: both
-would grow, each with the other, until every commit is given up as too slow and all of it comes again.
+would grow, each with the other, until every commit is given up as too slow and all of it comes again. It is
+bounded by bytes, too: one request may be a thousand times as large as another.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _AGAIN = 5
 
 class Gather:
     """Belongs to one event loop. `tell` is called once for each request, when its fate is durable. `most`
-    requests wait at a time, and `patience` is for how many seconds; whoever comes then is told to come back.
+    requests of `most_bytes` in all wait at a time, for `patience` seconds; whoever comes then is told to come
+    back. One request may wait however large it is: what one may be is `max_body`'s.
     """
 
     def __init__(
@@ -55,15 +57,20 @@ class Gather:
         most: int,
         broken: Callable[[], None],
         patience: float = 2.0,
+        most_bytes: int = 64 << 20,
     ) -> None:
         self._path, self._log, self._ledger, self._metrics = path, log, ledger, metrics
         self._gap, self._most, self._broken, self._patience = gap, most, broken, patience
+        self._most_bytes = most_bytes
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "commit")
         self._requests: list[Request] = []
         self._tells: list[Tell] = []
         #: When each of them came.
         self._came: list[float] = []
+        #: Bytes that had come when each of them had, since the start; and what of those waits no more.
+        self._upto: list[int] = []
+        self._gone = 0
         self._counts = Counts()
         #: Requests in one commit: fewer after a record that was too large for the log, or that it took too
         #: long over, until it goes well.
@@ -75,15 +82,31 @@ class Gather:
 
     def add(self, request: Request, tell: Tell) -> None:
         """Take a request into the next batch."""
-        now = self._loop.time()
-        if len(self._requests) >= self._most or (self._came and now - self._came[0] > self._patience):
+        now, upto = self._loop.time(), self._gone + self.held + request.size
+        if self._requests and (
+            len(self._requests) >= self._most
+            or upto > self._gone + self._most_bytes
+            or now - self._came[0] > self._patience
+        ):
             self._turn_away(request, tell)
             return
         self._requests.append(request)
         self._tells.append(tell)
         self._came.append(now)
+        self._upto.append(upto)
         if not self._busy and (self._soon is None or len(self._requests) == ENOUGH):
             self._arrange()
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait, but for the commit under way."""
+        return self._upto[-1] - self._gone if self._upto else 0
+
+    def _drop(self, n: int) -> None:
+        """The first `n` wait no more."""
+        if n:
+            self._gone = self._upto[n - 1]
+            del self._requests[:n], self._tells[:n], self._came[:n], self._upto[:n]
 
     def _turn_away(self, request: Request, tell: Tell) -> None:
         led = self._path.led(request)
@@ -109,7 +132,9 @@ class Gather:
         self._soon = None
         n, extra = self._at_once, self._counts
         requests, tells, self._counts = self._requests[:n], self._tells[:n], Counts()
-        self._requests, self._tells, self._came = self._requests[n:], self._tells[n:], self._came[n:]
+        taken = self.held
+        self._drop(len(requests))
+        self._metrics.waiting, self._metrics.waiting_bytes = len(requests), taken - self.held
         self._busy, self._last = True, self._loop.time()
         self._idle.clear()
         self._decide(requests, tells, extra, _AGAIN)
@@ -128,7 +153,7 @@ class Gather:
             counts = Counts(record.counts)
             counts.update(extra)
             record = Record(record.events, counts)
-        self._metrics.waiting, self._metrics.redacted = len(requests), self._path.enrich.redacted
+        self._metrics.redacted = self._path.enrich.redacted
         begun = time.perf_counter()
         future = self._loop.run_in_executor(self._thread, self._store, record)
 
@@ -189,7 +214,8 @@ class Gather:
             if not self._too_large:
                 self._give_up()
         self._too_large = False
-        self._metrics.unwritable, self._metrics.waiting = not stored, len(self._requests)
+        self._metrics.unwritable = not stored
+        self._metrics.waiting, self._metrics.waiting_bytes = len(self._requests), self.held
         self._busy = False
         if self._requests or (self._counts and stored):
             self._arrange()
@@ -201,7 +227,7 @@ class Gather:
         n = bisect_left(self._came, self._loop.time() - self._patience)
         for request, tell in zip(self._requests[:n], self._tells[:n], strict=True):
             self._turn_away(request, tell)
-        del self._requests[:n], self._tells[:n], self._came[:n]
+        self._drop(n)
 
     async def drain(self) -> None:
         """Return when nothing is waiting any more."""

@@ -48,8 +48,9 @@ class Metrics:
         self.requests: Counter[str] = Counter()
         self.rights: dict[str, int] = {}
         self.commits = Histogram()
-        #: Requests in the commit that is under way or waiting for the next; secrets redacted from addresses.
-        self.waiting = self.redacted = 0
+        #: Requests in the commit that is under way or waiting for the next, and their bytes; secrets redacted
+        #: from addresses.
+        self.waiting = self.waiting_bytes = self.redacted = 0
         self.unwritable = False
         #: Clicks that were led on while nothing could be stored: they are in no count but this.
         self.clicks_lost = 0
@@ -84,6 +85,7 @@ class Metrics:
         lines += ["# TYPE throng_redacted_total counter", f"throng_redacted_total {self.redacted}"]
         lines += ["# TYPE throng_clicks_lost_total counter", f"throng_clicks_lost_total {self.clicks_lost}"]
         lines += ["# TYPE throng_waiting gauge", f"throng_waiting {self.waiting}"]
+        lines += ["# TYPE throng_waiting_bytes gauge", f"throng_waiting_bytes {self.waiting_bytes}"]
         lines += ["# TYPE throng_log_writable gauge", f"throng_log_writable {int(not self.unwritable)}"]
         told = ""
         if self._pipeline is not None:

@@ -17,7 +17,7 @@ class Browser(Struct, frozen=True, eq=False):
     a batch then works on few. `said`: the User-Agent, the low-entropy client hints (Sec-CH-UA,
     Sec-CH-UA-Mobile, Sec-CH-UA-Platform; "" where absent), and Sec-Purpose, Purpose or X-Moz, whichever came.
     `origin` is the Origin header, else the Referer's origin, else "". `encrypted`: whether its requests came
-    so all the way (M102).
+    so all the way (M102). `unshared`: its bytes, where no other request has it; else 0.
     """
 
     said: tuple[str, tuple[str, str, str], str | None]
@@ -25,6 +25,7 @@ class Browser(Struct, frozen=True, eq=False):
     dnt: str | None = None
     origin: str = ""
     encrypted: bool = True
+    unshared: int = 0
 
 
 class Request(Struct, gc=False):
@@ -40,6 +41,11 @@ class Request(Struct, gc=False):
     address: str
     browser: Browser
     received: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that its sender decides on, and that are in memory for as long as it is."""
+        return len(self.body) + len(self.query) + self.browser.unshared
 
 
 class Answer(NamedTuple):

@@ -210,7 +210,7 @@ class _Server(uvicorn.Server):
         self._gather = Gather(
             self._path, self._log, self._ledger, self._metrics,
             gap=self._settings.commit_gap_ms / 1000, most=self._settings.max_waiting, broken=self._stop,
-            patience=self._settings.max_wait_s,
+            patience=self._settings.max_wait_s, most_bytes=self._settings.max_waiting_mib << 20,
         )  # fmt: skip
         fast.EventProtocol.collecting = fast.Collecting(
             self._settings, self._gather, self._metrics, self._path.parsing.seals, self.tokens

@@ -35,8 +35,9 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retry_hours: how long a client may retry; an older event is refused as late. Ids are forgotten then, so
     it cannot be longer than 48.
     commit_gap_ms: the shortest time between two durable commits; requests that arrive meanwhile share one.
-    max_waiting: requests that may wait for a commit; more are told to come back (503). max_wait_s: seconds
-    that one may wait until its commit begins; while one has waited longer, others are told to come back.
+    max_waiting: requests that may wait for a commit, max_waiting_mib: MiB that they may have in all; more are
+    told to come back (503). As much again may be in the commit under way. max_wait_s: seconds that one may
+    wait until its commit begins; while one has waited longer, others are told to come back.
     max_connections: open connections; more are closed at once.
     header_timeout_s, idle_timeout_s: how long a client may take to send a request, and stay silent after one.
     geo: a country or city database in MaxMind's format; empty is the one that ships, which is approximate.
@@ -65,6 +66,7 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retry_hours: float = 48.0
     commit_gap_ms: float = 5.0
     max_waiting: int = 20_000
+    max_waiting_mib: int = 64
     max_wait_s: float = 2.0
     max_connections: int = 4096
     header_timeout_s: float = 10.0
@@ -75,7 +77,9 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _least("port", self.port, 0)
-        for name in ("max_body", "max_events", "max_url", "max_text", "max_consent", "max_waiting"):
+        for name in (
+            "max_body", "max_events", "max_url", "max_text", "max_consent", "max_waiting", "max_waiting_mib",
+        ):  # fmt: skip
             _least(name, getattr(self, name), 1)
         for name in ("max_props", "rate", "commit_gap_ms", "max_wait_s"):
             _least(name, getattr(self, name), 0)

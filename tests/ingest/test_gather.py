@@ -7,14 +7,17 @@ import errno
 import threading
 
 import pytest
+from msgspec.structs import replace
 
+from consent_filter.counts import RECEIVED, STORED
 from ingest import gather as gathering
 from ingest.gather import Gather
 from ingest.log import Offset
 from ingest.log.memory import MemoryLog
 from ingest.log.record import Record
 from ingest.metrics import Metrics
-from tests.ingest.test_clicks import landed, make
+from ingest.request import Answer, Browser
+from tests.ingest.test_clicks import BROWSER, landed, make
 
 
 class _Narrow(MemoryLog):
@@ -109,3 +112,52 @@ def test_after_a_commit_that_took_long_the_next_is_of_fewer(monkeypatch: pytest.
     assert stored == [202] * 24
     assert sizes[:5] == [4, 1, 1, 1, 1]
     assert sizes[-1] == 4, "and of more, when it goes well"
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_waiting_has_an_end_in_bytes(refuses: bool) -> None:
+    """A request may be 256 KiB, and twenty thousand of those are five gigabytes. Each is told once, at once
+    where it has no room; a small one still finds it; one alone is taken however large it is."""
+    path, log, metrics, told = make(), _Slow(), Metrics(), dict[int, list[int]]()
+    log.refuses = refuses
+    right: set[bool] = set()
+    sizes = [400, 9000, 300, 2000, 2001, 1000, 500, 600, 9000, 450]
+
+    def send(gather: Gather, n: int, size: int, browser: Browser) -> None:
+        request = replace(landed(path, f"v{n}"), browser=browser)
+        request = replace(request, body=request.body.ljust(size - browser.unshared))
+        assert request.size == size
+
+        def tell(answer: Answer) -> None:
+            told.setdefault(n, []).append(answer.status)
+            right.add(gather.held == sum(request.size for request in gather._requests))
+
+        gather.add(request, tell)
+
+    async def run() -> None:
+        gather = Gather(path, log, path.ledger, metrics, gap=0, most=99, broken=lambda: None, most_bytes=4000)
+        send(gather, 0, 9000, BROWSER)  # alone
+        await asyncio.sleep(0.02)
+        assert (metrics.waiting, metrics.waiting_bytes, gather.held) == (1, 9000, 0)
+        # Its headers are a request's own where they are too long to be remembered.
+        for n, size in enumerate(sizes, 1):
+            send(gather, n, size, replace(BROWSER, unshared=150) if n % 2 else BROWSER)
+            assert gather.held <= 4000
+        assert {n for n, statuses in told.items() if statuses == [503]} == {2, 5, 7, 8, 9, 10}
+        assert gather.held == 400 + 300 + 2000 + 1000
+        gather._at_once = 1  # as after a slow commit: not all that waits goes at once
+        log.takes.set()
+        while gather._busy or gather._requests:
+            await asyncio.sleep(0.001)
+        assert (metrics.waiting, metrics.waiting_bytes, gather.held) == (0, 0, 0)
+        log.refuses = False
+        send(gather, 99, 4000, BROWSER)  # there is room again
+        await gather.drain()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert all(len(statuses) == 1 for statuses in told.values())
+    assert (len(told), right) == (12, {True})
+    answered = sum(statuses == [202] for statuses in told.values())
+    assert answered == (1 if refuses else 6)
+    assert sum(record.events.n for _, record in log.read({})) == answered
+    assert metrics.events == {(RECEIVED, ""): answered, (STORED, ""): answered}
