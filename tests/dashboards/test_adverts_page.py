@@ -172,7 +172,7 @@ def test_the_page_shows_pace_and_who_is_not_listed(pages: Asking) -> None:
     text = pages.get("/adverts").text
     assert "Autumn &amp; co" in text
     assert "22 of 30" in text
-    assert re.search(r"freelancers\s*<strong class=\"bad\">unlisted", text)
+    assert re.search(r"freelancers</bdi>\s*<strong class=\"bad\">unlisted", text)
     assert "can not be added up" in text
     assert "people with an identifier, each once" in pages.get("/adverts?campaign=autumn").text
 
