@@ -525,9 +525,10 @@ READS: dict[Any, tuple[str, ...]] = {
     coarser: ("countries", "consent_mix"),
     kinds: ("new_returning",),
     spans: ("growth",),
-    nested: ("funnel", "retention"),
+    nested: ("funnel", "retention", "experiments"),
     cohorts: ("new_returning", "retention"),
     steps: ("custom_events", "funnel"),
+    variants: ("experiments",),
 }
 
 
