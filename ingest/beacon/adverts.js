@@ -290,12 +290,13 @@
     on('click', click, where);
     on('auxclick', click, where);
     on('contextmenu', heard(dress), where);
-    on('keydown', here, where);
     on('pointerdown', here, where);
+    on('pointerup', here, where); // a touch is one when it ends
+    on('keydown', here, where);
     on('blur', e => {
       if (e.target !== e.currentTarget) return;
       clearTimeout(eye);
-      if (clock() - hand > 1e3) eye = after(200, within); // and not with a key, nor by a script after either
+      if (!(clock() - hand < 1e3)) { hand = 0; eye = after(200, within); } // and not with a key, nor by a script after either
     }, where.defaultView || w);
   };
   // A frame of the page's own origin is part of the page.
@@ -305,8 +306,9 @@
   };
   // Of a frame from elsewhere a page sees only that it took the focus. That was a click if somebody has just done
   // something (which a browser tells the pages around a frame), and neither a key nor a pointer did it out here.
-  // While a frame that was clicked keeps the focus, it was clicked again where somebody's doing something is news.
-  let hand = -1e3, eye;
+  // While a frame that was clicked keeps the focus, it was clicked again where somebody's doing something is news,
+  // and nothing was done out here since the last look, which on a busy page was more than a second ago.
+  let hand, eye;
   const here = () => { hand = clock(); };
   const within = was => {
     let frame, root = d;
@@ -316,7 +318,8 @@
     }
     const view = frame?.tagName === 'IFRAME' && of(frame), active = navigator.userActivation?.isActive;
     if (!view) return;
-    if (view.inner == null && active !== false && !was && clock() - hand > 1e3) clicked(view, 'focus');
+    if (view.inner == null && active !== false && !was && !hand) clicked(view, 'focus');
+    hand = 0;
     // Where a browser does not say it, the first click is all that is known.
     if (active != null) eye = after(500, () => within(active));
   };
