@@ -84,7 +84,7 @@ def _cut(head: bytes) -> tuple[bytes, int, bytes] | None:
         head, referrer = _line(head, referrers)
         if not referrer.isascii() or not referrer.decode("ascii").isprintable():
             return None
-    return head, int(length), forwarded
+    return head, int(length), forwarded.strip(b" ")
 
 
 def _line(head: bytes, name: bytes) -> tuple[bytes, bytes]:

@@ -18,6 +18,8 @@ from warehouse import outward
 from warehouse.outward import LEAST, TOLD
 from warehouse.reader import Reading
 from warehouse.report import load
+from warehouse.shelf import Shelf
+from warehouse.watch import Watch
 
 DAY = date(2026, 11, 2)
 PUBLISHED = (DAY - date(1970, 1, 1) + timedelta(days=30)).total_seconds()
@@ -25,6 +27,7 @@ PUBLISHED = (DAY - date(1970, 1, 1) + timedelta(days=30)).total_seconds()
 
 #: One for all examples: to open another takes longer than they do.
 CONNECTION = duckdb.connect()
+WATCH = Watch(30)
 
 
 def reading(**tables: list[dict[str, Any]]) -> Reading:
@@ -32,7 +35,8 @@ def reading(**tables: list[dict[str, Any]]) -> Reading:
         held = pa.Table.from_pylist(rows)
         CONNECTION.register("held", held)
         CONNECTION.execute(f"CREATE OR REPLACE TABLE {name} AS FROM held")
-    return Reading({"tables": list(tables), "time": PUBLISHED}, CONNECTION, 30)
+    made = {"tables": {name: {} for name in tables}, "time": PUBLISHED, "generation": 1}
+    return Reading(made, CONNECTION, WATCH, Shelf(0), 30)
 
 
 def row(people: int, /, **keys: Any) -> dict[str, Any]:
