@@ -80,7 +80,9 @@ async def _one(
 async def _crowd(address: str, heads: list[dict[str, str]], seconds: float) -> dict[str, list[float]]:
     took: dict[str, list[float]] = defaultdict(list)
     # A server closes what was idle for five seconds, and may do so just as it is asked again.
-    limits = httpx.Limits(len(heads), len(heads), keepalive_expiry=3)
+    limits = httpx.Limits(
+        max_connections=len(heads), max_keepalive_connections=len(heads), keepalive_expiry=3
+    )
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
         for page in PAGES:  # the first of each is the process's, not an analyst's
             (await client.get(page, headers=heads[1])).raise_for_status()
