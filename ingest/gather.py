@@ -83,10 +83,8 @@ class Gather:
     def add(self, request: Request, tell: Tell) -> None:
         """Take a request into the next batch."""
         now, upto = self._loop.time(), self._gone + self.held + request.size
-        if self._requests and (
-            len(self._requests) >= self._most
-            or upto > self._gone + self._most_bytes
-            or now - self._came[0] > self._patience
+        if len(self._requests) >= self._most or (
+            self._requests and (upto > self._gone + self._most_bytes or now - self._came[0] > self._patience)
         ):
             self._turn_away(request, tell)
             return
