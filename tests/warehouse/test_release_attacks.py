@@ -35,6 +35,7 @@ SITES = 10
 _AGREED = int(Purpose.MEASUREMENT | Purpose.PRECISE_GEO | Purpose.GENDER)
 _BEGIN = milliseconds("2026-08-31 08:00")
 _DAY = 86_400_000
+_WHO = ("site", "person", "country", "device", "browser", "os", "basis", "signal", "treatment")
 _STEPS = ("sign_up", "post_project", "bid_placed", "hired")
 #: By what way whoever does them was invited.
 _BY = ("link", "link", "link", "email", "email", "social", None, None)
@@ -65,7 +66,7 @@ class Seen(NamedTuple):
 def market(seed: int) -> list[Row]:
     """Sites of some dozens of people each on a few days of two weeks, with few in most corners."""
     chance, rows, number = random.Random(seed), list[Row](), 0
-    bought, tried = random.Random(f"{seed}/bought"), random.Random(f"{seed}/tried")
+    bought = random.Random(f"{seed}/bought")
 
     def some(*words: Any, most: float = 0.9) -> Any:
         return words[min(int(chance.expovariate(most)), len(words) - 1)]
@@ -120,7 +121,6 @@ def market(seed: int) -> list[Row]:
                     end = {"type": "ad_engagement", "duration_ms": number * 300, "ad_share": number % 101}
                     rows.append(who | advert | end | {"time": at + 1000})
                     rows += _bought(bought, who | {"ad_campaign": advert["ad_campaign"]}, at)
-                rows += _tried(tried, who, at)
                 if chance.random() < 0.4:
                     why = {"reason": some("consent", "robot", "signal"), "detail": some("list", OTHER, "gpc")}
                     rows.append(who | why | {"time": at, "protocol": some("beacon", "pixel")})
@@ -137,6 +137,16 @@ def _bought(chance: random.Random, who: Row, at: int) -> list[Row]:
         order = {"ad_goal": chance.choice(["buy", "buy", "sign_up"]), "value": chance.choice([5, 20])}
         did.append({**who, **order, "type": "ad_conversion", "ad_campaign": None, "time": at + 60_000})
     return did
+
+
+def measured(seed: int) -> list[Row]:
+    """The same with experiments, and with what browsers told of pages."""
+    rows, chance = market(seed), random.Random(f"{seed}/tried")
+    came = {(row["site"], row["person"], row["time"] // _DAY): row for row in reversed(rows) if "os" in row}
+    who = ({key: word for key, word in row.items() if key in _WHO} for row in came.values())
+    return rows + [
+        did for one, row in zip(who, came.values(), strict=True) for did in _tried(chance, one, row["time"])
+    ]
 
 
 def _tried(chance: random.Random, who: Row, at: int) -> list[Row]:
@@ -201,10 +211,11 @@ def _corner(chance: random.Random) -> list[Row]:
 @cache
 def laid(seed: int) -> tuple[Crowd, list[dict[str, Any]]]:
     """A market as facts, and as what was received: made once, since weak is what comes after."""
-    received = [whole(row) for row in market(seed)]
+    rows = measured(seed)
+    received = [whole(row) for row in rows]
     for fact in received:
         fact["day"] = date(1970, 1, 1) + timedelta(days=fact["day"])
-    return Crowd(market(seed)), received
+    return Crowd(rows), received
 
 
 def seen(seed: int, names: Sequence[str] = ()) -> Seen:
