@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 
-def write(path: Path, data: bytes) -> None:
-    """Those bytes in place of whatever the file held; killed anywhere, it holds the one or the other."""
+def write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Those bytes in place of whatever the file held; killed anywhere, it holds the one or the other.
+    mode: of a file that is no secret, and others read."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        os.fchmod(file, mode)
         os.write(file, data)
         os.fsync(file)
     finally:

@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from consent_filter import keyfile
 from consent_filter.errors import Misconfigured, Refused
 from consent_filter.one_table import FILE
 from throng import lock
@@ -58,7 +59,8 @@ def move(data: Path, table: str, now: float) -> dict[str, Any]:
         def switch() -> None:
             if (file.read_bytes() if file.exists() else b"") != before:
                 raise Refused(409, "settings", f"{file} was changed meanwhile; nothing was switched")
-            _replace(file, wanted.encode())
+            # With the mode that it had.
+            keyfile.write(file, wanted.encode(), file.stat().st_mode & 0o7777 if file.exists() else 0o644)
 
         done = relocation.move(data, new, switch, now)
     return {"at": named(new), "facts": done.rows, "files": done.files, "bytes": done.bytes}
@@ -108,23 +110,6 @@ def _parses(text: str) -> bool:
     except tomllib.TOMLDecodeError:
         return False
     return True
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """In one step, on the disk when it returns; with the mode that it had."""
-    draft = file.with_name(f"{file.name}.new")
-    with open(draft, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    if file.exists():
-        draft.chmod(file.stat().st_mode & 0o7777)
-    os.replace(draft, file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def main(arguments: Namespace) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from consent_filter import keyfile
 from consent_filter.errors import Broken, Refused
 from warehouse.blur import blur
 from warehouse.bucket import Object
@@ -160,14 +161,7 @@ def _vacant(data: Path, was: LakeSettings, new: LakeSettings) -> None:
 
 
 def _note(data: Path, one: Moved) -> None:
-    file = data / "lake" / NOTE
-    draft = file.with_suffix(".new")
-    with open(draft, "wb") as out:
-        out.write(msgspec.json.encode(one))
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(draft, file)
-    _synced(file.parent)
+    keyfile.write(data / "lake" / NOTE, msgspec.json.encode(one))
 
 
 def _synced(folder: Path) -> None:

@@ -23,9 +23,7 @@ from dashboards.sharing.notes import Notes
 from dashboards.who import Role
 from tests.dashboards.browsing import Browser, House, house
 from tests.warehouse.tables import fill
-from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
+from tests.warehouse.test_reader import change
 
 #: One of each kind that is kept.
 PAGES = ("/", "/sources", "/live", "/returning", "/report/countries", "/attribution", "/adverts", "/?live")
@@ -58,15 +56,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def said(sites: frozenset[str] | None) -> str:
     return "all" if sites is None else " ".join(sorted(sites))
-
-
-def change(data: Path, more: int) -> None:
-    """A newer generation."""
-    store = Store.open(data)
-    store.connection.execute(f"UPDATE traffic_day SET views = views + {more}")
-    store.connection.execute("UPDATE done_to SET version = version + 1")
-    publish(data, Warehouse(), store)
-    store.close()
 
 
 def signed_in(home: House, login: str, *roles: Role, **more: object) -> tuple[str, Browser]:
