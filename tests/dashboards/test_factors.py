@@ -195,7 +195,7 @@ def test_what_no_key_may_be_is_refused(place: House) -> None:
 # The log.
 
 
-@pytest.mark.requirement("M126")
+@pytest.mark.requirement("M93", "M126")
 def test_who_read_what_is_written_down_and_nothing_of_what_was_typed(place: House) -> None:
     id = place.account("gus", Role.ANALYST, name="Gus Reader")
     browser = place.browser()
@@ -222,6 +222,7 @@ def test_who_read_what_is_written_down_and_nothing_of_what_was_typed(place: Hous
     assert b"127.0.0.1" not in held
 
 
+@pytest.mark.requirement("M93")
 def test_the_log_is_read_by_who_may_and_by_page(place: House, capsys: pytest.CaptureFixture[str]) -> None:
     place.account("ida", Role.PRIVACY_OFFICER)
     browser = place.browser()

@@ -57,7 +57,7 @@ def story(data: Path, *, short: bool = False) -> Market:
     return market
 
 
-@pytest.mark.requirement("S1", "M109")
+@pytest.mark.requirement("S1", "M13", "M109")
 def test_no_two_versions_differ_by_a_few_who_were_put_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,7 +162,7 @@ def test_what_is_stored_has_an_end(place: Place, visitor: Any) -> None:
     assert max(one.days for one in KEPT) == LONGEST
 
 
-@pytest.mark.requirement("M103", "M105")
+@pytest.mark.requirement("M57", "M103", "M105")
 def test_a_key_outside_its_purpose_is_found(place: Place, visitor: Any) -> None:
     """The test of the test: what a script of another kind would leave behind is named."""
     page = opened(
