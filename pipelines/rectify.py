@@ -21,7 +21,7 @@ from consent_filter.ledger import Subject
 from consent_filter.member import AGES, GENDERS, OK
 from pipelines.holder import Task
 from pipelines.holders import Facts
-from pipelines.reports import correcting
+from pipelines.leaving import correcting
 from pipelines.settings import Pipelines
 from warehouse import erase
 from warehouse.extensions import quote

@@ -1,8 +1,7 @@
 """The reports job: facts → released tables. Only touched days are made anew.
 
-An element is a group of days (for reports by day) or all of them (for the others); it reads the lake itself
-and writes released tables to files, so that only names travel. Inside an element people are taken bucket by
-bucket, which bounds memory. An element's work is a plain function that runs in a loop, too.
+What is to be made is cut into elements (`pipelines/element.py`), which a runner maps; what they made is taken
+into the store in one change.
 """
 
 from __future__ import annotations
@@ -11,68 +10,35 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from consent_filter.errors import Misconfigured
-from consent_filter.ledger import linked, unlinked
-from pipelines.attempts import whole as whole_folder
+from consent_filter.ledger import linked
+from pipelines import leaving
 from pipelines.beamio import careful, made, running
-from pipelines.keeping import left_out
+from pipelines.element import CATALOGUE, Work, at_hand, elements, make, over_all
 from pipelines.options import beam
 from pipelines.settings import Pipelines
-from warehouse import batches, catalogue, departures, echoes, effects, links, moves
+from warehouse import batches, catalogue, echoes, effects, links
 from warehouse import report as reports
-from warehouse.batches import Moment, Settled
-from warehouse.build import build
+from warehouse.batches import Moment
 from warehouse.finest import standing
-from warehouse.footprint import EVENTS, RECEIVED
-from warehouse.invalid.judged import judged as verdicts
+from warehouse.footprint import EVENTS
 from warehouse.invalid.judged import since
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import ABSENT, Bucket, Days, History, hold, offer_withdrawn
+from warehouse.relations import hold
 from warehouse.release import explain
 from warehouse.released import Store
 from warehouse.settings import Warehouse
-
-#: Rows that an element, or a bucket of it, holds at most; more pay for a merge, fewer for more openings.
-ROWS = 2_500_000
-
-
-#: What the catalogue of adverts is called, in the data folder and in the room of a run.
-_CATALOGUE = "adverts.toml"
-
-
-class Work(NamedTuple):
-    """One element. `days` empty: reports over all days. `rows`: about how many there are; `of`: buckets."""
-
-    data: str
-    room: str
-    days: tuple[date, ...]
-    rows: int
-    of: int
-    settings: Warehouse
-
-    @property
-    def label(self) -> str:
-        return self.days[0].isoformat() if self.days else "all"
-
-    @property
-    def place(self) -> str:
-        """The folder of what was made, in the room."""
-        return f"{self.label}.made"
 
 
 class Made(Struct):
@@ -85,93 +51,6 @@ class Made(Struct):
     waiting: bool = False
     seconds: float = 0.0
     catalogue: str = ""
-
-
-#: Lakes open in this process, by the room of the run: opening one costs 0.16 s.
-_open: dict[str, Lake] = {}
-
-
-def make(work: Work) -> str:
-    """Make an element's reports, each a file in its place of the room; returns the label."""
-    with whole_folder(Path(work.room, work.place)) as place:
-        return _make(work, place)
-
-
-def _make(work: Work, place: Path) -> str:
-    begun, room = time.monotonic(), Path(work.room)
-    lake = _open.get(work.room) or Lake.open(Path(work.data), threads=work.settings.threads)
-    assert lake is not None
-    con = lake.connection.cursor()
-    try:
-        missing = room / "absent.parquet"
-        absent = pq.read_table(missing).cast(ABSENT) if missing.exists() else None
-        offer_withdrawn(con, left_out(Path(work.data)), absent)
-        logins = linked(Path(work.data) / "ledger.sqlite")
-        events = links.offer(con, EVENTS, logins, work.days or None)
-        buckets = [Bucket(number, work.of) for number in range(work.of)]
-        relations: Days | History
-        settled = Settled(set(), {})
-        if work.days:
-            relations = Days(
-                con, events, RECEIVED, work.days, rows=work.rows, many=work.settings.max_cells,
-                catalogue=catalogue.read(room / _CATALOGUE),
-                judged=verdicts(con),
-            )  # fmt: skip
-            guard = batches.guard(room)
-        else:
-            settled = batches.decided(room, work.settings)
-            guard, _ = batches.guard_over_all(room, settled)
-            published = batches.published(room, settled)
-            relations = History(
-                con, events, RECEIVED, published, buckets, min_group=work.settings.min_group,
-                judged=verdicts(con),
-            )  # fmt: skip
-        chosen = [one for one in reports.load().values() if (one.grain == "day") == bool(work.days)]
-        keys = RecordKeys.open(Path(work.data)) if work.settings.perturb else None
-        effect, seen = [], list[pa.Table]()
-        for report, released in build(con, relations, chosen, work.settings, buckets, keys, guard, seen):
-            table = released.table
-            effect.append(effects.named(report.name, released.effects))
-            if report.name == "growth":
-                table = batches.summed(con, room, settled, table, moved=keys is not None)
-            pq.write_table(table, place / f"{report.name}@{work.label}.parquet")
-        guard.write(place, work.label)
-        pq.write_table(pa.concat_tables(effect), place / f"{work.label}.effects")
-        pq.write_table(pa.concat_tables(seen), place / f"{work.label}.audited")
-        (place / f"{work.label}.seconds").write_text(f"{time.monotonic() - begun:f}")
-        return work.label
-    finally:
-        con.close()
-        if work.room not in _open:
-            lake.close()
-
-
-def elements(
-    data: Path,
-    room: Path,
-    rows: dict[date, int],
-    settings: Warehouse,
-    buckets: int | None = None,
-    most: int = ROWS,
-) -> list[Work]:
-    """Days grouped so that an element has about `most` rows; a day with more is cut into buckets."""
-    groups: list[list[date]] = []
-    held = 0
-    for day, n in sorted(rows.items()):
-        if not groups or held + n > most:
-            groups.append([])
-            held = 0
-        groups[-1].append(day)
-        held += n
-    works = []
-    for group in groups:
-        n = sum(rows[day] for day in group)
-        works.append(Work(str(data), str(room), tuple(group), n, buckets or _buckets(n, most), settings))
-    return works
-
-
-def _buckets(rows: int, most: int) -> int:
-    return min(1 << max(-(-rows // most) - 1, 0).bit_length(), 64)
 
 
 def run(
@@ -200,10 +79,10 @@ def run(
     try:
         rule, rows = _rule(settings, data), lake.rows()
         number, n = lake.number(), sum(rows.values())
-        whole_of = buckets or _buckets(n, 4 * ROWS)
-        _note(store, lake, data, settings, now, whole_of)
+        whole_of = buckets or over_all(n)
+        leaving.noted(store, lake, data, settings, now, whole_of)
         logins = links.table(linked(data / "ledger.sqlite"))
-        listed, wrong = _listed(store, adverts or data / _CATALOGUE)
+        listed, wrong = _listed(store, adverts or data / CATALOGUE)
         other, renamed = store.get("rule") != rule, (store.get("catalogue") or "") != listed
         anew = force or other or renamed
         touched = _touched(lake, store, logins)
@@ -222,8 +101,8 @@ def run(
         shutil.rmtree(making, ignore_errors=True)
         room = making / secrets.token_hex(8)  # no element of an earlier run writes there
         room.mkdir(parents=True)
-        (room / _CATALOGUE).write_text(listed)
-        _open[str(room)] = lake
+        (room / CATALOGUE).write_text(listed)
+        at_hand[str(room)] = lake
         works = elements(data, room, days, settings, buckets, where.element_rows)
         whole = [] if rests else [Work(str(data), str(room), (), n, whole_of, settings)]
         pq.write_table(store.published(rows if anew else days), room / "published.parquet")
@@ -244,55 +123,9 @@ def run(
         shutil.rmtree(making)
         return Made(number, len(days), changed, rests, round(time.monotonic() - begun, 3), wrong)
     finally:
-        _open.clear()
+        at_hand.clear()
         store.close()
         lake.close()
-
-
-def note(data: Path, settings: Warehouse, now: float | None = None, *, child: bool = False) -> None:
-    """Count who has left, as a run does first: before their facts are erased. Only under pipeline.lock.
-    `child`: a child is among them."""
-    lake = Lake.open(data, threads=settings.threads)
-    if lake is None:
-        return
-    store = Store.open(data)
-    try:
-        of = _buckets(sum(lake.rows().values()), 4 * ROWS)
-        _note(store, lake, data, settings, time.time() if now is None else now, of, child=child)
-    finally:
-        store.close()
-        lake.close()
-
-
-def _note(
-    store: Store, lake: Lake, data: Path, settings: Warehouse, now: float, of: int, *, child: bool = False
-) -> None:
-    con, ledger = lake.connection.cursor(), data / "ledger.sqlite"
-    try:
-        buckets, logins = [Bucket(number, of) for number in range(of)], linked(ledger)
-        departures.note(store, con, left_out(data), settings, now, logins, buckets, child=child)
-        moves.relink(store, con, logins, unlinked(ledger), settings, now, buckets)
-    finally:
-        con.close()
-
-
-@contextmanager
-def correcting(
-    data: Path, settings: Warehouse, persons: NDArray[np.uint64], sets: Mapping[str, str], now: float
-) -> Iterator[None]:
-    """Count what these persons leave by a correction (column → SQL) that is made inside. Only under
-    pipeline.lock."""
-    with ExitStack() as until:
-        lake = Lake.open(data, threads=settings.threads)
-        if lake is None:
-            yield
-            return
-        until.callback(lake.close)
-        store = until.enter_context(closing(Store.open(data)))
-        of = _buckets(sum(lake.rows().values()), 4 * ROWS)
-        buckets, logins = [Bucket(number, of) for number in range(of)], linked(data / "ledger.sqlite")
-        with moves.correcting(store, lake.connection, persons, sets, settings, now, logins, buckets):
-            yield
 
 
 def _map(works: list[Work], whole: list[Work], where: Pipelines) -> float:

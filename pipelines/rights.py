@@ -20,7 +20,7 @@ from consent_filter import holds
 from consent_filter.departed import Tombstones
 from consent_filter.ledger import Ledger, removing
 from consent_filter.pseudonym import Keyring
-from pipelines import reports, requests, stones
+from pipelines import leaving, requests, stones
 from pipelines.absent import Persons, marked, tombstones
 from pipelines.holders import HOLDERS
 from pipelines.removal import FOLDER, Removal, begin, certify, close, opened, step
@@ -78,7 +78,7 @@ def run(
         standing.append(begin(data, [*fresh, *came], asked.new(standing), reasons, moment))
         done.begun = 1
     if standing:
-        reports.note(data, warehouse, moment, child=asked.child)
+        leaving.note(data, warehouse, moment, child=asked.child)
     for one in list(standing):
         if _go_on(data, one, gone, going, stay, settings, backup, moment, done):
             done.certified.append(one.id)

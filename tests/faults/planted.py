@@ -88,15 +88,15 @@ def _counting(outcomes: tuple[str, ...]) -> None:
 
 def _bucket() -> None:
     """A report leaves the last of several buckets of people out."""
-    from pipelines import reports
+    from pipelines import element
 
-    build = reports.build
+    build = element.build
 
     def most(con: Any, relations: Any, chosen: Any, settings: Any, buckets: Any, *rest: Any) -> Any:
         return build(con, relations, chosen, settings, buckets[:-1] or buckets, *rest)
 
-    reports.build = most  # type: ignore[assignment]
-    reports._buckets = lambda rows, most: 4  # type: ignore[assignment]
+    element.build = most  # type: ignore[assignment]
+    element._buckets = lambda rows, most: 4  # type: ignore[assignment]
 
 
 def _logged() -> None:

@@ -17,7 +17,7 @@ from consent_filter.ledger import Subject
 from consent_filter.purpose import Purpose
 from pipelines import rectify
 from pipelines import reports as job
-from pipelines.reports import Work
+from pipelines.element import Work, make
 from pipelines.settings import Pipelines
 from tests.warehouse import plain
 from tests.warehouse.crowd import Row, lay, login, person, whole, withdraw
@@ -71,7 +71,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch, names: Sequence[str] = READ) -> Non
 
     def loop(works: list[Work], over_all: list[Work], where: object) -> float:
         for work in (*works, *over_all):
-            job.make(work)
+            make(work)
         return 0.0
 
     known = {name: one for name, one in reports.load().items() if name in names}

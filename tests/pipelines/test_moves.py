@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines import reports as job
+from pipelines import leaving
 from pipelines.rectify import sql
 from tests.pipelines.restated import (
     DAY,
@@ -89,7 +89,7 @@ def test_a_correction_that_was_killed_is_counted_once(
     whom = np.array([person(3)], np.uint64)
     with (
         pytest.raises(OSError, match="killed"),
-        job.correcting(twice.data, twice.how, whom, sql({"country": "AT"}), twice.now),
+        leaving.correcting(twice.data, twice.how, whom, sql({"country": "AT"}), twice.now),
     ):
         raise OSError("killed")
     for market in (once, twice):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import element
 from pipelines import reports as job
 from tests.warehouse.crowd import Row, lay, withdraw
 from tests.warehouse.test_release_attacks import market
@@ -198,7 +199,7 @@ def test_what_a_killed_run_left_is_not_taken(rows: list[Row], once: Tables, tmp_
 def test_days_are_grouped_and_large_ones_cut(
     rows: dict[date, int], most: int, days: list[int], of: list[int]
 ) -> None:
-    works = job.elements(Path("data"), Path("room"), rows, HOW, most=most)
+    works = element.elements(Path("data"), Path("room"), rows, HOW, most=most)
     assert [day for work in works for day in work.days] == sorted(rows)
     assert [len(work.days) for work in works] == days
     assert [work.of for work in works] == of

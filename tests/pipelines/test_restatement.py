@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import leaving
 from pipelines import reports as job
 from tests.pipelines.restated import (
     DAY,
@@ -214,7 +215,7 @@ def test_a_childs_days_do_not_wait_for_others_and_tell_no_more(
     market.come(crowd(5))
     market.make()
     market.leave(range(1, 41))
-    job.note(market.data, market.how, market.now, child=True)
+    leaving.note(market.data, market.how, market.now, child=True)
     first, at_once, after = market.versions[-1], market.make(), market.make(600)
     assert digest(first) != digest(at_once) == digest(after)
 

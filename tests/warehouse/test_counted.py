@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import reports as job
+from pipelines.element import make
 from tests.pipelines.restated import crowd
 from tests.warehouse import plain
 from tests.warehouse.crowd import Row, lay, person, whole, withdraw
@@ -41,7 +42,7 @@ def data(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def publish(data: Path, now: float | None = None) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "_map", lambda works, whole, where: float(len([*map(job.make, [*works, *whole])])))
+        patch.setattr(job, "_map", lambda works, whole, where: float(len([*map(make, [*works, *whole])])))
         job.run(data, HOW, now=now)
     store = Store.open(data)
     snapshot.publish(data, HOW, store)
