@@ -5,6 +5,7 @@ A pass that fails changes nothing published; it is said once, written to status.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -58,6 +59,7 @@ def run(data: Path, stop: Event, once: Callable[[Path], dict[str, object]] | Non
             lines.numbers("pass", **status)
         except OSError as error:
             _say(f"pipeline: status can't be written: {describe(error)}")
+        _give_back()
         pause = max(EVERY - took, 0.1) if not failed else min(EVERY * 2**failed, LONGEST)
         stop.wait(pause)
 
@@ -80,6 +82,13 @@ def whole_pass(data: Path) -> dict[str, object]:
                 tell(said)
             took[name] = round(time.monotonic() - begun, 3)
     return {**done, "stages": took}
+
+
+def _give_back() -> None:
+    """What a pass has freed goes back to the system where the C library is asked to: in pieces between what
+    stays it would be kept, and each pass would find a little less of it."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _say(text: str) -> None:
