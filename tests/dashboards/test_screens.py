@@ -13,10 +13,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dashboards.app import create
+from dashboards.languages import LANGUAGES
 from dashboards.settings import Dashboards
 from tests import signed
 from tests.ports import free_ports
 from tests.warehouse.tables import fill
+from tests.whole.place import axe
 from tests.whole.running import until
 from throng.demo import site
 from throng.demo.market import FREELANCERS, PROJECTS
@@ -178,6 +180,38 @@ def test_all_can_be_reached_by_keyboard(served: dict[str, str], folder: Path, ch
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "card2-2"
     assert page.get_by_role("heading", name="Entry pages").count() == 1
+    context.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_head_is_one_line_and_its_menus_answer_to_keys(
+    language: str, served: dict[str, str], folder: Path, chromium: Any
+) -> None:
+    """On a desk, in each language; a menu opens by Enter, lies within the page and closes by Escape."""
+    context = chromium.new_context(viewport={"width": 1024, "height": 800}, locale=language)
+    signed.browser(context, folder, served["pages"])
+    page = context.new_page()
+    for width in (1280, 1024):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(served["pages"] + "/returning")
+        high = page.evaluate("['.brand', '.rail', '.who'].map(e => document.querySelector(e).offsetTop)")
+        assert max(high) - min(high) < 12, (width, high)
+        cut = page.evaluate("(r => r.scrollWidth - r.clientWidth)(document.querySelector('.rail'))")
+        assert cut <= 0, (width, cut)
+    page.set_viewport_size({"width": 360, "height": 800})
+    for name in ("more", "who"):
+        page.focus(f"[popovertarget={name}]")
+        page.keyboard.press("Enter")
+        assert axe(page) == []
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        page.keyboard.press("Tab")
+        assert page.evaluate(f"document.activeElement.matches('#{name} a')"), "the first of the menu is next"
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.getAttribute('popovertarget')") == name
+        assert not page.locator(f"#{name}").is_visible()
+    assert page.locator("#more [aria-current=page]").count() == 1
     context.close()
 
 

@@ -171,7 +171,7 @@ def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -
         page.goto(f"{address}/sources?first=2026-11-10&last=2026-11-12&compare=year")
         page.get_by_role("link", name="Audience").click()
         assert "/audience?site=market&first=2026-11-10&last=2026-11-12&compare=year" in page.url
-        page.locator(".menu summary").click()
+        page.get_by_role("button", name="More").click()
         assert page.get_by_role("link", name="Quality").is_visible()
         page.goto(f"{address}/live")
         page.get_by_role("button", name="Pause").click()

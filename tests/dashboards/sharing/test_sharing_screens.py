@@ -58,7 +58,7 @@ def test_all_is_done_by_hand_and_read_by_everyone(
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/?site=market&period=28")
     # From the page to a view of it, without copying anything.
-    page.locator("nav summary").click()
+    page.get_by_role("button", name="More").click()
     page.get_by_role("link", name="Views", exact=True).click()
     assert page.input_value("[name=address]") == "/?site=market&period=28"
     page.fill("#keep [name=name]", "Four weeks")
