@@ -8,14 +8,16 @@ from typing import Any
 class Refused(Exception):
     """The caller's doing: a status, a stable code, and a sentence that teaches.
 
-    `code` is snake_case and never changes once published; `message` may.
+    `code` is snake_case and never changes once published; `message` may. It is English, with `parts` filled
+    into the places of `text`; whoever says it in another language (`dashboards/language.py`) needs both.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+    def __init__(self, status: int, code: str, text: str, **parts: object) -> None:
+        self.text, self.parts = text, parts
+        self.message = text.format(**parts) if parts else text
+        super().__init__(f"{code}: {self.message}")
         self.status = status
         self.code = code
-        self.message = message
 
     def body(self) -> dict[str, Any]:
         """The one error shape: `{"error": {"code", "message"}}`."""

@@ -92,7 +92,7 @@ def create(
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     explore = ExplorePage(data, pages)
-    post = Post(rights or Rights(), settings.at)
+    post = Post(rights or Rights(), settings.at, settings.language)
     clockwork = Clockwork(door, pages, post, sites or {})
 
     @asynccontextmanager

@@ -33,7 +33,7 @@ def read(reading: Reading, site: str, first: date, last: date, query: Mapping[st
     Refused."""
     model, goal = query.get("model", "last_touch"), query.get("goal", "")
     if model not in MODELS:
-        raise Refused(400, "model", f"model is one of {', '.join(MODELS)}")
+        raise Refused(400, "model", "model is one of {models}", models=", ".join(MODELS))
     at = [site, first, last]
     goals = reading.rows(
         "SELECT ad_goal, sum(conversions)::BIGINT AS conversions, sum(value)::BIGINT AS value,"

@@ -144,7 +144,9 @@ def composed(query: QueryParams) -> Question:
             key, values = query.get(f"k{n}", ""), query.get(f"v{n}", "").strip()
             if key and values:
                 if key not in DIMENSIONS:
-                    raise Refused(400, "dimension", f"there are {', '.join(DIMENSIONS)}")
+                    raise Refused(
+                        400, "dimension", "there are {dimensions}", dimensions=", ".join(DIMENSIONS)
+                    )
                 parts = tuple(part.strip() for part in values.split("|") if part.strip())
                 yield Condition(key, parts, _WAYS.get(query.get(f"o{n}", "is"), False))
 

@@ -125,7 +125,9 @@ def may_be_fetched(book: deliveries.Ledger, delivery: Delivery, release: Release
     state = book.state(release.id)
     if state == deliveries.RECALLED:
         recalled = book.step(release.id, "recalled")
-        raise Refused(410, "recalled", f"this release was recalled: {recalled.why if recalled else ''}")
+        raise Refused(
+            410, "recalled", "this release was recalled: {why}", why=recalled.why if recalled else ""
+        )
     if state != deliveries.APPROVED:
         raise Refused(403, "not_approved", "nobody has approved this release")
     if newer := book.newer(release):

@@ -25,7 +25,7 @@ async def read(request: Request, largest: int = LARGEST) -> FormData:
     """What was sent. Raises Refused for what is too large (413), or is no form of this session (403)."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > largest:
-        raise Refused(413, "too_large", f"a form has at most {largest} bytes")
+        raise Refused(413, "too_large", "a form has at most {largest} bytes", largest=largest)
     form = await request.form(max_files=0, max_fields=100)
     expected = request.scope.get(WORD, "")
     if not expected or not secrets.compare_digest(text(form, "word").encode(), expected.encode()):

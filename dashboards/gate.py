@@ -135,16 +135,25 @@ class Gate:
         if who.key:
             if wait := self._door.pace.take(who.key, who.per_minute):
                 raise Refused(
-                    429, "too_often", f"this key may ask {who.per_minute} times a minute: wait {wait:.0f} s"
+                    429,
+                    "too_often",
+                    "this key may ask {per_minute} times a minute: wait {wait} s",
+                    per_minute=who.per_minute,
+                    wait=f"{wait:.0f}",
                 )
             if not one.scope or one.scope not in who.scopes:
                 raise Refused(
-                    403, "scope", f"this key is not for that: it is for {', '.join(sorted(who.scopes))}"
+                    403,
+                    "scope",
+                    "this key is not for that: it is for {names}",
+                    names=", ".join(sorted(who.scopes)),
                 )
         if self._lacks(asked) and one.path not in _ALWAYS:
             raise Refused(403, "second_factor", "your role needs a second factor: set one up first")
         if not who.has(*one.roles or ()):
-            raise Refused(403, "role", f"this page is for the role {' or '.join(sorted(one.roles or ()))}")
+            raise Refused(
+                403, "role", "this page is for the role {roles}", roles=" or ".join(sorted(one.roles or ()))
+            )
         if one.every_site and who.sites is not None:
             raise Refused(
                 403, "every_site", "this page is about all sites at once, and you may see some of them"

@@ -133,7 +133,7 @@ def shown(view: View, metrics: Mapping[str, Metric] = METRICS) -> str:
     if view.show in metrics:
         return view.show
     if view.show not in METRICS or metrics is METRICS:
-        raise Refused(400, "metric", f"show is one of {', '.join(metrics)}")
+        raise Refused(400, "metric", "show is one of {metrics}", metrics=", ".join(metrics))
     return next(iter(metrics))
 
 

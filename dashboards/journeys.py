@@ -17,7 +17,7 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import numbers, sankey, words
 from dashboards.access import WITH_SCRIPTS
-from dashboards.language import gettext, later, say
+from dashboards.language import gettext, later, refusal, say
 from dashboards.missing import of_list, unknown
 from dashboards.narrowed import Narrowed, fits
 from dashboards.pages import Pages
@@ -111,7 +111,7 @@ class Journeys:
         try:
             then = self._rows(asked, keys, view.against)
         except Refused as error:
-            return None, [say("Not compared: {why}.", why=gettext(error.message))]
+            return None, [say("Not compared: {why}.", why=refusal(error))]
         days, others = asked.told[view.period], asked.told[view.against]
         if days != others:
             return None, [

@@ -23,6 +23,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from consent_filter.errors import Refused
 from dashboards.languages import LANGUAGES
 
 #: Every word in brackets and longer, for whoever looks for words that are in no catalogue. Never offered.
@@ -148,6 +149,11 @@ def say(text: str, **parts: object) -> str:
 def say_n(one: str, many: str, n: int, **parts: object) -> str:
     """The same in the form that a number has: `{n}` is it, unless `parts` writes it in another way."""
     return ngettext(one, many, n).format(**{"n": n} | parts)
+
+
+def refusal(error: Refused) -> str:
+    """What a refusal says, in the present language. Extraction finds its text in `Refused(…)`."""
+    return say(error.text, **error.parts)
 
 
 def later(text: str) -> str:

@@ -20,7 +20,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import SigningKey
 from dashboards import forms
 from dashboards.exports import may_be_fetched
-from dashboards.language import say
+from dashboards.language import refusal, say
 from dashboards.packs import reading
 from dashboards.pages import Pages
 from dashboards.who import Role, who
@@ -66,7 +66,7 @@ class Mine:
                 try:
                     may_be_fetched(book, one, release)
                 except Refused as error:
-                    why = error.message
+                    why = refusal(error)
                 if one.expires <= deliveries.now():
                     why = say("its time is over: ask for a new link")
                 elif len(book.fetches(one.id)) >= one.times:

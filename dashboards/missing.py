@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from consent_filter.errors import Refused
-from dashboards.language import gettext, say
+from dashboards.language import refusal, say
 from dashboards.numbers import Numbers
 from dashboards.period import Period
 from dashboards.view import View
@@ -63,7 +63,7 @@ def of_list(min_group: int, span: Period) -> Missing:
 
 def unknown(error: Refused) -> Missing:
     """Why a list can't be asked."""
-    return Missing("unknown", say("Not told here: {why}.", why=gettext(error.message)))
+    return Missing("unknown", say("Not told here: {why}.", why=refusal(error)))
 
 
 def stale(made: dict[str, Any] | None, view: View) -> float | None:

@@ -131,7 +131,7 @@ class Narrowed:
     def rows(self, measures: Iterable[str], by: Iterable[str], period: Period) -> list[dict[str, Any]]:
         """The rows of a question of these days. Raises Refused."""
         if period.days > MOST_DAYS:
-            raise Refused(400, "days", f"under a filter {MOST_DAYS} days at most")
+            raise Refused(400, "days", "under a filter {most_days} days at most", most_days=MOST_DAYS)
         where = [Condition(one.key, (one.value,)) for one in self._view.where]
         asked = made([*measures], by, where, site=self._view.site, first=period.first, last=period.last)
         table, said = self._ask(asked)

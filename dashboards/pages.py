@@ -77,7 +77,11 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
         )  # fmt: skip
         self.templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
-        self.templates.filters |= {"shown": shown, "told": language.gettext} | words.FILTERS
+        self.templates.filters |= {
+            "shown": shown,
+            "told": language.gettext,
+            "refusal": language.refusal,
+        } | words.FILTERS
         self.templates.globals |= {"value": words.value, "bar": charts.bar, "language": language.present}
         self.templates.globals |= {"meaning": lambda name: language.gettext(meaning(name))}
         self.templates.globals |= {"console": console, "present": who.present, "word": who.word, "may": may}

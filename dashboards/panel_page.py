@@ -46,7 +46,7 @@ class PanelPage:
     def page(self, name: str, query: QueryParams) -> tuple[str, int]:
         """The panel as a page, or with `bare` as what stands in another page. Raises Refused."""
         if name != HEAD and name not in BY_NAME:
-            raise Refused(404, "no_such_panel", f"there are {', '.join((HEAD, *BY_NAME))}")
+            raise Refused(404, "no_such_panel", "there are {names}", names=", ".join((HEAD, *BY_NAME)))
         title = BY_NAME[name].title if name in BY_NAME else later("At a glance")
         with self._pages.reader.reading() as reading:
             if not numbers.sites(reading):

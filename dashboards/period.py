@@ -111,7 +111,7 @@ def grain_of(query: Mapping[str, str], period: Period) -> str:
     if not grain:
         return "hour" if period.days == 1 else "week" if period.days > _MANY else "day"
     if grain not in GRAINS:
-        raise Refused(400, "grain", f"grain is one of {', '.join(GRAINS)}")
+        raise Refused(400, "grain", "grain is one of {grains}", grains=", ".join(GRAINS))
     if grain == "hour" and period.days > MOST_HOURS:
         return "day"  # a longer period was chosen with the grain of a shorter one
     return grain
@@ -121,7 +121,7 @@ def compared(query: Mapping[str, str], period: Period, grain: str) -> Period | N
     """The days that an address wants them compared with; None where with none. Raises Refused."""
     how = query.get("compare", "before")
     if how not in COMPARED:
-        raise Refused(400, "compare", f"compare is one of {', '.join(COMPARED)}")
+        raise Refused(400, "compare", "compare is one of {compared}", compared=", ".join(COMPARED))
     if how == "no":
         return None
     return period.before() if how == "before" else period.year_before(months=grain == "month")
@@ -140,13 +140,20 @@ def read(query: Mapping[str, str], oldest: date, newest: date) -> Period:
             raise Refused(400, "period", "first and last are dates, e.g. 2026-11-23") from None
         # Comparisons need days before them.
         if not 0 <= (two - one).days < _LONGEST or one.year < 1980 or two.year > 9998:
-            raise Refused(400, "period", f"last is not before first, and less than {_LONGEST} days after it")
+            raise Refused(
+                400,
+                "period",
+                "last is not before first, and less than {longest} days after it",
+                longest=_LONGEST,
+            )
         return Period(one, two, "custom")
     span = (newest - oldest).days + 1
     usual = "day" if span < 3 else "7" if span < 14 else "28"
     name = query.get("period", usual)
     if name not in PRESETS:
-        raise Refused(400, "period", f"period is one of {', '.join(PRESETS)}; or give first and last")
+        raise Refused(
+            400, "period", "period is one of {presets}; or give first and last", presets=", ".join(PRESETS)
+        )
     return Period(newest - timedelta(days=PRESETS[name] - 1), newest, name)
 
 

@@ -57,11 +57,11 @@ class Saved:
         if not id:
             raise Refused(400, "name", "give it a name of letters or digits")
         if not text or len(text) > LONGEST:
-            raise Refused(400, "text", f"what is saved has 1 to {LONGEST} characters")
+            raise Refused(400, "text", "what is saved has 1 to {longest} characters", longest=LONGEST)
         with _LOCK:
             others = [one for one in self._read() if (one.kind, one.id) != (kind, id)]
             if len(others) >= MOST:
-                raise Refused(409, "full", f"{MOST} texts are saved already: remove one")
+                raise Refused(409, "full", "{most} texts are saved already: remove one", most=MOST)
             made = Kept(id, name, kind, text, datetime.now(UTC).strftime("%Y-%m-%d"))
             self._write([*others, made])
         return made

@@ -55,7 +55,7 @@ class SpeedPage:
         """A site's speed in a period; its parts by one vital, `vital`. Raises Refused."""
         vital = query.get("vital", "LCP")
         if vital not in VITALS:
-            raise Refused(400, "vital", f"vital is one of {', '.join(VITALS)}")
+            raise Refused(400, "vital", "vital is one of {vitals}", vitals=", ".join(VITALS))
         with self._pages.reader.reading() as reading:
             if not numbers.sites(reading):
                 return self._pages.nothing()

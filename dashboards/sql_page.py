@@ -93,7 +93,9 @@ class SqlPage:
         chart = query.get("chart", "")
         answer, wrong, status, took = None, None, 200, 0.0
         if chart not in CHARTS:
-            raise Refused(400, "chart", f"chart is one of {', '.join(filter(None, CHARTS))}, or nothing")
+            raise Refused(
+                400, "chart", "chart is one of {charts}, or nothing", charts=", ".join(filter(None, CHARTS))
+            )
         if statement:
             begun = time.monotonic()
             try:

@@ -39,7 +39,7 @@ def read(text: str) -> tuple[Step, ...]:
             raise Refused(400, "steps", "steps are event:name or page:path, with | between")
         found.append(Step(kind, value))
     if len(found) > MOST:
-        raise Refused(400, "steps", f"at most {MOST} steps")
+        raise Refused(400, "steps", "at most {most} steps", most=MOST)
     return tuple(dict.fromkeys(found))
 
 

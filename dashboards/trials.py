@@ -50,7 +50,7 @@ class Trials:
         """Every experiment of a site, or the one that `experiment` names. Raises Refused."""
         kind, wanted = query.get("kind", "known"), query.get("experiment", "")
         if kind not in KINDS:
-            raise Refused(400, "kind", f"kind is one of {', '.join(KINDS)}")
+            raise Refused(400, "kind", "kind is one of {kinds}", kinds=", ".join(KINDS))
         with self._pages.reader.reading() as reading:
             if not numbers.sites(reading):
                 return self._pages.nothing()

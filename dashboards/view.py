@@ -139,8 +139,10 @@ def _filters(query: Mapping[str, str]) -> tuple[Filter, ...]:
     for text in several:
         key, mark, value = text.partition(":")
         if key not in DIMENSIONS or not mark or len(value) > _LONGEST:
-            raise Refused(400, "where", f"where is dimension:value, of {', '.join(DIMENSIONS)}")
+            raise Refused(
+                400, "where", "where is dimension:value, of {dimensions}", dimensions=", ".join(DIMENSIONS)
+            )
         found[key] = Filter(key, value)
     if len(found) > MOST_FILTERS:
-        raise Refused(400, "where", f"at most {MOST_FILTERS} filters at once")
+        raise Refused(400, "where", "at most {most_filters} filters at once", most_filters=MOST_FILTERS)
     return tuple(found.values())

@@ -160,7 +160,7 @@ def caps(most: dict[str, int]) -> str:
     cells = most.pop("cells", None)
     parts = [say_n("{n} row", "{n} rows", cells)] if cells else []
     for name, cap in most.items():
-        hours = say("{n} hours", n=f"{cap / 3_600_000:g}")
+        hours = say_n("{said} hour", "{said} hours", cap // 3_600_000, said=f"{cap / 3_600_000:g}")
         parts.append(hours if name.endswith("_ms") else f"{whole(cap)} {column(name)}")
     return ", ".join(parts)
 

@@ -96,7 +96,7 @@ class Apart:
                     413, "too_large", "this needs more memory than a query may take: group or filter first"
                 )
             if "status" in head:
-                raise Refused(head["status"], head["code"], head["message"])
+                raise Refused(head["status"], head["code"], head["message"], **head.get("parts", {}))
             with pa.ipc.open_stream(process.stdout.read(head.pop("bytes"))) as stream:
                 return stream.read_all(), head
         except (OSError, Refused) as error:
@@ -127,13 +127,14 @@ def serve(
                 stream.write_table(table)
             head = {**said, "bytes": out.tell()}
         except Refused as error:
-            head, out = {"status": error.status, "code": error.code, "message": error.message}, io.BytesIO()
+            head, out = {"status": error.status, "code": error.code, "message": error.text}, io.BytesIO()
+            head["parts"] = error.parts
         except (Misconfigured, Broken) as error:
             head, out = {"status": 503, "code": "not_open", "message": str(error)}, io.BytesIO()
         except Exception as error:  # never its message: a library's may hold the value it choked on
             says = f"the question could not be answered ({type(error).__name__})"
             head, out = {"status": 500, "code": "failed", "message": says}, io.BytesIO()
-        sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + out.getvalue())
+        sys.stdout.buffer.write(json.dumps(head, default=str).encode() + b"\n" + out.getvalue())
         sys.stdout.buffer.flush()
 
 

@@ -135,9 +135,11 @@ def subject(measures: Collection[str], keys: Collection[str], purpose: str = "")
     mine = [one for one in some if {*measures} - {PEOPLE} <= one.measures.keys()]
     if not mine:
         of = "; ".join(f"{one.title}: {', '.join(one.measures)}" for one in SUBJECTS)
-        raise Refused(400, "subjects", f"these measures are of different subjects, ask one at a time: {of}")
+        raise Refused(
+            400, "subjects", "these measures are of different subjects, ask one at a time: {of}", of=of
+        )
     fits = "; ".join(f"{one.title}: {', '.join(one.dimensions)}" for one in mine)
-    raise Refused(400, "dimension", f"what is counted here can be told by {fits}")
+    raise Refused(400, "dimension", "what is counted here can be told by {fits}", fits=fits)
 
 
 def _may(measures: Collection[str], keys: Collection[str], purpose: str) -> None:
@@ -147,8 +149,9 @@ def _may(measures: Collection[str], keys: Collection[str], purpose: str) -> None
         return
     if purpose not in PURPOSES:
         raise Refused(
-            403, "purpose", f"nothing is answered for {purpose}: who allows it, beside who allows another"
-            f" purpose, would tell who does not; questions are for {' or '.join(PURPOSES)}"
+            403, "purpose", "nothing is answered for {purpose}: who allows it, beside who allows another"
+            " purpose, would tell who does not; questions are for {purposes}",
+            purpose=purpose, purposes=" or ".join(PURPOSES),
         )  # fmt: skip
     has = {PEOPLE} | {
         name for one in SUBJECTS if one.purpose == purpose for name in (*one.measures, *one.dimensions)
@@ -156,8 +159,8 @@ def _may(measures: Collection[str], keys: Collection[str], purpose: str) -> None
     if strange := [name for name in (*measures, *keys) if name not in has]:
         of = next(one for one in SUBJECTS if strange[0] in (*one.measures, *one.dimensions))
         raise Refused(
-            403, "purpose", f"{strange[0]} is collected for {of.purpose}, and this question is for {purpose}:"
-            f" ask it for {of.purpose}, by itself"
+            403, "purpose", "{name} is collected for {its}, and this question is for {purpose}: ask it for"
+            " {its}, by itself", name=strange[0], its=of.purpose, purpose=purpose,
         )  # fmt: skip
 
 
@@ -173,8 +176,8 @@ def report(name: str, keys: tuple[str, ...]) -> Report:
     chosen = tuple(one for one in of.dimensions if one in keys)
     if len(chosen) > MOST_KEYS:
         raise Refused(
-            400, "narrow", f"a question names {MOST_KEYS} dimensions at most, to show and to filter by;"
-            f" there are {len(chosen)}: {', '.join(chosen)}"
+            400, "narrow", "a question names {most} dimensions at most, to show and to filter by; there are"
+            " {n}: {chosen}", most=MOST_KEYS, n=len(chosen), chosen=", ".join(chosen),
         )  # fmt: skip
     columns = "".join(f"{of.dimensions[one]} AS {one}, " for one in chosen)
     sums = ", ".join(f"({sql})::BIGINT AS {one}" for one, (sql, _) in of.measures.items())

@@ -46,7 +46,9 @@ def rows(
     keys = [key for key in report.keys if key != "site"]
     only = dict(where or {})
     if not only.keys() <= set(keys):
-        raise Refused(400, "where", f"{name} has no {', '.join(sorted(only.keys() - set(keys)))}")
+        raise Refused(
+            400, "where", "{name} has no {names}", name=name, names=", ".join(sorted(only.keys() - set(keys)))
+        )
     end = min(last, newest(reading_day(reading)))
     narrowed = "".join(f" AND {key} = ?" for key in only)
     return reading.table(
@@ -65,7 +67,9 @@ def told(name: str) -> Report:
     """Raises Refused for a table that is not told outside, Broken for one that may not be."""
     report = load().get(name)
     if report is None or name not in TOLD:
-        raise Refused(400, "not_outside", f"outside are told {', '.join(TOLD)}; not {name}")
+        raise Refused(
+            400, "not_outside", "outside are told {told}; not {name}", told=", ".join(TOLD), name=name
+        )
     traced = not report.rest or set(report.fold) == set(report.rest)
     if (
         not report.people or report.two or report.nested or report.grain != "day" or not traced

@@ -88,11 +88,13 @@ class Question(Struct, frozen=True, kw_only=True):
         subject(self.measures, self.keys, self.purpose)
         if len(self.keys) > MOST_KEYS:
             raise Refused(
-                400, "narrow", f"a question names {MOST_KEYS} dimensions at most, to show and to filter by:"
-                f" a row of {len(self.keys)} would be of too few people"
+                400, "narrow", "a question names {most} dimensions at most, to show and to filter by: a row"
+                " of {n} would be of too few people", most=MOST_KEYS, n=len(self.keys),
             )  # fmt: skip
         if self.first and self.last and not 0 <= (self.last - self.first).days < MOST_DAYS:
-            raise Refused(400, "days", f"from the first day to the last, {MOST_DAYS} days at most")
+            raise Refused(
+                400, "days", "from the first day to the last, {most_days} days at most", most_days=MOST_DAYS
+            )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ def quoted(value: str) -> str:
 def read(text: str) -> Question:
     """A question from its text. Raises Refused with what to write instead."""
     if len(text) > LONGEST:
-        raise Refused(413, "too_large", f"a question has {LONGEST} characters at most")
+        raise Refused(413, "too_large", "a question has {longest} characters at most", longest=LONGEST)
     return _Reader(text).question()
 
 
@@ -151,8 +153,10 @@ def made(
         Condition(key, tuple(sorted(values)), out) for (key, out), values in sorted(found.items())
     )
     if len(conditions) > MOST_CONDITIONS or any(len(one.values) > MOST_VALUES for one in conditions):
-        says = f"at most {MOST_CONDITIONS} conditions of {MOST_VALUES} values each"
-        raise Refused(400, "conditions", says)
+        raise Refused(
+            400, "conditions", "at most {most} conditions of {values} values each",
+            most=MOST_CONDITIONS, values=MOST_VALUES,
+        )  # fmt: skip
     wanted = tuple(one for one in MEASURES if one in measures) or ("people",)
     by, keys = tuple(dict.fromkeys(by)), [one.key for one in conditions]
     named = purpose or subject(wanted, [*(one for one in by if one not in TIMES), *keys]).purpose
@@ -171,7 +175,11 @@ class _Reader:
                 if not text[at:].strip():
                     break
                 raise Refused(
-                    400, "bad_question", f"this can't be read after {at} characters; as in: {EXAMPLE}"
+                    400,
+                    "bad_question",
+                    "this can't be read after {at} characters; as in: {example}",
+                    at=at,
+                    example=EXAMPLE,
                 )
             kind = ("text", "date", "word", "sign")[next(i for i, one in enumerate(found.groups()) if one)]
             self._words.append((kind, found[found.lastindex or 0]))
@@ -209,8 +217,15 @@ class _Reader:
                 more["limit"] = self._number("limit", 10_000)
             else:
                 near = get_close_matches(clause, CLAUSES, 1)
-                hint = f"did you mean {near[0]}?" if near else f"as in: {EXAMPLE}"
-                raise Refused(400, "bad_question", f"a word does not belong where it stands; {hint}")
+                if near:
+                    raise Refused(
+                        400, "bad_question", "a word does not belong where it stands; did you mean {near}?",
+                        near=near[0],
+                    )  # fmt: skip
+                raise Refused(
+                    400, "bad_question", "a word does not belong where it stands; as in: {example}",
+                    example=EXAMPLE,
+                )  # fmt: skip
         if sum(one in TIMES for one in by) > 1:
             raise Refused(400, "bad_question", "one of day, week and month")
         return made(measures, by, where, **more)
@@ -257,10 +272,20 @@ class _Reader:
         found = self._word().lower()
         if found not in names:
             near = get_close_matches(found, names, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
             if found in FIELDS:  # collected, and no question's: said of the column, not of anybody
-                hint = f"{found} is collected for {', '.join(_purposes(FIELDS[found].purposes))}; {hint}"
-            raise Refused(400, what, f"there is no such {what}; {hint}")
+                raise Refused(
+                    400, what,
+                    "there is no such {what}; {column} is collected for {purposes}; there are {names}",
+                    what=what, column=found, purposes=", ".join(_purposes(FIELDS[found].purposes)),
+                    names=", ".join(names),
+                )  # fmt: skip
+            if near:
+                raise Refused(
+                    400, what, "there is no such {what}; did you mean {near}?", what=what, near=near[0]
+                )
+            raise Refused(
+                400, what, "there is no such {what}; there are {names}", what=what, names=", ".join(names)
+            )
         return found
 
     def _value(self) -> str:
@@ -279,19 +304,23 @@ class _Reader:
     def _number(self, what: str, most: int) -> int:
         found = self._word()
         if not found.isdecimal() or not 1 <= int(found[:9]) <= most:
-            raise Refused(400, what, f"a number from 1 to {most}")
+            raise Refused(400, what, "a number from 1 to {most}", most=most)
         return int(found)
 
     def _expect(self, word: str) -> None:
         if self._word().lower() != word:
-            raise Refused(400, "bad_question", f"{word} is missing; as in: {EXAMPLE}")
+            raise Refused(
+                400, "bad_question", "{word} is missing; as in: {example}", word=word, example=EXAMPLE
+            )
 
     def _peek(self) -> str:
         return self._words[self._at][1] if self._at < len(self._words) else ""
 
     def _word(self) -> str:
         if self._at >= len(self._words):
-            raise Refused(400, "bad_question", f"the question stops too soon; as in: {EXAMPLE}")
+            raise Refused(
+                400, "bad_question", "the question stops too soon; as in: {example}", example=EXAMPLE
+            )
         self._at += 1
         return self._words[self._at - 1][1]
 

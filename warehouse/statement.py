@@ -48,33 +48,35 @@ def permit(sql: str, tables: Collection[str]) -> None:
         try:
             statements = parser.extract_statements(sql)
         except duckdb.PermissionException:  # IMPORT DATABASE reads its file while it is parsed
-            raise Refused(403, "read_only", f"the published tables can only be read: {_ADVICE}") from None
+            raise Refused(
+                403, "read_only", "the published tables can only be read: {advice}", advice=_ADVICE
+            ) from None
         except duckdb.Error as error:
             raise Refused(400, "bad_query", str(error).strip()) from None
         if len(statements) != 1:
-            raise Refused(
-                400, "one_statement", f"one statement at a time; there are {len(statements)}{_pivot(sql)}"
-            )
+            # PIVOT without its values is two statements to DuckDB.
+            if re.search(r"(?i)\bpivot\b", sql):
+                raise Refused(
+                    400, "one_statement",
+                    "one statement at a time; there are {n}; PIVOT needs IN (…) with its values here",
+                    n=len(statements),
+                )  # fmt: skip
+            raise Refused(400, "one_statement", "one statement at a time; there are {n}", n=len(statements))
         text = statements[0].query
         if statements[0].type == duckdb.StatementType.EXPLAIN:
             text = _EXPLAIN.sub("", text, count=1)
         elif statements[0].type != duckdb.StatementType.SELECT:
-            raise Refused(403, "read_only", f"the published tables can only be read: {_ADVICE}")
+            raise Refused(403, "read_only", "the published tables can only be read: {advice}", advice=_ADVICE)
         row = parser.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
     finally:
         parser.close()
     tree = json.loads(row[0]) if row else {"error": True}
     if tree["error"]:
-        raise Refused(403, "read_only", f"this kind of statement is not open here: {_ADVICE}")
+        raise Refused(403, "read_only", "this kind of statement is not open here: {advice}", advice=_ADVICE)
     nodes = list(_walk(tree["statements"]))
     named = {entry["key"].lower() for node in nodes for entry in _entries(node)}
     for node in nodes:
         _look(node, named, tables)
-
-
-def _pivot(sql: str) -> str:
-    """PIVOT without its values is two statements to DuckDB."""
-    return "; PIVOT needs IN (…) with its values here" if re.search(r"(?i)\bpivot\b", sql) else ""
 
 
 def _entries(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,13 +104,17 @@ def _look(node: dict[str, Any], named: set[str], tables: Collection[str]) -> Non
             raise Refused(
                 403,
                 "closed",
-                f"{name}() is closed here: only released tables can be read; FROM reports lists them",
+                "{name}() is closed here: only released tables can be read; FROM reports lists them",
+                name=name,
             )
     elif node.get("class") == "FUNCTION":
         name = str(node.get("function_name", "")).lower()
         if name in _CLOSED:
             raise Refused(
-                403, "closed", f"{name}() is closed here: it tells of the machine, not of the tables"
+                403,
+                "closed",
+                "{name}() is closed here: it tells of the machine, not of the tables",
+                name=name,
             )
     elif kind == "BASE_TABLE":
         name, schema = str(node["table_name"]).lower(), str(node["schema_name"]).lower()
@@ -117,8 +123,14 @@ def _look(node: dict[str, Any], named: set[str], tables: Collection[str]) -> Non
         known = schema in ("", "main") and (name in tables or name in _ROWS or name in named)
         if not known or (name.startswith(_SYSTEM) and name not in _ROWS):
             near = get_close_matches(name, [*tables, *named], 1)
-            hint = f"did you mean {near[0]}?" if near else "FROM reports lists them"
-            raise Refused(404, "no_such_table", f"there is no released table of that name; {hint}")
+            if near:
+                raise Refused(
+                    404, "no_such_table", "there is no released table of that name; did you mean {near}?",
+                    near=near[0],
+                )  # fmt: skip
+            raise Refused(
+                404, "no_such_table", "there is no released table of that name; FROM reports lists them"
+            )
     elif kind == "SHOW_REF" and str(node["table_name"]).strip('"').lower() not in _SHOWN:
         raise Refused(
             403, "closed", "of the SHOW statements only SHOW TABLES is open; DESCRIBE explains a table"

@@ -46,7 +46,7 @@ def asked(detail: Mapping[str, Any]) -> int:
         if said is None:
             continue
         if not isinstance(said, list) or not said or not all(isinstance(x, str) and x in known for x in said):
-            raise Refused(400, name, f"{name} is a list of some of {', '.join(known)}")
+            raise Refused(400, name, "{name} is a list of some of {known}", name=name, known=", ".join(known))
     if purposes is None and channels is None:
         return int(ALL)
     return mask(purposes or ()) | channel_mask(channels or ())

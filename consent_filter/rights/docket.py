@@ -81,13 +81,16 @@ class Docket:
         if version is not None and row["version"] != version:
             last = [step for step in self.store.steps(id) if step.what != LOOKED][-1]
             when = datetime.fromtimestamp(last.at // 1000, UTC).strftime("%-d %b %H:%M UTC")
-            said = f"{last.who} was here at {when}, since you looked ({last.what}): look again"
-            raise Refused(409, "changed", said)
+            raise Refused(
+                409, "changed", "{who} was here at {when}, since you looked ({what}): look again",
+                who=last.who, when=when, what=last.what,
+            )  # fmt: skip
         if row["state"] not in OPEN:
             raise Refused(409, "closed", "it is closed")
         if state and row["state"] != state:
-            says = {"unproved": "it is known already who asks", "verified": "it is not yet known who asks"}
-            raise Refused(409, row["state"], says[state])
+            if state == "unproved":
+                raise Refused(409, row["state"], "it is known already who asks")
+            raise Refused(409, row["state"], "it is not yet known who asks")
         return row
 
     def _hold(self, id: str, **more: Any) -> None:
@@ -133,7 +136,7 @@ class Docket:
 def one_of(value: str, allowed: Sequence[str] | Mapping[str, str], name: str) -> None:
     """Raises Refused for anything else; never with what it was."""
     if value not in allowed:
-        raise Refused(400, name, f"{name} is one of {', '.join(allowed)}")
+        raise Refused(400, name, "{name} is one of {allowed}", name=name, allowed=", ".join(allowed))
 
 
 def who(officer: str | None) -> str:

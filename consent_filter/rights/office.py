@@ -62,13 +62,13 @@ class Office:
                 raise Refused(400, "right", "of an address alone nothing is held but what it refuses")
             id = contact(id)
         if not 0 < len(id) <= ID:
-            raise Refused(400, f"{kind}_id", f"an id has 1 to {ID} characters")
+            raise Refused(400, f"{kind}_id", "an id has 1 to {id} characters", id=ID)
         if email is not None and not mail.address(email):
             raise Refused(400, "email", "email is one plain address")
         if text is not None and len(text) > TEXT:
-            raise Refused(400, "text", f"text has at most {TEXT} characters")
+            raise Refused(400, "text", "text has at most {said} characters", said=TEXT)
         if len(about) > ABOUT:
-            raise Refused(400, "about", f"about names at most {ABOUT} requests")
+            raise Refused(400, "about", "about names at most {about} requests", about=ABOUT)
         detail = {name: value for name, value in (detail or {}).items() if value is not None}
         if right in AT_ONCE:
             asked(detail)
@@ -127,7 +127,12 @@ def _changes(said: Any) -> None:
     ok = isinstance(said, Mapping) and 0 < len(said) <= CHANGES
     ok = ok and all(isinstance(k, str) and isinstance(v, str) for k, v in said.items())
     if not ok or any(len(k) > 64 or len(v) > VALUE for k, v in said.items()):
-        raise Refused(400, "changes", f"changes is an object of 1 to {CHANGES} fields to their right values")
+        raise Refused(
+            400,
+            "changes",
+            "changes is an object of 1 to {changes} fields to their right values",
+            changes=CHANGES,
+        )
 
 
 def told(case: Case, *, answer: bool) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Judgement(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.assurance not in ASSURANCE:
-            raise Refused(400, "assurance", f"assurance is one of {', '.join(ASSURANCE)}")
+            raise Refused(400, "assurance", "assurance is one of {assurance}", assurance=", ".join(ASSURANCE))
         if not self.method.strip() or not self.note.strip() or not self.officer.strip():
             raise Refused(400, "evidence", "say how you know, with a note of the evidence, and who you are")
         if not 1 <= self.days <= 365:

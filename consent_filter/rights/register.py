@@ -152,7 +152,9 @@ class Register(Proving):
         now, outcome = self.now(), dict[str, Any]({"note": note} if note else {})
         if until is not None:
             if ground not in KEEPING:
-                raise Refused(400, "until", f"only {', '.join(KEEPING)} keep something until a day")
+                raise Refused(
+                    400, "until", "only {keeping} keep something until a day", keeping=", ".join(KEEPING)
+                )
             if until <= datetime.fromtimestamp(now / 1000, UTC).date():
                 raise Refused(400, "until", "the day until which it is kept is to come")
             kept = {"what": "what you asked about", "ground": GROUNDS[ground], "until": until.isoformat()}

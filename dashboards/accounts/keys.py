@@ -46,18 +46,18 @@ def make(
     """A new key, shown this once. Raises Refused."""
     name, some, store = named(name, "name"), sorted(set(scopes)), people.store
     if not some or not set(some) <= SCOPES.keys():
-        raise Refused(400, "scope", f"at least one of {', '.join(SCOPES)}")
+        raise Refused(400, "scope", "at least one of {scopes}", scopes=", ".join(SCOPES))
     only = None if sites is None else sorted(set(sites))
     if only is not None and not all(owner.sees(site) for site in only):
         raise Refused(403, "site", "a key is for sites that its owner may see")
     if not 1 <= per_minute <= FASTEST:
-        raise Refused(400, "per_minute", f"1 to {FASTEST} times a minute")
+        raise Refused(400, "per_minute", "1 to {fastest} times a minute", fastest=FASTEST)
     if not 1 <= days <= LONGEST:
-        raise Refused(400, "days", f"1 to {LONGEST} days")
+        raise Refused(400, "days", "1 to {longest} days", longest=LONGEST)
     made, now, id = BEGINS + secret(), store.now(), "K" + secrets.token_hex(5)
     with store.transaction() as database:
         if len(listed(people, owner.account)) >= MOST:
-            raise Refused(409, "keys", f"an account has at most {MOST} keys: end one first")
+            raise Refused(409, "keys", "an account has at most {most} keys: end one first", most=MOST)
         database.execute(
             "INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (digest("api key", made), id, owner.account, name, json.dumps(some),

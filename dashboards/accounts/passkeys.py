@@ -120,7 +120,7 @@ def add(people: People, account: str, place: Place, name: str, credential: str, 
         ) from None
     with store.transaction() as database:
         if len(_ids(people, account)) >= MOST:
-            raise Refused(409, "passkeys", f"an account has at most {MOST}: take one away first")
+            raise Refused(409, "passkeys", "an account has at most {most}: take one away first", most=MOST)
         if store.row("SELECT 1 FROM passkey WHERE id = ?", found.credential_id):
             raise Refused(409, "passkey", "this one is known already")
         sealed = store.vault.seal(found.credential_public_key, f"passkey {account}")

@@ -24,7 +24,11 @@ def hashed(password: str, *about: str) -> str:
     """What is kept. `about`: names of whoever chooses it. Raises Refused for one that is easily guessed."""
     if not LEAST <= len(password) <= MOST:
         raise Refused(
-            400, "password", f"a password has {LEAST} to {MOST} characters; a sentence is a good one"
+            400,
+            "password",
+            "a password has {least} to {most} characters; a sentence is a good one",
+            least=LEAST,
+            most=MOST,
         )
     plain = password.casefold()
     left = plain
@@ -38,7 +42,7 @@ def hashed(password: str, *about: str) -> str:
 def locked(password: str) -> str:
     """What is kept of a password that was not looked at: of a link, whose word nobody guesses."""
     if len(password) > MOST:
-        raise Refused(400, "password", f"a password has at most {MOST} characters")
+        raise Refused(400, "password", "a password has at most {most} characters", most=MOST)
     with _AT_ONCE:
         return _HASHER.hash(password)
 

@@ -87,7 +87,9 @@ class People:
     def speak(self, id: str, language: str) -> None:
         """The language of its pages; "" is what the browser asks for. Raises Refused."""
         if language and language not in LANGUAGES:
-            raise Refused(400, "language", f"language is one of {', '.join(LANGUAGES)}, or nothing")
+            raise Refused(
+                400, "language", "language is one of {languages}, or nothing", languages=", ".join(LANGUAGES)
+            )
         with self.store.transaction() as database:
             who = self.get(id).who
             said: dict[str, Any] = {"name": who.name, "login": self.get(id).login, "language": language}
@@ -208,14 +210,14 @@ def named(said: str, what: str) -> str:
     """A name as it is kept. Raises Refused."""
     name = " ".join(unicodedata.normalize("NFKC", said).split())
     if not 0 < len(name) <= _NAME or not name.isprintable():
-        raise Refused(400, what, f"a {what} has 1 to {_NAME} characters")
+        raise Refused(400, what, "a {what} has 1 to {name} characters", what=what, name=_NAME)
     return name
 
 
 def _rights(roles: Iterable[Role], sites: Iterable[str] | None) -> tuple[str, str | None]:
     some = sorted(Role(role) for role in roles)
     if not some:
-        raise Refused(400, "role", f"at least one role: {', '.join(Role)}")
+        raise Refused(400, "role", "at least one role: {role}", role=", ".join(Role))
     return json.dumps(some), None if sites is None else json.dumps(sorted(set(sites)))
 
 

@@ -105,8 +105,10 @@ class Store:
                 with transaction(self.database):
                     yield self.database
             except sqlite3.OperationalError:
-                says = "this can't be written now: the disk is full or can't be written, or others write"
-                raise Refused(503, "unwritable", says) from None
+                raise Refused(
+                    503, "unwritable",
+                    "this can't be written now: the disk is full or can't be written, or others write",
+                ) from None  # fmt: skip
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

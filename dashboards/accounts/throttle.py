@@ -37,7 +37,9 @@ class Throttle:
             wait = max((self._wait(key, now) for key in keys), default=0.0)
             if wait > 0:
                 minutes = int(wait // 60) + 1
-                raise Refused(429, "too_often", f"too many tries: wait {minutes} min, then try again")
+                raise Refused(
+                    429, "too_often", "too many tries: wait {minutes} min, then try again", minutes=minutes
+                )
             for key in keys:
                 n, last = self._failed.pop(key, (0, now))
                 self._failed[key] = (1 if now - last > _FORGOTTEN else n + 1, now)

@@ -49,6 +49,12 @@ _ROOM = Path(__file__).parent.parent
 _CALLS = {"gettext": (0,), "say": (0,), "say_n": (0, 1), "later": (0,), "Refused": (2,)}
 #: Rooms of this package whose words are not for pages: packs are English.
 _APART = ("packs", "languages")
+#: Files of other rooms whose refusals are shown on pages: questions, statements, links, the officer's desk.
+_SHOWN = (
+    "warehouse/question.py", "warehouse/askable.py", "warehouse/statement.py", "warehouse/outward.py",
+    "consent_filter/rights/docket.py", "consent_filter/rights/office.py", "consent_filter/rights/proof.py",
+    "consent_filter/rights/register.py", "consent_filter/rights/carrying.py",
+)  # fmt: skip
 
 
 @cache
@@ -70,10 +76,10 @@ def _marked() -> Iterator[tuple[str, str | tuple[str, ...]]]:
 
 
 def _called() -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    """Those of code. A refusal that is put together of parts is none: it stays English."""
-    for file in sorted(_ROOM.rglob("*.py")):
-        if file.relative_to(_ROOM).parts[0] in _APART:
-            continue
+    """Those of code, and the refusals of other rooms that pages show."""
+    house = _ROOM.parent
+    own = [file for file in sorted(_ROOM.rglob("*.py")) if file.relative_to(_ROOM).parts[0] not in _APART]
+    for file in [*own, *(house / one for one in _SHOWN)]:
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 continue
@@ -83,7 +89,7 @@ def _called() -> Iterator[tuple[str, str | tuple[str, ...]]]:
                 one.value for one in texts if isinstance(one, ast.Constant) and isinstance(one.value, str)
             ]
             if said and len(said) == len(places):
-                where = f"dashboards/{file.relative_to(_ROOM)}"
+                where = str(file.relative_to(house))
                 yield where, said[0] if len(said) == 1 else (said[0], said[1])
 
 

@@ -89,11 +89,13 @@ class Alerts:
         if not who.sees(site) or not site:
             raise Refused(404, "no_such_site", "nothing is published of that site")
         if what not in WATCHED or kind not in KINDS:
-            raise Refused(400, "what", f"one of {', '.join(WATCHED)}; {', '.join(KINDS)}")
+            raise Refused(
+                400, "what", "one of {watched}; {kinds}", watched=", ".join(WATCHED), kinds=", ".join(KINDS)
+            )
         if key and (key not in BY or not value or len(value) > 200):
-            raise Refused(400, "only", f"only where is one of {', '.join(BY)}, such as country:DE")
+            raise Refused(400, "only", "only where is one of {by}, such as country:DE", by=", ".join(BY))
         if key and WATCHED[what][1] not in ("people", *load()[BY[key]].sums):
-            raise Refused(400, "only", f"{what} are not counted by {key}")
+            raise Refused(400, "only", "{what} are not counted by {key}", what=what, key=key)
         try:
             at = float(line or 0)
         except ValueError:
@@ -106,7 +108,7 @@ class Alerts:
         )  # fmt: skip
         with self._store.transaction() as database:
             if len(self.of(who)) >= MOST:
-                raise Refused(409, "full", f"{MOST} alerts are kept already: remove one")
+                raise Refused(409, "full", "{most} alerts are kept already: remove one", most=MOST)
             database.execute("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", made)
 
     def remove(self, id: str, who: Who) -> None:

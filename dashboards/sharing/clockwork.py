@@ -19,6 +19,7 @@ from consent_filter.errors import Refused
 from consent_filter.signing import Signer
 from consent_filter.site import Site
 from dashboards.accounts.door import Door
+from dashboards.language import spoken
 from dashboards.pages import Pages
 from dashboards.rights import rule
 from dashboards.sharing.alerts import Alerts, Finding
@@ -91,7 +92,9 @@ class Clockwork:
             to = self._post.to(owner)
             seen: list[Finding] = [one for one in found if owner.who.sees(one.alert.site)]
             alerts.sent(found)  # first, so that a crash loses a mail and sends none twice
-            if to and seen and not self._post.send(self._post.warned(to, seen)):
+            with spoken(self._post.speaks(owner)):
+                letter = self._post.warned(to, seen) if to and seen else None
+            if letter and not self._post.send(letter):
                 alerts.sent(found, done=False)
                 self._waits = time.monotonic() + PATIENCE
                 return
@@ -101,7 +104,7 @@ class Clockwork:
         to, mailings = self._post.to(owner), Mailings(self._door.open().people)
         if not to:
             return
-        with here(owner.who, ""):
+        with here(owner.who, ""), spoken(self._post.speaks(owner)):
             try:
                 view = Views(self._door.open().store).get(one.view, owner.who)
                 with self._pages.reader.reading() as reading:
@@ -116,12 +119,13 @@ class Clockwork:
                 return
             picture = b""
             if found.drawn:
-                with suppress(Refused):
+                with suppress(Refused), spoken("en"):  # as every file
                     picture = self._files.picture("curve", query(view.address) | {"site": found.site})
-        word = link.make(self._signer.key(), one.id, int(now * 1000) + _GOOD, link.MAILS)
+            word = link.make(self._signer.key(), one.id, int(now * 1000) + _GOOD, link.MAILS)
+            path = urlsplit(view.address)
+            where = path.path + (f"?{path.query}" if path.query else "")
+            letter = self._post.report(to, found, where, f"/mails/stop/{word}", picture)
         mailings.claim(one, day)
-        path = urlsplit(view.address)
-        where = path.path + (f"?{path.query}" if path.query else "")
-        if not self._post.send(self._post.report(to, found, where, f"/mails/stop/{word}", picture)):
+        if not self._post.send(letter):
             mailings.unclaim(one)
             self._waits = time.monotonic() + PATIENCE

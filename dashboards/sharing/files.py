@@ -94,11 +94,11 @@ class Files:
         """The metric that `show` names, by day."""
         metric = METRICS.get(query.get("show", "people"))
         if metric is None:
-            raise Refused(400, "metric", f"show is one of {', '.join(METRICS)}")
+            raise Refused(400, "metric", "show is one of {metrics}", metrics=", ".join(METRICS))
         with self._pages.reader.reading() as reading:
             site, span = chosen(numbers.sites(reading), query)
             if span.days > DAYS:
-                raise Refused(400, "period", f"a picture shows {DAYS} days at most")
+                raise Refused(400, "period", "a picture shows {days} days at most", days=DAYS)
             ask = Numbers(reading, site["site"], span, joined=query.get("imported") != "no")
             days = span.all()
             values = [ask.total(metric, Period(day, day, "day")) for day in days]

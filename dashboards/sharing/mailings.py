@@ -52,12 +52,12 @@ class Mailings:
         """Raises Refused."""
         told.can(Views(self._store).get(view, who).address)
         if every not in EVERY:
-            raise Refused(400, "every", f"every is one of {', '.join(EVERY)}")
+            raise Refused(400, "every", "every is one of {every}", every=", ".join(EVERY))
         made = Mailing("E" + secrets.token_hex(8), who.account, view, every, self._store.now(), "")
         with self._store.transaction() as database:
             ((n,),) = database.execute("SELECT count(*) FROM mailing WHERE account = ?", (who.account,))
             if n >= MOST:
-                raise Refused(409, "full", f"{MOST} mails are sent already: end one")
+                raise Refused(409, "full", "{most} mails are sent already: end one", most=MOST)
             database.execute("INSERT INTO mailing VALUES (?, ?, ?, ?, ?, ?)", made)
             log.note(self._store, who.account, "mails begun", of=made.id, every=every)
 

@@ -66,7 +66,7 @@ class Notes:
         """Raises Refused."""
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST or not text.isprintable():
-            raise Refused(400, "text", f"a note has 1 to {LONGEST} characters, on one line")
+            raise Refused(400, "text", "a note has 1 to {longest} characters, on one line", longest=LONGEST)
         try:
             at = date.fromisoformat(day)
         except ValueError:
@@ -77,7 +77,7 @@ class Notes:
         with self._store.transaction() as database:
             ((n,),) = database.execute("SELECT count(*) FROM note WHERE site = ?", (site,))
             if n >= MOST:
-                raise Refused(409, "full", f"there are {MOST} notes on that site: remove one")
+                raise Refused(409, "full", "there are {most} notes on that site: remove one", most=MOST)
             database.execute(
                 "INSERT INTO note VALUES (?, ?, ?, ?, ?, ?)", (*made[:2], at.isoformat(), *made[3:])
             )

@@ -67,7 +67,9 @@ class SharedPage:
         place = self._door.open().store.vault.hash("place", host.encode()).hex()  # no address, even in memory
         for whose, pace in ((f"share {id}", PER_MINUTE), (f"place {place}", 2 * PER_MINUTE)):
             if wait := self._door.pace.take(whose, pace):
-                raise Refused(429, "too_often", f"this is asked for too often: wait {wait:.0f} s")
+                raise Refused(
+                    429, "too_often", "this is asked for too often: wait {wait} s", wait=f"{wait:.0f}"
+                )
         one, what = self._shares().good(id)
         said = request.query_params.get("as", "")
         open = not one.locked
@@ -103,7 +105,7 @@ class SharedPage:
         with self._pages.reader.reading() as reading:
             found, _, _ = self._tables(reading, what)
         if name not in found:
-            raise Refused(404, "no_such_table", f"this link tells {', '.join(found)}")
+            raise Refused(404, "no_such_table", "this link tells {found}", found=", ".join(found))
         self._shares().note(one)
         head = {"content-disposition": f'attachment; filename="{name}.csv"'}
         return Response(
@@ -116,7 +118,7 @@ class SharedPage:
         async for part in request.stream():
             body += part
             if len(body) > _LARGEST:
-                raise Refused(413, "too_large", f"a form has at most {_LARGEST} bytes")
+                raise Refused(413, "too_large", "a form has at most {largest} bytes", largest=_LARGEST)
         said = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
 
         def answer(request: Request) -> Response:

@@ -96,14 +96,16 @@ def told(address: str) -> Told:
         name for name in reports if where.keys() <= set(outward.told(name).keys) - {"site", "day"}
     )
     if not reports:
-        raise Refused(400, "view", f"no table that is told outside has {' and '.join(where)}")
+        raise Refused(400, "view", "no table that is told outside has {where}", where=" and ".join(where))
     said = [query.get("first") or query.get("last"), query.get("last") or query.get("first")]
     try:
         first, last = (date.fromisoformat(one) if one else None for one in said)
     except ValueError:
         raise Refused(400, "period", "first and last are dates") from None
     if first and last and not 0 <= (last - first).days < LONGEST:
-        raise Refused(400, "period", f"last is not before first, and less than {LONGEST} days after it")
+        raise Refused(
+            400, "period", "last is not before first, and less than {longest} days after it", longest=LONGEST
+        )
     return Told(site, reports, _PERIODS.get(query.get("period", ""), 28), first, last, where)
 
 
@@ -121,9 +123,14 @@ class Shares:
         if not who.sees(one.site):
             raise Refused(404, "no_such_site", "nothing is published of that site")
         if not 1 <= days <= self.longest:
-            raise Refused(400, "days", f"a link is good for 1 to {self.longest} days")
+            raise Refused(400, "days", "a link is good for 1 to {longest} days", longest=self.longest)
         if password_ and len(password_) < LEAST_PASSWORD:
-            raise Refused(400, "password", f"a password has {LEAST_PASSWORD} characters or more")
+            raise Refused(
+                400,
+                "password",
+                "a password has {least_password} characters or more",
+                least_password=LEAST_PASSWORD,
+            )
         id, now = "L" + secrets.token_hex(16), self._store.now()
         kept = password.locked(password_) if password_ else ""
         sealed = self._store.vault.seal(kept.encode(), f"share {id}") if kept else None
@@ -133,7 +140,7 @@ class Shares:
                 (who.account, now),
             )
             if n >= MOST:
-                raise Refused(409, "full", f"{MOST} links are good already: end one")
+                raise Refused(409, "full", "{most} links are good already: end one", most=MOST)
             database.execute(
                 "INSERT INTO share VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (id, who.account, named(view.name, "name"), view.address, sealed, json.dumps(sites), now,
@@ -212,7 +219,7 @@ def _origins(said: str) -> list[str]:
     """Sites as they were typed, one after the other. Raises Refused."""
     found = [one.rstrip("/").lower() for one in said.replace(",", " ").split()]
     if len(found) > FRAMES or not all(_ORIGIN.fullmatch(one) for one in found):
-        raise Refused(400, "frames", f"at most {FRAMES} sites, such as https://www.example.com")
+        raise Refused(400, "frames", "at most {frames} sites, such as https://www.example.com", frames=FRAMES)
     return sorted(set(found))
 
 

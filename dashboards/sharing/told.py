@@ -1,4 +1,5 @@
-"""What a mail tells of a view: its figures and its longest rows, of released tables, for one account."""
+"""What a mail tells of a view: its figures and its longest rows, of released tables, for one account, in the
+language that `present()` of `language.py` says."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from consent_filter.errors import Refused
 from dashboards import numbers, words
+from dashboards.language import gettext, later, say, say_n
 from dashboards.numbers import METRICS, Numbers
 from dashboards.pages import chosen
 from dashboards.period import Period
@@ -56,10 +58,12 @@ def can(address: str) -> None:
     filters = [value for key, value in parse_qsl(parts.query) if key == "where"]
     plain = name in load() and not filters
     if parts.path != "/" and not plain:
-        says = "mails are of the overview, and of reports without a filter: this page opens by its view alone"
-        raise Refused(400, "view", says)
+        raise Refused(
+            400, "view",
+            "mails are of the overview, and of reports without a filter: this page opens by its view alone",
+        )  # fmt: skip
     if len(filters) > 1 or any(one.partition(":")[0] not in BY for one in filters):
-        raise Refused(400, "view", f"a mail can be filtered by one of {', '.join(BY)}")
+        raise Refused(400, "view", "a mail can be filtered by one of {by}", by=", ".join(BY))
 
 
 def told(reading: Reading, view: View) -> Told:
@@ -81,11 +85,16 @@ def told(reading: Reading, view: View) -> Told:
     least = reading.made["min_group"]
     whole = view.path == "/" and "where" not in asked
     return Told(
-        view.name, site["site"], _days(span), figures, lists,
-        f"Every number is about {least} people or more, as it is published."
-        + (f" Changes are against the {span.days} days before." if fair and figures else ""),
-        f"No group of {least} people in these days.",
-        f"Visitors by day, {_days(span)}" if whole else "", site["newest"],
+        view.name, site["site"], words.days(span), figures, lists,
+        say_n(
+            "Every number is about {n} person or more, as it is published.",
+            "Every number is about {n} people or more, as it is published.", least,
+        )
+        + (" " + say_n(
+            "Changes are against the day before.", "Changes are against the {n} days before.", span.days,
+        ) if fair and figures else ""),
+        say_n("No group of {n} person in these days.", "No group of {n} people in these days.", least),
+        say("Visitors by day, {days}", days=words.days(span)) if whole else "", site["newest"],
     )  # fmt: skip
 
 
@@ -93,13 +102,13 @@ def _figure(ask: Numbers, name: str, *, fair: bool) -> Figure:
     metric = METRICS[name]
     now = ask.total(metric, ask.period)
     old = ask.total(metric, ask.period.before()) if fair else None
-    return Figure(metric.title, words.said(now, metric.unit), _change(now, old))
+    return Figure(gettext(metric.title), words.said(now, metric.unit), _change(now, old))
 
 
 def _narrowed(ask: Numbers, only: str, *, fair: bool) -> list[Figure]:
     """People and views of one value of a key, of the table that has it."""
     key, _, value = only.partition(":")
-    names = {"people": "Visitors", "views": "Page views"}
+    names = {"people": later("Visitors"), "views": later("Page views")}
 
     def total(span: Period) -> Mapping[str, float | None]:
         rows = ask.reading.rows(
@@ -110,11 +119,14 @@ def _narrowed(ask: Numbers, only: str, *, fair: bool) -> list[Figure]:
         return rows[0]
 
     now, old = total(ask.period), total(ask.period.before()) if fair else {}
-    said = f", {words.column(key)} {words.value(key, value)}"
+    parts = {"key": words.column(key), "value": words.value(key, value)}
     return [
-        Figure(title + said, words.said(now[name]), _change(now[name], old.get(name)))
+        Figure(
+            say("{title}, {key} {value}", title=gettext(title), **parts),
+            words.said(now[name]), _change(now[name], old.get(name)),
+        )
         for name, title in names.items()
-    ]
+    ]  # fmt: skip
 
 
 def _rows(ask: Numbers, name: str, most: int) -> Listed:
@@ -122,7 +134,7 @@ def _rows(ask: Numbers, name: str, most: int) -> Listed:
     report = load()[name]
     keys = [key for key in report.keys if key not in ("site", "day")]
     number = [*report.groups, *report.sums][0]
-    title = f"{report.title}: {words.column(number)}"
+    title = say("{title}: {what}", title=gettext(report.title), what=words.column(number))
     if name not in ask.reading.tables:
         return Listed(title, [])
     when, values = "", [ask.site]
@@ -141,13 +153,8 @@ def _rows(ask: Numbers, name: str, most: int) -> Listed:
 def _name(keys: list[str], row: Mapping[str, object]) -> str:
     """A row's keys without those that it has not, as lists of pages say them."""
     found = [words.value(key, row[key]) for key in keys if row[key] not in ("", None)]
-    return " · ".join(dict.fromkeys(found)) or "none"
+    return " · ".join(dict.fromkeys(found)) or gettext("none")
 
 
 def _change(now: float | None, old: float | None) -> float | None:
     return 100 * (now - old) / old if now is not None and old else None
-
-
-def _days(span: Period) -> str:
-    first = f"{span.first:%-d %b}" if span.first.year == span.last.year else f"{span.first:%-d %b %Y}"
-    return f"{span.last:%-d %b %Y}" if span.days == 1 else f"{first} to {span.last:%-d %b %Y}"

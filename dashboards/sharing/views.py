@@ -61,7 +61,9 @@ def placed(said: str) -> str:
         text = parts.path + (f"?{parts.query}" if parts.query else "")
     text = text.partition("#")[0]
     if len(text) > LONGEST or not _ADDRESS.fullmatch(text):
-        raise Refused(400, "address", f"an address begins with / and has at most {LONGEST} characters")
+        raise Refused(
+            400, "address", "an address begins with / and has at most {longest} characters", longest=LONGEST
+        )
     path = urlsplit(text).path
     one = rule(path)
     numbers = one is not None and one.roles is not None and Role.ANALYST in one.roles and not one.post
@@ -106,7 +108,7 @@ class Views:
         with self._store.transaction() as database:
             ((n,),) = database.execute("SELECT count(*) FROM view WHERE account = ?", (who.account,))
             if n >= MOST:
-                raise Refused(409, "full", f"{MOST} views are kept already: remove one")
+                raise Refused(409, "full", "{most} views are kept already: remove one", most=MOST)
             database.execute("INSERT INTO view VALUES (?, ?, ?, ?, ?, ?)", made)
         return made
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from consent_filter.errors import Misconfigured
-from dashboards import words
-from dashboards.language import FOLDER, PSEUDO, language, present, say, say_n, spoken, wanted
+from consent_filter.errors import Misconfigured, Refused
+from dashboards import quartiles, words
+from dashboards.language import (
+    FOLDER,
+    PSEUDO,
+    language,
+    present,
+    refusal,
+    say,
+    say_n,
+    spoken,
+    wanted,
+)
 from dashboards.languages import LANGUAGES
 from dashboards.languages.__main__ import TRANSLATED, lacking, text, updated
-from dashboards.languages.gather import catalogue
+from dashboards.languages.gather import _SHOWN, catalogue
 from dashboards.period import Period
 from dashboards.settings import Dashboards
 
@@ -100,6 +112,29 @@ def test_numbers_and_days_are_written_as_the_language_does() -> None:
         assert present().direction == "rtl"
 
 
+def test_units_are_what_they_are() -> None:
+    """A second is no millisecond in any language."""
+    with spoken("de"):
+        assert [quartiles.said("LCP", 2900), quartiles.said("INP", 290)] == ["2,9 s", "290 ms"]
+    for tag in LANGUAGES:
+        with spoken(tag):
+            assert len(say("{n} s", n=1)) < len(say("{n} ms", n=1)), tag
+
+
+def test_arabic_counts_in_six_forms() -> None:
+    """As CLDR has it: 3 to 10 in the plural, from 11 in the singular; and where a text has one form alone,
+    its number is followed by “من”, which goes with every number."""
+    hours = ("{n} hour", "{n} hours")
+    with spoken("ar"):
+        said = [say_n(*hours, n) for n in (1, 2, 5, 11, 100)]
+    assert said == ["ساعة واحدة", "ساعتين", "5 ساعات", "11 ساعة", "100 ساعة"]
+    wrong = re.compile(
+        r"(\)s|\w\})(</\w+>)? (أشخاص|شخصًا|أيام|جهازًا|صفًا|ساعات|أسابيع|مرات|كلمات|نقاط|زائر|حرفًا|أحرف)"
+    )
+    words = updated("ar", catalogue())
+    assert [one.string for one in words if isinstance(one.string, str) and wrong.search(one.string)] == []
+
+
 def test_the_language_that_is_none_keeps_places() -> None:
     with spoken(PSEUDO):
         assert say("{time} ago", time="3") == "⟦3 ågø…⟧"
@@ -113,3 +148,29 @@ def test_scripts_have_no_words_of_their_own() -> None:
         code = re.sub(r"/\*.*?\*/|(?m:^\s*//.*$)", "", file.read_text(), flags=re.S)
         said = [text for _, text in re.findall(r"""(['"`])((?:(?!\1).)*)\1""", code)]
         assert not [text for text in said if re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", text)], file.name
+
+
+#: Files whose refusals only programs read, and texts that are somebody else's: DuckDB's, a ledger's.
+_PROGRAMS = ("catalogue_api.py", "replies.py", "segments.py", "exports.py", "statement.py")
+
+
+def test_refusals_that_people_read_are_whole_sentences() -> None:
+    """One that is put together of parts can be said in no other language: its parts go into its places."""
+    house = FOLDER.parent.parent
+    files = [*(house / "dashboards").rglob("*.py"), *(house / one for one in _SHOWN)]
+    for file in (one for one in files if one.name not in _PROGRAMS):
+        for call in ast.walk(ast.parse(Path(file).read_text())):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Refused":
+                assert not isinstance(call.args[2], ast.JoinedStr | ast.BinOp), (file.name, call.lineno)
+
+
+def test_a_refusal_is_said_in_the_language_of_whoever_reads_it() -> None:
+    """Its parts are filled in once, whatever stands in them; programs are told it in English."""
+    error = Refused(400, "x", "there is no such {what}; did you mean {near}?", what="dimension", near="{n}")
+    assert error.message == "there is no such dimension; did you mean {n}?"
+    assert error.body()["error"]["message"] == error.message
+    assert refusal(error) == error.message
+    with spoken("de"):
+        assert refusal(error) == "„dimension“ gibt es so nicht; war {n} gemeint?"
+        assert refusal(Refused(400, "x", 'a body {"q": "…"}')) == 'a body {"q": "…"}', "no parts, no places"
+        assert error.body()["error"]["message"] == error.message

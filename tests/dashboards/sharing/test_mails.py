@@ -155,6 +155,54 @@ def test_what_alerts_have_found_comes_in_one_mail(market: House, post: Post, box
     pages.close()
 
 
+def test_mails_are_in_the_language_of_the_account(market: House, post: Post, box: Mailbox) -> None:
+    """Words, numbers, days and direction; of an account that has chosen none in that of the settings; the
+    picture stays English, as every file."""
+    pages, views = Pages(market.data, Warehouse(), False), Mailings(market.people)
+    later = NINE + 30 * 86_400
+    for login, chosen, default, words, alert in (
+        (
+            "eva@shop.example",
+            "de",
+            "en",
+            ("Besucher nach Tag", "Die Seite öffnen", "Alle "),
+            "Warnung: market",
+        ),
+        ("nur@shop.example", "", "ar", ("الزوار حسب اليوم", "افتح الصفحة"), "تنبيه: market"),
+    ):
+        market.account(login, Role.ANALYST)
+        one, me = someone(market, login), market.people.find(login)
+        assert me is not None
+        market.people.speak(me.who.account, chosen)
+        one.send("/views", act="keep", name="Four", address="/?site=market&period=28")
+        (view,) = re.findall(r'/views/(V\w+)">Four<', one.text("/views"))
+        views.add(me.who, view, "day")
+        Alerts(market.people).add(me.who, "market", "visitors", "", "above", "100", mail=True)
+        clockwork, before = Clockwork(market.door, pages, Post(post.rights, AT, default), {}), len(box.mails)
+        clockwork.look(later)
+        sent = [
+            message_from_string(text, policy=policy.default)
+            for to, text in box.mails[before:]
+            if f"<{login}>" in to[0]
+        ]
+        assert {one["content-language"] for one in sent} == {chosen or default}
+        warned, report = sorted(sent, key=lambda one: one.is_multipart())
+        assert str(warned["subject"]) == alert
+        page = report.get_body(("html",))
+        assert page is not None
+        shown = page.get_content()
+        right = (chosen or default) == "ar"
+        assert f'<html lang="{chosen or default}" dir="{"rtl" if right else "ltr"}">' in shown
+        for word in words[:2]:
+            assert word in shown
+        assert ("text-align:right;border-top:1px solid #e3e8e3;font-weight:400" in shown) is right
+        days = str(report["subject"]).rpartition(", " if not right else "، ")[2]
+        assert ("Nov. 2026" if not right else "نوفمبر") in days
+        for english in ("Visitors", "Open the page", "Every number", "before"):
+            assert english not in shown.replace("before=", ""), english
+    pages.close()
+
+
 def test_mails_are_asked_for_on_the_page(market: House, post: Post) -> None:
     """Where a server is set: of one's own views, to the address that one signs in by."""
     app = create(market.data, Dashboards(at=AT), Warehouse(), rights=post.rights)
