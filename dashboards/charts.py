@@ -144,28 +144,36 @@ def whisker(low: float, middle: float, high: float, top: float) -> Markup:
     )
 
 
-def columns(labels: Sequence[str], values: Values, title: str) -> Markup:
-    """Standing bars, for a few weeks or months."""
-    width, height, n = 520, 190, max(len(labels), 1)
+def columns(labels: Sequence[str], values: Values, title: str, *, wide: int = 520) -> Markup:
+    """Standing bars, for a few weeks or months; `wide`: of a screen that is no telephone's, in which it is
+    drawn so that its words are of one size with those around it."""
+    shapes = (("wide", wide, wide // 74), ("narrow", 320, 4))
+    return Markup("").join(_columns(*shape, labels, values, title) for shape in shapes)
+
+
+def _columns(shape: str, width: int, fit: int, labels: Sequence[str], values: Values, title: str) -> Markup:
+    height, n = 190, max(len(labels), 1)
     top, floor = nice(max((v for v in values if v is not None), default=0)), height - _BOTTOM
-    step = min((width - 56) / n, 72)
-    out = [f'<svg viewBox="0 0 {width} {height}" class="columns" role="img" aria-label="{escape(title)}">']
+    step = (width - 56) / n
+    thick = min(step * 0.72, 64)
+    out = [
+        f'<svg viewBox="0 0 {width} {height}" class="columns {shape}" role="img"'
+        f' aria-label="{escape(title)}">'
+    ]
     for part in range(3):
         at = _TOP + (floor - _TOP) * (1 - part / 2)
         out.append(f'<line class="grid" x1="52" x2="{width}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        out.append(
-            f'<text class="tick" x="46" y="{at + 4:.1f}" text-anchor="end">{said(top * part / 2)}</text>'
-        )
-    every = max(1, -(-n // 7))
+        out.append(_tick(46, at + 4, said(top * part / 2), "end"))
+    every = max(1, -(-n // fit))
     for i, v in enumerate(values):
         tall = (floor - _TOP) * (v or 0) / top
-        at = 56 + step * i
+        middle = 56 + step * (i + 0.5)
         out.append(
-            f'<rect class="bar" x="{at + step * 0.14:.1f}" y="{floor - tall:.1f}" width="{step * 0.72:.1f}"'
+            f'<rect class="bar" x="{middle - thick / 2:.1f}" y="{floor - tall:.1f}" width="{thick:.1f}"'
             f' height="{tall:.1f}" rx="2"><title>{escape(labels[i])}: {said(v)}</title></rect>'
         )
         if i % every == 0:
-            out.append(_tick(at + step / 2, height - 8, labels[i], "middle"))
+            out.append(_tick(middle, height - 8, labels[i], "middle"))
     return Markup("".join(out) + "</svg>")
 
 

@@ -173,7 +173,7 @@ def _drawn(answer: pa.Table | None, chart: str) -> dict[str, Any]:
     made: Markup = (
         charts.curve(labels, values, [None] * len(values), title)
         if chart == "line"
-        else charts.columns(labels, values, title)
+        else charts.columns(labels, values, title, wide=760)
     )
     more = say(", the first {n} rows", n=_DRAWN) if answer.num_rows > _DRAWN else ""
     return {"drawn": made, "undrawn": "", "drawn_as": title + more}

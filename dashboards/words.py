@@ -65,6 +65,8 @@ KINDS = (
     "Search", "Social", "Mail", "Referral", "Direct", "Internal", "Campaign", "Desktop", "Mobile", "Tablet",
     "Tv", "Console", "Wearable", "Robot", "Other", "New", "Returning", "Unknown",
 )  # fmt: skip
+#: Columns whose values are codes of ours: underscores are for machines.
+CODES = frozenset({"reason", "detail", "ground", "basis", "deal"})
 SIZES = ("tiny", "small", "medium", "large")
 STEPS = ("sign up", "post project", "bid placed", "hired")
 #: Characters of what fits a line on a telephone; where longer ones break.
@@ -202,8 +204,8 @@ def value(name: str, given: object) -> str:
         return gettext(CONTINENTS[text])
     if name in ("referrer_group", "device", "kind") and text:
         return gettext(VALUES.get(text, text.capitalize()))
-    if name == "reason":
-        return gettext(VALUES.get(text, text))
+    if name in CODES:
+        return gettext(VALUES.get(text, text.replace("_", " ")))
     if name == "hour":
         return f"{int(text):02d}:00"
     return gettext(VALUES[text]) if text in VALUES else text

@@ -92,6 +92,14 @@ FAINT = """() => {
   return found
 }"""
 
+#: Words of charts that are too small to be read, or stand upon each other.
+CRAMPED = """() => [...document.querySelectorAll('svg.columns, svg.curve')].filter(e => e.checkVisibility())
+  .flatMap(svg => {
+    const boxes = [...svg.querySelectorAll('.tick')].map(e => e.getBoundingClientRect())
+    const on = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+    return boxes.filter((a, i) => a.height < 9 || boxes.some((b, j) => j < i && on(a, b)))
+      .map(a => [svg.getAttribute('aria-label'), a.height])
+  })"""
 #: Whether the element that has the focus shows it; a tab does so on its label.
 RING = """() => {
   const e = document.activeElement, shown = e.matches('input[type=radio]') ? e.nextElementSibling : e
@@ -159,6 +167,23 @@ def test_nothing_hangs_over_and_all_can_be_read(
     context.close()
     assert wrong == []
     assert {url.split("/")[2] for url in asked} <= {"127.0.0.1:9", *(url[7:] for url in served.values())}
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_words_of_charts_can_be_read(width: int, served: dict[str, str], folder: Path, chromium: Any) -> None:
+    """In the language of the longest ones; and steps of one's own are written as they are."""
+    context = chromium.new_context(viewport={"width": width, "height": 800}, locale="de")
+    signed.browser(context, folder, served["pages"])
+    page = context.new_page()
+    for path in ("/", "/deals", "/adverts", "/sql?q=SELECT+day,+views+FROM+traffic_day&chart=bars"):
+        page.goto(served["pages"] + path)
+        assert page.evaluate(CRAMPED) == [], path
+        shown = "[...document.querySelectorAll('svg.columns')].filter(e => e.checkVisibility()).length"
+        assert page.evaluate(shown) * 2 == page.locator("svg.columns").count() > 0, path
+    page.goto(served["pages"] + "/funnels?steps=event:sign_up|page:/projects")
+    first = "getComputedStyle(document.querySelector('.own .label'), '::first-letter').textTransform"
+    assert page.evaluate(first) == "none"
+    context.close()
 
 
 def test_all_can_be_reached_by_keyboard(served: dict[str, str], folder: Path, chromium: Any) -> None:
