@@ -46,7 +46,7 @@ NOTED = {"steps of hidden days": "spans", "cohorts of hidden days": "spans"}
 
 def attacked(now: dict[str, pa.Table], *before: dict[str, pa.Table]) -> Attacked:
     known = reports.load()
-    sheets = [sheet(known[name], LEAST, publication.off(known[name], HOW)) for name in now]
+    sheets = [sheet(known[name], LEAST, publication.off(known[name], HOW), HOW.equals) for name in now]
     evidence = Evidence(sheets, now, [Version(tables=one) for one in before], k=LEAST)
     try:
         return attack(evidence)

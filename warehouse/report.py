@@ -41,8 +41,9 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     that contain each other instead of adding up ("previous": steps; "first": parts of the first row); the
     difference between two such rows is a group, too. beside: of `within` the first keys, where the first rows
     of such groups add up to a total that is published elsewhere: those that are left out of it are a group,
-    too. times: the minimum group is so many times the usual one,
-    for what is more delicate (M7). sides: whose events they are. With a counterpart the SQL yields a column
+    too. elsewhere: where that total is, for who attacks a publication: the `report`, and the keys by which
+    its rows are that total. times: the minimum group is so many times the usual one, for what is more
+    delicate (M7). sides: whose events they are. With a counterpart the SQL yields a column
     `side` (0: the person's own row; 1: the counterpart's), `people` are the persons of side 0, the column
     `others` has those of side 1, and a row is about a group of each (S14). caps: `cells`, the most rows of a
     group that one person counts in, and for any of the sums the most that one person adds to a row; what is
@@ -64,6 +65,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fold: tuple[str, ...] = ()
     nested: Literal["", "first", "previous"] = ""
     beside: tuple[str, ...] = ()
+    elsewhere: dict[str, str] = {}
     times: int = 1
     sides: tuple[Literal["person", "counterpart"], ...] = ("person",)
     caps: dict[str, int] = {}
@@ -106,6 +108,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 )
         if self.beside and (not self.nested or self.within[: len(self.beside)] != self.beside):
             raise Misconfigured(f"{where}: beside", self.beside, "the first keys of `within`, with `nested`")
+        if self.beside and "report" not in self.elsewhere:
+            raise Misconfigured(f"{where}: elsewhere", sorted(self.elsewhere), "a table with `report`")
         if self.nested and (self.fold or not self.rest):
             raise Misconfigured(
                 f"{where}: nested", self.nested, "only without `fold`, with keys beside `within`"

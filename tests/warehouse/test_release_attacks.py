@@ -539,7 +539,7 @@ READS: dict[Any, tuple[str, ...]] = {
     nested: ("funnel", "retention", "experiments"),
     cohorts: ("new_returning", "retention"),
     steps: ("custom_events", "funnel"),
-    variants: ("experiments",),
+    variants: ("custom_events", "experiments"),
 }
 
 

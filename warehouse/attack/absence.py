@@ -23,8 +23,12 @@ def absence(evidence: Evidence) -> Iterator[Finding]:
 
 
 def unlimited(evidence: Evidence) -> Iterator[Finding]:
-    """Tables whose rows are there only if somebody came, and which ask for no group."""
+    """Tables whose rows are there only if somebody came, and which ask for no group; and those whose first
+    rows add up to a total elsewhere, without asking what is left of it."""
     for one in evidence.declared.values():
         if one.people and one.least <= 1 < evidence.k:
             says = "a row is there as soon as one person is in it"
+            yield Finding("unlimited", one.name, "the whole table", says, Sure.CERTAIN)
+        if one.elsewhere and not one.beside:
+            says = "what is left out of a total elsewhere need be no group"
             yield Finding("unlimited", one.name, "the whole table", says, Sure.CERTAIN)

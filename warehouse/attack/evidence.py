@@ -57,7 +57,8 @@ EVERYONE = ("events", "visits")
 
 class Sheet(Struct, frozen=True, kw_only=True):
     """What is said of one table. least: the fewest people, on each of its `sides`, that a row may be about.
-    slack: number → at most how far the published one is from the exact one (0 where it is exact)."""
+    slack: number → at most how far the published one is from the exact one (0 where it is exact). equals: as
+    if by how many people a number must have been made (`dominance`; 1: nobody is cut)."""
 
     name: str
     keys: tuple[str, ...]
@@ -69,8 +70,11 @@ class Sheet(Struct, frozen=True, kw_only=True):
     within: tuple[str, ...] = ()
     fold: tuple[str, ...] = ()
     nested: str = ""
+    beside: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = {}
     by_day: bool = True
     slack: Mapping[str, float] = {}
+    equals: int = 1
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -92,7 +96,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
         return self.slack.get(number, 0)
 
 
-def sheet(report: Report, min_group: int, slack: Mapping[str, float] = {}) -> Sheet:
+def sheet(report: Report, min_group: int, slack: Mapping[str, float] = {}, equals: int = 1) -> Sheet:
     """A report as an attacker sees it."""
     return Sheet(
         name=report.name,
@@ -105,8 +109,11 @@ def sheet(report: Report, min_group: int, slack: Mapping[str, float] = {}) -> Sh
         within=report.within,
         fold=report.fold,
         nested=report.nested,
+        beside=report.beside,
+        elsewhere=report.elsewhere,
         by_day=report.grain == "day",
         slack=slack,
+        equals=equals,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from warehouse import report as reports
 from warehouse import snapshot
-from warehouse.attack.evidence import Evidence, Finding, Sheet, Version, sheet
+from warehouse.attack.evidence import Evidence, Finding, Sheet, Version, named, sheet
 from warehouse.attack.linkage import public_facts
 from warehouse.attack.suite import attack
 from warehouse.extensions import quote
@@ -91,8 +91,10 @@ def gather(data: Path, settings: Warehouse, store: Store) -> tuple[Evidence, int
     same = before is not None and all(before["made_of"][x] == made[x] for x in ("min_group", "definitions"))
     touched = _touched(data, store, known, before, made) if before and same else None
     wide = _weeks(touched)
-    sheets = [sheet(one, settings.min_group, off(one, settings)) for one in known.values()]
-    now = {one.name: _rows(store, one.name, _where(one, touched, wide)) for one in sheets}
+    sheets = [sheet(one, settings.min_group, off(one, settings), settings.equals) for one in known.values()]
+    totals = {one.elsewhere["report"]: one.elsewhere for one in sheets if one.elsewhere}
+    wanted = {one.name: _where(one, touched, wide, totals.get(one.name, {})) for one in sheets}
+    now = {name: _rows(store, name, where) for name, where in wanted.items()}
     versions = [_version(store, path, sheets, touched or set()) for path in _generations(data) if same]
     public = public_facts(data)
     evidence = Evidence(sheets, now, versions, k=settings.min_group, public=public)
@@ -141,8 +143,11 @@ def _weeks(touched: set[Day] | None) -> set[tuple[str, date]] | None:
     return None if touched is None else {(site, day.replace(day=1)) for site, day in touched}
 
 
-def _where(one: Sheet, touched: set[Day] | None, months: set[Day] | None) -> str:
-    """Rows to look at. Sums over longer than a day are compared with all days of two months around."""
+def _where(
+    one: Sheet, touched: set[Day] | None, months: set[Day] | None, total: Mapping[str, str] = {}
+) -> str:
+    """Rows to look at. Sums over longer than a day are compared with all days of two months around, and those
+    over all days with all rows of their `total`."""
     if touched is None or months is None:
         return "true"
     if "day" not in one.keys:
@@ -152,6 +157,11 @@ def _where(one: Sheet, touched: set[Day] | None, months: set[Day] | None) -> str
             f"(site = {_text(site)} AND day BETWEEN DATE '{month}' - 31 AND DATE '{month}' + 62)"
             for site, month in sorted(months)
         ]
+        if total:
+            # And folded rows, of which the total may be one.
+            words = [f"{key} = {_text(word)}" for key, word in total.items() if key != "report"]
+            rows = " OR ".join([" AND ".join(words), f"NOT ({named(one.fold)})"])
+            near.append(f"(site IN ({_texts(site for site, _ in touched)}) AND ({rows}))")
         return " OR ".join(near) or "false"
     days = [f"({_text(site)}, DATE '{day}')" for site, day in sorted(touched)]
     return f"(site, day) IN ({', '.join(days)})" if days else "false"

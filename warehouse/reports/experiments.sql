@@ -10,6 +10,11 @@ within = ["site", "begins", "experiment", "variant", "kind"]
 nested = "first"
 beside = ["site", "begins", "experiment"]
 
+[elsewhere]
+report = "custom_events"
+type = "event"
+name = "experiment"
+
 [caps]
 cells = 41
 events = 100

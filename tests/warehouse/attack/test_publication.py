@@ -98,6 +98,24 @@ def test_who_left_alone_is_found_in_every_generation_that_readers_may_have(data:
     assert {"traffic_day", "devices"} <= {one.report for one in told.findings if one.attack == "update"}
 
 
+def test_all_days_of_a_total_are_looked_at_whatever_day_has_changed(data: Path) -> None:
+    old = (
+        "INSERT INTO custom_events (site, day, type, name, people, events)"
+        " VALUES ('market', '2026-02-03', 'event', '{}', 40, 40)"
+    )
+    change(data, old.format("experiment"))
+    change(data, old.format("sign_up"))
+    store = Store.open(data)
+    snapshot.publish(data, HOW, store)
+    store.connection.execute("UPDATE traffic_day SET views = views + 1 WHERE day = '2026-11-21'")
+    store.connection.execute("UPDATE done_to SET version = version + 1")
+    evidence, days = publication.gather(data, HOW, store)
+    found = evidence.rows("SELECT DISTINCT name FROM now_custom_events WHERE day = '2026-02-03'")
+    evidence.close()
+    store.close()
+    assert (days, found) == (1, [{"name": "experiment"}])
+
+
 def test_a_new_rule_makes_everything_anew_and_is_no_comparison(data: Path) -> None:
     change(data, "UPDATE traffic_day SET people = people - 1", "restated")
     manifest = data / "published" / "1" / snapshot.MANIFEST
