@@ -39,6 +39,11 @@ class Measured(NamedTuple):
     ledger_bytes: float = 99  # a person (`ledger`)
     ledger_open: float = 3.3  # seconds for a million people
     commit_files: float = 3 / 480  # seconds for each file of one commit of the lake
+    bucket: float = 1.9  # processor of a bucket of reports, however few are in it (`distributed`)
+    job: float = 29.0  # processor of a job on Flink, whatever there is to do (`distributed`)
+    puts: float = 1.0  # requests of one file that is written to a bucket (`stores`)
+    named: float = 2.0  # and of one that a commit names: HEAD, and GET of its end
+    gets: float = 3.0  # and of one that is read anew: HEAD, its end, what is wanted
 
 
 class Load(NamedTuple):
@@ -63,7 +68,17 @@ class Prices(NamedTuple):
     stored_gb_month: float = 0.023  # objects
     disk_gb_month: float = 0.08  # brokers' disks
     broker_mb_s: float = 50.0  # what one broker of four cores writes a second, copies counted
+    put: float = 0.005 / 1000  # requests of Amazon S3 Standard, us-east-1, as listed in 2025
+    get: float = 0.0004 / 1000
 
+
+#: As the pipeline is built (`pipelines/settings.py`, `pipelines/reports.py`, `warehouse/compact.py`): bytes
+#: of log in an element of the fold, facts in a bucket of reports, the most buckets of a day, facts of a file
+#: that was merged.
+STRETCH, ROWS, BUCKETS, MERGED = 32 * 2**20, 2.5e6, 64, 4 * 2**20
+#: What one may have of each before it breaks. Assumed: cores and half the memory of the largest machine, GiB
+#: of words in each collector, seconds to open them, seconds of a commit, requests as a share of what is paid.
+CORES, BUCKET_GIB, LEDGER_GIB, OPEN_S, COMMIT_S, REQUESTS = 192, 384, 64, 600, 60, 0.5
 
 LOADS = (
     Load("10⁶, one shop", 1e6, 20, 1.5, False),
@@ -74,7 +89,7 @@ LOADS = (
 
 
 class Sized(NamedTuple):
-    """What follows."""
+    """What follows. dollars: a month; `requests`, those to a bucket, are not in it."""
 
     load: Load
     peak: float
@@ -84,25 +99,36 @@ class Sized(NamedTuple):
     fold_cores: int
     report_cores: int
     buckets: int
+    bucket_gib: float
     facts_tb: float
     topic_gb: float
     ledger_gib: float
     ledger_open_s: float
+    files: float  # of a pass at the peak
     commit_s: float
+    job: float  # of what folding a pass on Flink takes, what the job itself does
+    requests: float
     dollars: float
 
+    def strains(self) -> dict[str, float]:
+        """What breaks, as it is built now: the share of what one may have of it."""
+        return {
+            "reports of today: a day is one element, made by one worker": self.report_cores / CORES,
+            "memory for one of today's buckets": self.bucket_gib / BUCKET_GIB,
+            "the ledger: every collector has every word in memory": self.ledger_gib / LEDGER_GIB,
+            "the ledger: minutes to open": self.ledger_open_s / OPEN_S,
+            "the commit: one transaction names every file of a pass": self.commit_s / COMMIT_S,
+            "requests to the bucket": self.requests / (self.requests + self.dollars) / REQUESTS,
+        }
+
     def breaks(self) -> str:
-        """The first thing that does not hold, as it is built now."""
-        for wrong, says in (
-            (self.ledger_gib > 64, "the ledger: every collector holds every word in memory"),
-            (self.commit_s > 60, "the commit: one transaction names every file of a pass"),
-            (self.ledger_open_s > 120, "soon the ledger: minutes to open, gigabytes in each collector"),
-            (self.report_cores > 64, "the driver: one Beam job for all reports of a day"),
-            (self.report_cores > 4, "one machine: reports of today take longer than they may be old"),
-        ):
-            if wrong:
-                return says
-        return "nothing: one machine has room"
+        """The first of them, and at how many times the load."""
+        what, share = max(self.strains().items(), key=lambda one: one[1])
+        return (
+            f"{what} (enough for {_round(1 / share)} of this)"
+            if share > 1
+            else f"{what}, at {_round(1 / share)}×"
+        )
 
 
 def size(load: Load, of: Measured | None = None, prices: Prices | None = None) -> Sized:
@@ -121,9 +147,19 @@ def size(load: Load, of: Measured | None = None, prices: Prices | None = None) -
     fold = max(ceil(peak / m.fold * 2 * (m.topic_fold if brokers else 1)), 1)
     rate = m.advert_report if load.adverts else m.report
     # At midnight a pass reads all of today; on the mean half, but nobody waits for the mean.
-    report = max(ceil(load.events / rate / (load.fresh_minutes * 60)), 1)
-    # What one worker takes of a bucket and day stays under 2 GiB.
-    buckets = max(16, 2 ** ceil(log2(max(load.events / 1e6 * m.bucket_gib / 2, 1))))
+    buckets = min(2 ** ceil(log2(max(load.events / ROWS, 1))), BUCKETS)
+    seconds = load.fresh_minutes * 60
+    report = max(ceil((load.events / rate + buckets * m.bucket) / seconds), 1)
+    # A stretch has one file, and two around midnight; merged, a day has few and large ones.
+    passed = mean * seconds
+    files = max(passed * m.topic_bytes / STRETCH, partitions)
+    merged = max(load.events / MERGED, 1)
+    # Each new file is read once to be merged; a pass reads half of a day, the files anew for each bucket.
+    passes = _DAY * 30.4 / seconds
+    requests = passes * (
+        p.put * m.puts * files + p.get * (m.named * files + m.gets * (files + buckets * merged / 2))
+    )
+    job = m.job / (m.job + passed / m.fold)
     people = load.events / load.a_person * load.known
     ledger = people * m.ledger_bytes / 2**30
     facts = load.events * m.rest_bytes * load.kept_days / 1e12
@@ -134,8 +170,9 @@ def size(load: Load, of: Measured | None = None, prices: Prices | None = None) -
     dollars = (cores * p.core_hour + more * p.gib_hour) * _HOURS
     dollars += facts * 1000 * p.stored_gb_month + topic * p.disk_gb_month
     return Sized(
-        load, peak, collectors, partitions, brokers, fold, report, buckets, facts, topic, ledger,
-        people / 1e6 * m.ledger_open, buckets * m.commit_files, dollars,
+        load, peak, collectors, partitions, brokers, fold, report, buckets,
+        load.events / buckets / 1e6 * m.bucket_gib, facts, topic, ledger, people / 1e6 * m.ledger_open,
+        files * load.peak, files * load.peak * m.commit_files, job, requests, dollars,
     )  # fmt: skip
 
 
@@ -152,10 +189,15 @@ def table() -> Iterator[str]:
         ("brokers of four cores", lambda s: _round(s.brokers) if s.brokers else "– (segments)"),
         ("cores that fold", lambda s: _round(s.fold_cores)),
         (f"cores that report, for {LOADS[0].fresh_minutes:.0f} minutes", lambda s: _round(s.report_cores)),
-        ("buckets", lambda s: f"{s.buckets:,}"),
+        ("buckets of a day", lambda s: f"{s.buckets:,}"),
+        ("memory for one of them", lambda s: f"{_round(s.bucket_gib)} GiB"),
+        ("files of a pass at the peak", lambda s: _round(s.files)),
+        ("the commit that names them", lambda s: f"{_round(s.commit_s)} s"),
+        ("of folding a pass on Flink, the job itself", lambda s: f"{s.job:.0%}"),
+        ("requests to a bucket, a month", lambda s: f"${_round(s.requests)}"),
         ("facts, 760 days", lambda s: f"{_round(s.facts_tb * 1000)} GB"),
         ("a day in the topic, three copies", lambda s: f"{_round(s.topic_gb)} GB" if s.brokers else "–"),
-        ("ledger in each collector", lambda s: f"{s.ledger_gib:.2g} GiB"),
+        ("ledger in each collector", lambda s: f"{_round(s.ledger_gib)} GiB"),
         ("to open it", lambda s: f"{_round(s.ledger_open_s)} s"),
         ("a month", lambda s: f"${_round(s.dollars)}"),
         ("a million events", lambda s: f"${s.dollars / (s.load.events * 30.4 / 1e6):.2g}"),
@@ -168,7 +210,7 @@ def table() -> Iterator[str]:
 def _round(value: float) -> str:
     """Two digits: more would be a lie."""
     if value < 100:
-        return f"{value:.0f}"
+        return f"{value:.0f}" if value > 9 or value == int(value) else f"{value:.1g}"
     digits = 1 - int(f"{value:e}".partition("e")[2])
     return f"{round(value, digits):,.0f}"
 

@@ -31,6 +31,8 @@ from warehouse.recent import Recent
 from warehouse.relations import Bucket
 
 EVENTS, PEOPLE, FILE, ROUNDS = 3_000_000, 150_000, 150_000, 5
+#: Commits of one file of a day's few facts, one after another.
+GROWN = 64
 
 
 def lay(data: Path, batches: list[pa.RecordBatch]) -> float:
@@ -64,6 +66,24 @@ def read(data: Path, where: str) -> float:
     return median(took[1:])
 
 
+def growing(
+    data: Path, batch: pa.RecordBatch, storage: servers.Storage
+) -> tuple[float, float, dict[str, float]]:
+    """Seconds of this processor that one small commit takes at first and after GROWN of them; the requests of
+    each kind that one made. The database's own seconds are not in it: a third of these."""
+    lake, took, before = Lake.open(data, write=True), list[float](), storage.requests()
+    assert lake is not None
+    for _ in range(GROWN):
+        folder, prefix = lake.room()
+        written = facts.fold(Events.of(batch), counts(batch), Recent(), folder, prefix)
+        begun = time.process_time()
+        lake.commit([lake.depot.at(file) for file in written.files], {}, written.counts, written.rows)
+        took.append(time.process_time() - begun)
+    lake.close()
+    made = storage.requests() - before
+    return median(took[:8]), median(took[-8:]), {name: n / GROWN for name, n in made.items()}
+
+
 def opened(data: Path) -> float:
     took = []
     for _ in range(ROUNDS + 1):
@@ -78,7 +98,7 @@ def opened(data: Path) -> float:
 def main(n: int) -> None:
     servers.fetch()
     base, ports = Path(tempfile.mkdtemp(prefix="throng-stores-")), free_ports(2)
-    postgres, storage = servers.Postgres(ports), servers.Storage(base / "s3", ports + 1)
+    postgres, storage = servers.Postgres(ports), servers.Storage(base / "s3", ports + 1, counts=True)
     postgres.start()
     storage.start()
     try:
@@ -109,9 +129,20 @@ def main(n: int) -> None:
             for what, run in tries.items():
                 took = run(data)
                 ratio = took / first.setdefault(what, took)
+                name = f"stores: {what}, {n:,} facts, {kind}"
+                emit(name, took, "s", against="the data folder", ratio=ratio)
+            first_ones, last_ones, made = growing(data, batches[0].slice(0, 1), storage)
+            for what, took in (("first", first_ones), (f"after {GROWN}", last_ones)):
+                ratio = last_ones / first_ones
                 emit(
-                    f"stores: {what}, {n:,} facts, {kind}", took, "s", against="the data folder", ratio=ratio
+                    f"stores: a small commit, {what}, {kind}",
+                    took,
+                    "s of processor",
+                    against="first",
+                    ratio=ratio,
                 )
+            for what, each in made.items():
+                emit(f"stores: {what} a commit of one file, {kind}", each, "requests", n=GROWN)
     finally:
         storage.stop()
         postgres.stop()

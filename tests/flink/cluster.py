@@ -132,7 +132,7 @@ class Inside:
 
     def start(self) -> dict[str, int]:
         """Everything; process ids by name when two slots wait and the job server listens."""
-        _loopback()
+        loopback()
         (self.folder / "config.yaml").write_text(_CONF.format(folder=self.folder))
         for begin in self.begins.values():
             begin()
@@ -233,8 +233,8 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "JAVA_TOOL_OPTIONS": "", "PYTHONUNBUFFERED": "1"}
 
 
-def _loopback() -> None:
-    """A new network has a loopback that is down."""
+def loopback() -> None:
+    """Begin to listen to oneself: a new network has a loopback that is down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         flags = struct.unpack("16sh", fcntl.ioctl(one, 0x8913, struct.pack("16sh", b"lo", 0)))[1]
         fcntl.ioctl(one, 0x8914, struct.pack("16sh", b"lo", flags | 1))

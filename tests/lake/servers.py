@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.jars import CACHE
@@ -137,10 +139,11 @@ def _knowing() -> dict[str, str]:
 
 
 class Storage:
-    """A storage in a folder: a bucket is a folder in `data`."""
+    """A storage in a folder: a bucket is a folder in `data`. `counts`: requests are."""
 
-    def __init__(self, folder: Path, port: int, pem: Path | None = None) -> None:
+    def __init__(self, folder: Path, port: int, pem: Path | None = None, *, counts: bool = False) -> None:
         self.folder, self.port, self._pem = folder, port, pem
+        self._log = folder / "requests" if counts else None
         self.data, self.versions = folder / "data", folder / "versions"
         self.address = f"https://localhost:{port}" if pem else f"http://127.0.0.1:{port}"
         for one in (self.data, self.versions):
@@ -148,7 +151,8 @@ class Storage:
 
     def start(self) -> None:
         tls = ["--cert", str(self._pem), "--key", str(self._pem.with_suffix(".key"))] if self._pem else []
-        asked = [str(GATEWAY), "--port", f"127.0.0.1:{self.port}", "--quiet", *tls, "posix"]
+        log = ["--access-log", str(self._log)] if self._log else []
+        asked = [str(GATEWAY), "--port", f"127.0.0.1:{self.port}", "--quiet", *tls, *log, "posix"]
         keys = {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET}
         with open(self.folder / "out", "ab") as out:
             self._process = subprocess.Popen(
@@ -156,6 +160,11 @@ class Storage:
                 stdout=out, stderr=out, env=os.environ | keys,
             )  # fmt: skip
         _wait(self.port, self._process)
+
+    def requests(self) -> Counter[str]:
+        """How many there have been of each kind ("PutObject"), where they are counted."""
+        assert self._log is not None
+        return Counter(re.findall(r" s3_(\w+) ", self._log.read_text()))
 
     def stop(self) -> None:
         self._process.terminate()
