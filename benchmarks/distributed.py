@@ -66,8 +66,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def told(broker: Broker, topic: str, partitions: int = 2, more: str = "") -> str:
     """A settings file of a topic of its own."""
-    log = f'[log]\nkind = "kafka"\nbootstrap = ["{broker.address}"]\ntopic = "{topic}"\n'
-    return f"{_SITE}{log}partitions = {partitions}\n{more}"
+    return f"{_SITE}{broker.log(topic, partitions=partitions)}{more}"
 
 
 def flink(parallelism: int) -> str:

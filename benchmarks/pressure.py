@@ -32,17 +32,6 @@ from warehouse.lake import Lake
 SECONDS, EVENTS, PEOPLE = 40.0, 10, 5000
 #: Bytes a second that the wire passes: a tenth of what the collector could send on a busy machine.
 WIRE = 150_000
-_SETTINGS = """\
-[[site]]
-id = "shop"
-[log]
-kind = "kafka"
-bootstrap = ["%s"]
-topic = "pressed"
-ledger = "pressed-words"
-partitions = 2
-%s
-"""
 
 
 class Narrow(Proxy):
@@ -121,14 +110,15 @@ def wrong(data: Path, run: Run) -> tuple[int, int]:
     return int((~np.isin(ids, stored)).sum()), len(stored) - len(np.unique(stored))
 
 
-def pressed(folder: Path, tell: Callable[..., None], seconds: float = SECONDS, more: str = "") -> None:
+def pressed(folder: Path, tell: Callable[..., None], seconds: float = SECONDS) -> None:
     """One whole run."""
     port = free_ports(1)
     broker, data = Broker(folder / "broker", free_ports(3), advertised=port), folder / "data"
     broker.start()
     wire = Narrow(port, broker.port)
     try:
-        with up(data, "part", "collector", settings=_SETTINGS % (broker.address, more)) as running:
+        text = f'[[site]]\nid = "shop"\n{broker.log("pressed", ledger="pressed-words")}'
+        with up(data, "part", "collector", settings=text) as running:
             run = Run(running)
             run.phase(50, 4.0)  # visitors become known
             wire.wire = WIRE

@@ -34,17 +34,6 @@ from throng import balance, jobs, loop
 
 _EVERY, _FOLD, _WHOLE = 10.0, 30.0, 8
 _PAGES = ("/", "/quality", "/adverts", "/about-numbers", "/attribution")
-SETTINGS = """\
-[[site]]
-id = "shop"
-[log]
-kind = "kafka"
-bootstrap = ["%s"]
-topic = "soak"
-ledger = "soak-words"
-partitions = 2
-timeout_s = 5
-"""
 
 
 def pipeline(data: Path) -> None:
@@ -72,7 +61,7 @@ def run(folder: Path, hours: float, rate: float) -> None:
     shutil.copy(datas[0] / "keys.json", datas[1] / "keys.json")
     with ExitStack() as stack:
         stack.callback(broker.stop)
-        text = SETTINGS % broker.address
+        text = f'[[site]]\nid = "shop"\n{broker.log("soak", ledger="soak-words", timeout_s=5)}'
         collectors = [stack.enter_context(up(data, "part", "collector", settings=text)) for data in datas]
         said = stack.enter_context((folder / "pipeline.txt").open("ab"))
         own = [sys.executable, "-m", "benchmarks.soak", "--pipeline", str(datas[0])]

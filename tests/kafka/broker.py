@@ -8,6 +8,7 @@ A signal ends it.
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -117,6 +118,11 @@ class Broker:
             told = ("format", "--cluster-id", CLUSTER, "--config", str(self._properties))
             asked = _java("kafka.tools.StorageTool", *told, heap="128m")
             subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
+
+    def log(self, topic: str, **more: object) -> str:
+        """The `[log]` table of a topic of two partitions here, and other keys of it."""
+        told = {"kind": "kafka", "bootstrap": [self.address], "topic": topic, "partitions": 2, **more}
+        return "[log]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
 
     def start(self) -> None:
         """Start, and return when it serves: an open port comes earlier than that."""
