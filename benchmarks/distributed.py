@@ -185,8 +185,8 @@ def cluster(folder: Path) -> Iterator[Inside]:
     """Flink, its job server and workers."""
     one = Inside(folder)
     folder.mkdir()
-    one.start()
     try:
+        one.start()
         yield one
     finally:
         one.over = True
