@@ -23,6 +23,7 @@ import kafka.record.default_records as _records
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, errors
 from kafka.admin import ConfigResource
 from kafka.net.compat import KafkaNetClient
+from kafka.partitioner import Partitioner
 
 from consent_filter.errors import Broken, Misconfigured, Refused
 from ingest.log.settings import LogSettings
@@ -98,8 +99,9 @@ class Cluster:
         self._idle: dict[type, list[Any]] = {}
         self._age: float | None = None
 
-    def producer(self) -> Any:
-        """A client that writes: in order, each record once, and acknowledged by every replica in sync."""
+    def producer(self, turns: Partitioner | None = None) -> Any:
+        """A client that writes: in order, each record once, and acknowledged by every replica in sync.
+        `turns` says to which partition, where a record does not."""
         most = int(self.settings.timeout_s * 1000)
         return self._made(
             KafkaProducer,
@@ -112,6 +114,7 @@ class Cluster:
             metrics_enabled=False,
             delivery_timeout_ms=most,
             allow_auto_create_topics=False,
+            **({} if turns is None else {"partitioner": turns}),
         )
 
     @contextmanager

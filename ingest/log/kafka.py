@@ -14,11 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kafka import TopicPartition, errors
+from kafka.partitioner import Partitioner
 
 from consent_filter.errors import Broken
 from ingest.log import Offset, Offsets, topic
@@ -38,6 +38,23 @@ _trimmed: dict[tuple[LogSettings, str], float] = {}
 _turned: dict[tuple[LogSettings, str], int] = {}
 
 
+class InTurn(Partitioner):
+    """Partitions one after another, but for those that nobody leads, while there are others.
+
+    It outlives the client that asks: one that began anew with the first partition after each failure would
+    try nothing but the first where that one fails, and nothing would be stored while the others could.
+    """
+
+    def __init__(self) -> None:
+        self._turns = itertools.count()
+
+    def partition(self, topic: str, *message: Any) -> int:
+        """The next; the last of `message` is what the client knows of its brokers."""
+        known = message[-1]
+        found = sorted(known.available_partitions_for_topic(topic) or known.partitions_for_topic(topic))
+        return int(found[next(self._turns) % len(found)])
+
+
 class KafkaLog:
     """`append` raises OSError where no broker takes the record in `timeout_s`, Misconfigured where none will.
 
@@ -51,7 +68,7 @@ class KafkaLog:
         self.left_out = 0
         self._lock = threading.Lock()
         self._producer: Any = None
-        self._turns: Iterator[int] = iter(())
+        self._turns = InTurn()
 
     def check(self) -> None:
         """Make the topic if it is not there. Misconfigured where it would lose what we acknowledge."""
@@ -69,12 +86,9 @@ class KafkaLog:
         try:
             if self._producer is None:
                 self.check()
-                self._producer = self._cluster.producer()
-                found = self._producer.partitions_for(self.settings.topic)
-                self._turns = itertools.cycle(sorted(found))
-            partition = next(self._turns) if number is None else number
+                self._producer = self._cluster.producer(self._turns)
             sent = self._producer.send(
-                self.settings.topic, payload, headers=[(HEADER, kind)], partition=partition
+                self.settings.topic, payload, headers=[(HEADER, kind)], partition=number
             )
             told = sent.get(timeout=self.settings.timeout_s + 1)
         except Exception as error:
@@ -83,12 +97,12 @@ class KafkaLog:
             if producer is not None:
                 threading.Thread(target=self._give_back, args=(producer,), daemon=True).start()
             raise ours(error, self.settings) from None
-        return Offset(self._name(partition), told.offset + 1)
+        return Offset(self._name(told.partition), told.offset + 1)
 
     def _give_back(self, producer: Any) -> None:
-        """Not on the way of a commit: a client whose broker is away closes slowly."""
-        with suppress(Exception):
-            producer.close(timeout=0)
+        """Not on the way of a commit: a client whose broker is away closes slowly, when its last record has
+        been given up. One that is told to close sooner fails in that, and keeps its thread for good."""
+        quiet(producer)
         self._cluster.failed()
 
     def read(self, start: Offsets, stop: Offsets | None = None) -> Iterator[tuple[Offset, Record]]:
