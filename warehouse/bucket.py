@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,9 @@ from warehouse.signature import escaped, query, signed
 #: What an upload says of itself, so that nobody need read it again to know: hex, as certificates have it.
 DIGEST = "x-amz-meta-sha256"
 _TRIES = 4
+#: Seconds by which the clock of who signs may be wrong (RequestTimeTooSkewed). A request for the head of an
+#: object is refused without that word, so the answer's own time is looked at.
+_SKEW = 900
 _open = threading.local()
 
 
@@ -38,6 +42,14 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def _ahead(got: Answer) -> float:
+    """Seconds that this machine's clock is ahead of the one that answered; 0 where that says no time."""
+    try:
+        return time.time() - parsedate_to_datetime(got.headers.get("date", "")).timestamp()
+    except ValueError:
+        return 0.0
 
 
 class Bucket(Struct, frozen=True):
@@ -80,6 +92,10 @@ class Bucket(Struct, frozen=True):
         if got.status in (200, 204, 206, 404, 501):
             return got
         if got.status in (401, 403):
+            if abs(ahead := _ahead(got)) > _SKEW:
+                which = "ahead of" if ahead > 0 else "behind"
+                said = f"our clock is {abs(ahead) / 60:.0f} minutes {which} that of {self.told.endpoint}"
+                raise OSError(errno.EPROTO, f"{said}, which takes nothing so: set it (NTP)")
             allowed = f"a key that may {method} in {self.told.bucket}, with its secret in lake.secret_file"
             raise Misconfigured("lake.access_key", self.told.access_key, allowed)
         if got.status >= 500 or got.status == 429:

@@ -133,3 +133,16 @@ def test_both_are_spoken_to_by_tls_and_must_show_who_they_are(
     turned(data, "ca", f'"{both.certificate}"')
     turned(data, "endpoint_ca", f'"{system}"')
     assert f"no answer from {both.safe.address} (SSLCertVerificationError)" in said(data)
+
+
+@pytest.mark.parametrize(("off", "says"), [(3600, "60 minutes ahead of"), (-86_400, "1440 minutes behind")])
+def test_a_clock_that_the_storage_does_not_believe_is_named_and_not_the_key(
+    tmp_path: Path, made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, off: int, says: str
+) -> None:
+    data, now, parts = made(tmp_path / "data"), time.time, time.gmtime
+    bucket = Bucket(settings(data), str(data))
+    monkeypatch.setattr(time, "time", lambda: now() + off)
+    monkeypatch.setattr(time, "gmtime", lambda at=None: parts(now() + off if at is None else at))
+    for method in ("GET", "HEAD"):
+        with pytest.raises(OSError, match=says):
+            bucket.ask(method, "lake/a")
