@@ -1,10 +1,10 @@
 """Runs of faults: `python -m tests.faults [--kafka] [--lake] [--flink] [--faults N] SEED…`.
 
-A line of JSON for each seed. Two seeds with dots between are all of them: `1..200`. The same seed, with the
-same options, does the same things in the same order: `--replay SEED` says them first, and keeps the folder.
-`--planted` puts a fault of each kind into Throng itself, and looks whether it is found. Folders of runs in
-which something was wrong stay. Ends with 1 where there was one, with 3 where the harness itself has failed
-(such a run shows nothing).
+A line of JSON for each seed (`tally.py` counts them). Two seeds with dots between are all of them: `1..200`.
+The same seed, with the same options, does the same things in the same order: `--replay SEED` says them first,
+and keeps the folder. `--planted` puts a fault of each kind into Throng itself, and looks whether it is found.
+Folders of runs in which something was wrong stay. Ends with 1 where there was one, with 3 where the harness
+itself has failed (such a run shows nothing).
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def _numbers(seeds: list[str]) -> list[int]:
 
 def _seeds(runs: Runs, seeds: list[int], told: argparse.Namespace) -> int:
     wrong, failed = 0, 0
+    where = {"with": " ".join(runs.world.options)}
     for seed in seeds:
         if told.replay:
             for nth, step in enumerate(plan(seed, told.faults, runs.world)):
@@ -64,10 +65,10 @@ def _seeds(runs: Runs, seeds: list[int], told: argparse.Namespace) -> int:
             outcome = runs.one(seed, told.faults)
         except Exception:
             failed += 1
-            print(json.dumps({"seed": seed, "harness": traceback.format_exc()}), flush=True)
+            print(json.dumps({**where, "seed": seed, "harness": traceback.format_exc()}), flush=True)
             continue
         wrong += bool(outcome.wrong)
-        print(json.dumps(outcome._asdict()), flush=True)
+        print(json.dumps({**where, **outcome._asdict()}), flush=True)
     options = " ".join([*runs.world.options, "--faults", str(told.faults)])
     print(f"{len(seeds)} runs ({options}): {wrong} wrong, {failed} show nothing", file=sys.stderr)
     return 1 if wrong else 3 if failed else 0

@@ -13,7 +13,8 @@ from types import TracebackType
 from tests.whole.running import BROWSER
 
 _THREADS = 4
-#: Seconds that each of them rests after an event.
+#: Seconds that each of them rests after an event; as often as there are more of them than somebody waits for,
+#: up to a second: while something is folded, thousands would cost more than the run and show no more.
 _REST = 0.02
 #: People, and those among them who refuse: each after some events.
 _PEOPLE, _REFUSING = 30, 6
@@ -41,6 +42,7 @@ class Load:
         self.sent, self.answers, self.unwanted = 0, Counter[int](), set[int]()
         #: How many requests with an event have been begun.
         self.tries = 0
+        self._goal = 0
         self._people: list[int] = []
         self._refused: set[int] = set()
 
@@ -79,8 +81,8 @@ class Load:
 
     def wait(self, more: int) -> None:
         """Until so many more are acknowledged. Raises AssertionError where that takes two minutes."""
-        goal, end = self.answers.total() + more, time.monotonic() + 120
-        while self.answers.total() < goal:
+        self._goal, end = self.answers.total() + more, time.monotonic() + 120
+        while self.answers.total() < self._goal:
             assert time.monotonic() < end, "nothing is acknowledged any more"
             time.sleep(0.02)
 
@@ -92,6 +94,17 @@ class Load:
         for number in chosen:
             self._event(number)
         return len(chosen)
+
+    def heard(self) -> None:
+        """When nobody sends any more: one event at each collector until it takes it, which it does only where
+        it has heard every word that was said a second before. Raises AssertionError where one does not."""
+        time.sleep(self._obeyed)
+        for port in self._ports:
+            with self._lock:
+                number = self.sent
+                self.sent += 1
+                self._people.append(_REFUSING)
+            assert self._event(number, port), "a collector does not store again"
 
     def _send(self) -> None:
         while not self._over.is_set():
@@ -111,16 +124,16 @@ class Load:
                     self.unwanted.add(number)
             if self._event(number) and again:
                 self._event(number)
-            time.sleep(_REST)
+            time.sleep(min(_REST * max(1, self.answers.total() - self._goal), 1.0))
 
-    def _event(self, number: int) -> bool:
-        """Send it until it is acknowledged."""
+    def _event(self, number: int, port: int | None = None) -> bool:
+        """Send it until it is acknowledged: at the one of this port, or else until nobody sends any more."""
         person = self._people[number]
         said = {"site": "shop", "type": "page_view", "url": f"https://shop.example{page(number)}"}
         event: dict[str, object] = {**said, "id": str(number), "device_id": self._id(person)}
         if person >= _REFUSING:
             event["consent"] = {"measurement": True}
-        if not self._until("POST", "/e", event, 202):
+        if not self._until("POST", "/e", event, 202, whole=port is not None, only=port):
             return False
         with self._lock:
             self.answers[number] += 1
@@ -133,12 +146,15 @@ class Load:
     def _id(self, person: int) -> str:
         return f"{self.canary}{person}"
 
-    def _until(self, method: str, path: str, body: object, wanted: int, *, whole: bool = False) -> bool:
-        """Again and again, to one collector or another, until it is taken."""
+    def _until(
+        self, method: str, path: str, body: object, wanted: int, *, whole: bool = False,
+        only: int | None = None,
+    ) -> bool:  # fmt: skip
+        """Again and again, to one collector or another (or `only` one), until it is taken."""
         end = time.monotonic() + 120
         while time.monotonic() < end:
             with self._lock:
-                port = self._dice.choice(self._ports)
+                port = only or self._dice.choice(self._ports)
                 self.tries += path == "/e"
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:

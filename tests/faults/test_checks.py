@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.faults.checks import Seen, naming, wrong
 from tests.faults.plan import STEPS, World, plan
+from tests.faults.tally import kind, table
 
 DAY = date(2026, 9, 1)
 #: Events 0 to 5 of persons 10 to 12 are stored, 1 came twice; 6 was of person 1, who had refused; 7 was
@@ -87,3 +89,15 @@ def test_a_seed_is_a_plan() -> None:
     assert {one.by for one in steps if one.kind.startswith("clock")} == set(STEPS)
     assert not [one for one in plan(7, 500, World(clock=False)) if one.kind.startswith("clock")]
     assert str(plan(1, 1, World())[0]) == str(plan(1, 1, World())[0])
+
+
+def test_runs_are_counted_by_what_they_have_shown() -> None:
+    """One that the harness could not finish is nobody's success."""
+    done = {"with": "", "acknowledged": 60, "faults": [str(one) for one in plan(7, 40, World())], "wrong": []}
+    lines = [done, {**done, "wrong": ["lost"]}, {"with": "", "seed": 3, "harness": "Traceback"}]
+    lines.append({**done, "with": "--kafka", "faults": ["broker cut (0, at 0.10, for 0.20 s)"]})
+    said = table(map(json.dumps, lines)).splitlines()
+    assert said[1].split() == ["embedded", "3", "1", "1", "1", "120"]
+    assert said[2].split() == ["--kafka", "1", "1", "0", "0", "60"]
+    assert ["broker", "cut", "0", "1"] in [line.split() for line in said]
+    assert {kind(str(one)) for one in plan(7, 2000, World())} == set(World().kinds)
