@@ -1,11 +1,13 @@
 """Three brokers (KRaft) with three copies, TLS, certificates of clients and SCRAM, on one machine.
 
-A collector is loaded while brokers are killed; what it acknowledged has to be there once.
+A collector is loaded while brokers are killed; each event that it acknowledged has to be there once.
 
-    python -m tests.kafka.several [FOLDER [KILLS]]    prints a JSON object; minutes
+    python -m tests.kafka.several [FOLDER]    prints a JSON object; minutes
 
-Brokers are killed (SIGKILL) and started again, one after another; the fourth of KILLS are two at once, which
-leaves fewer than are to be in sync. Nothing is in clear but between the brokers.
+Brokers are killed (SIGKILL) and started again, one after another; then two at once, which leaves fewer than
+are to be in sync, and they come back one by one; then one, and after a while the two others, so that whoever
+was gone first lacks what was acknowledged since, and comes back first. What brokers say of the partitions
+then is noted. Nothing is in clear but between the brokers.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ from ingest.log.cluster import close_all, cluster
 from ingest.log.opening import settings
 from pipelines import facts
 from tests import certificates
+from tests.faults.stored import numbers
 from tests.kafka import broker
 from tests.kafka.broker import CLUSTER, JARS, PASSWORD, USER
 from tests.ports import free_ports
@@ -46,10 +51,10 @@ auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-controller.quorum.election.timeout.ms=1000
-controller.quorum.fetch.timeout.ms=2000
+broker.session.timeout.ms=6000
+broker.heartbeat.interval.ms=1000
+controller.quorum.election.timeout.ms=3000
+controller.quorum.fetch.timeout.ms=5000
 num.network.threads=2
 num.io.threads=2
 sasl.enabled.mechanisms=SCRAM-SHA-512
@@ -64,7 +69,9 @@ ssl.truststore.location={trusted}
 
 
 class Node:
-    """One of three, in a folder of its own."""
+    """One of three, in a folder of its own. One that ends by itself is started again, as systemd does it: a
+    broker that finds no quorum of controllers for a minute ends (`initial.broker.registration.timeout.ms`),
+    and of two that start one after the other the first would be gone before the second is there."""
 
     def __init__(self, folder: Path, node: int, ports: int, trusted: Path) -> None:
         self.folder, self.plain, self.safe = folder, ports + 3 * node, ports + 3 * node + 1
@@ -81,19 +88,36 @@ class Node:
         asked = ["format", "--cluster-id", CLUSTER, "--config", str(self._properties), "--add-scram", user]
         _run("kafka.tools.StorageTool", *asked)
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        #: How often it has given up.
+        self.gave_up = 0
+        threading.Thread(target=self._look_after, daemon=True).start()
+
+    def _look_after(self) -> None:
+        while True:
+            time.sleep(0.5)
+            with self._lock:
+                if self._process is not None and self._process.poll() is not None:
+                    self.gave_up += 1
+                    self._start()
 
     def start(self) -> None:
         """Start; it serves when the others are there."""
+        with self._lock:
+            self._start()
+
+    def _start(self) -> None:
         asked = broker._java("kafka.Kafka", str(self._properties), heap="256m")
         with open(self.folder / "out", "ab") as out:
             self._process = subprocess.Popen(asked, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def end(self, how: signal.Signals) -> None:
         """SIGKILL, or SIGTERM."""
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(60)
-            self._process = None
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(60)
 
 
 def _run(main: str, *arguments: str) -> None:
@@ -117,14 +141,14 @@ class Load:
 
     def __init__(self, running: Up) -> None:
         self._running, self._over = running, threading.Event()
-        self.acknowledged, self.refused, self.slowest = list[str](), 0, 0.0
+        #: Numbers of events: of all that were begun the last, and all that were acknowledged.
+        self.sent, self.acknowledged, self.refused, self.slowest = 0, list[int](), 0, 0.0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        n = 0
         while not self._over.is_set():
-            n += 1
+            self.sent = n = self.sent + 1
             page: dict[str, Any] = {
                 "site": "shop",
                 "type": "page_view",
@@ -138,7 +162,7 @@ class Load:
             except OSError:
                 status = 0
             if status == 202:
-                self.acknowledged.append(f"e{n}")
+                self.acknowledged.append(n)
                 self.slowest = max(self.slowest, time.monotonic() - begun)
             else:
                 self.refused += 1
@@ -156,6 +180,42 @@ class Load:
         """No more."""
         self._over.set()
         self._thread.join()
+
+
+def partitions(data: Path) -> list[str]:
+    """Of each partition who leads it (-1: nobody), and which copies are in sync, as the brokers say."""
+    try:
+        with cluster(settings(data), data).admin() as admin:
+            (topic,) = admin.describe_topics(["three"])
+    except OSError as error:
+        return [str(error)]
+    told = sorted(topic["partitions"], key=lambda one: int(one["partition_index"]))
+    return [
+        f"{one['partition_index']}: led by {one['leader_id']}, in sync {one['isr_nodes']}" for one in told
+    ]
+
+
+def back(nodes: list[Node], load: Load, data: Path) -> list[dict[str, Any]]:
+    """Start these again, one after another: what is acknowledged after each of them."""
+    found = []
+    for one in nodes:
+        refused, seconds = load.refused, None
+        one.start()
+        with suppress(AssertionError):
+            seconds = round(load.until(50, 90 if one is not nodes[-1] else 300), 1)
+        found.append({"back": one.folder.name, "seconds_to_50": seconds, "refused": load.refused - refused,
+                      "partitions": partitions(data)})  # fmt: skip
+    return found
+
+
+def stored(load: Load, data: Path) -> dict[str, int]:
+    """How many that were acknowledged are not in the facts, and how many are there twice."""
+    number = numbers(data, [f"e{n}" for n in range(load.sent + 1)])
+    times = Counter(number.get(id, -1) for _, id, *_ in found(data).rows.elements())
+    return {
+        "lost": sum(times[n] == 0 for n in load.acknowledged), "twice": sum(n > 1 for n in times.values()),
+        "nobody_sent": times[-1],
+    }  # fmt: skip
 
 
 def wrong(nodes: list[Node], data: Path) -> dict[str, str]:
@@ -177,7 +237,7 @@ def wrong(nodes: list[Node], data: Path) -> dict[str, str]:
     return said
 
 
-def main(folder: Path, kills: int = 4) -> dict[str, Any]:
+def main(folder: Path) -> dict[str, Any]:
     assert (JARS / ".complete").exists(), "make kafka"
     data, ports = folder / "data", free_ports(9)
     data.mkdir(parents=True)
@@ -211,7 +271,7 @@ def main(folder: Path, kills: int = 4) -> dict[str, Any]:
             load = Load(running)
             load.until(50)
             done["killed_one"] = []
-            for one in nodes[:kills]:
+            for one in nodes:
                 refused = load.refused
                 one.end(signal.SIGKILL)
                 seconds = load.until(50)
@@ -220,26 +280,32 @@ def main(folder: Path, kills: int = 4) -> dict[str, Any]:
                 )
                 one.start()
                 time.sleep(10)
-            if kills > 3:
-                before = load.refused
-                nodes[0].end(signal.SIGKILL)
-                nodes[1].end(signal.SIGKILL)
-                time.sleep(10)
-                done["two_away"] = {"refused": load.refused - before}
-                for one in nodes[:2]:
-                    one.start()
-                done["two_away"]["seconds_to_50_after"] = round(load.until(50, 300), 1)
+            done["two_away"] = [partitions(data)]
+            for one in nodes[:2]:
+                one.end(signal.SIGKILL)
+            time.sleep(10)
+            done["two_away"] += back(nodes[:2], load, data)
+            time.sleep(10)
+            nodes[2].end(signal.SIGKILL)
+            load.until(50)
+            time.sleep(5)
+            done["stale"] = [partitions(data)]
+            for one in nodes[:2]:
+                one.end(signal.SIGKILL)
+            time.sleep(5)
+            done["stale"] += back([nodes[2], *nodes[:2]], load, data)
             load.end()
             done["said"] = sorted(
                 {line for line in running.output.read_text().splitlines() if "log" in line}
             )[:6]
+        done["gave_up"] = [one.gave_up for one in nodes]
         folded = facts.run(data)
         whole = found(data)
         done |= {
             "acknowledged": len(load.acknowledged), "stored": folded.stored, "duplicates": folded.duplicates,
             "refused": load.refused, "slowest_s": round(load.slowest, 1), "balance": whole.balance,
         }  # fmt: skip
-        done["lost"] = max(len(load.acknowledged) - folded.stored, 0)
+        done |= stored(load, data)
         done["wrong"] = wrong(nodes, data)
     finally:
         close_all()
@@ -251,7 +317,7 @@ def main(folder: Path, kills: int = 4) -> dict[str, Any]:
 if __name__ == "__main__":
     here = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="throng-brokers-"))
     try:
-        print(json.dumps(main(here, *map(int, sys.argv[2:])), indent=1))
+        print(json.dumps(main(here), indent=1))
     finally:
         if len(sys.argv) < 2:
             shutil.rmtree(here, ignore_errors=True)
