@@ -63,8 +63,8 @@ class Catalog:
     def attach(
         self, connection: duckdb.DuckDBPyConnection, options: str, *, write: bool, name: str = FILE
     ) -> None:
-        """Attach it as `lake`. Raises OSError where the database is away, Misconfigured where it does not let
-        us in, Broken where the file is no catalog."""
+        """Attach it as `lake`. Raises OSError where the database is away, or the disk is full, Misconfigured
+        where it does not let us in, Broken where the file is no catalog."""
         if not self.shared:
             more, file = f", {_SQLITE}" if write else "", self.file.with_name(name)
             try:
@@ -75,6 +75,9 @@ class Catalog:
             except duckdb.Error as error:
                 if any(one in str(error) for one in ("not a database", "malformed", "does not exist")):
                     raise Broken(_DAMAGED) from None
+                if any(one in str(error) for one in ("disk I/O error", "disk is full")):
+                    said = "the catalog of facts can't be written: its disk is full, or fails"
+                    raise OSError(errno.EIO, said) from None
                 raise
             return
         self._lend(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_a_lake_that_was_begun_and_not_finished_is_made_anew(tmp_path: Path) -> 
     assert Lake.open(tmp_path) is None
     commit(tmp_path, [Event(1, 2)], 10)
     assert found(tmp_path) == expected([([Event(1, 2)], 0)])
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """Not as something that should not happen."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="its disk is full, or fails"):
+            Lake.open(tmp_path, write=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_commit_is_all_of_it(tmp_path: Path) -> None:
