@@ -131,7 +131,7 @@ class Broker:
         asked = _java("kafka.Kafka", str(self._properties), heap="384m", options=(f"{option}={archive}",))
         with open(self.folder / "server.out", "ab") as out:
             self._process = subprocess.Popen(asked, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180  # on a machine that has twenty times as much to do as cores
         while not self._serving():
             assert self._process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
