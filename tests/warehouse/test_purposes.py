@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from consent_filter.errors import Misconfigured, Refused
-from tests.warehouse.purposes import differ
+from tests.warehouse.purposes import Asked, differ
 from warehouse import askable
 from warehouse.query import on, unlock
 from warehouse.relations import Days
@@ -28,6 +29,26 @@ def test_a_forgotten_filter_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Days, "_offer", forgetful)
     assert differ(30, 1)
+
+
+@pytest.mark.requirement("S7", "M44")
+@pytest.mark.parametrize(
+    ("own", "silent"),
+    [
+        ("ad_click", {"person": 3, "type": "ad_impression", "time": "2026-08-31 23:59"}),
+        ("ad_impression", {"person": 1, "type": "ad_impression", "time": "2026-08-31 23:59"}),
+        ("ad_impression", {"person": 3, "type": "ad_impression", "time": "2026-09-01 00:00"}),
+    ],
+    ids=["what a click needs", "the same on the eve", "the same of another person"],
+)
+def test_no_verdict_hangs_on_a_row_that_allows_no_adverts(own: str, silent: dict[str, Any]) -> None:
+    view = {"site": "shop", "ad_view": 3, "ad_campaign": "one"}
+    mine = view | {"person": 1, "type": own, "purposes": 8, "time": "2026-09-01 00:01"}
+    report = askable.report("adverts", ())
+    alone = Asked([mine]).contributions(report)
+    said = [Asked([mine, view | silent | {"purposes": allows}]).contributions(report) for allows in (1, 8)]
+    assert said[0] == alone
+    assert not alone <= said[1], "where it allows them it has a say: else nothing was looked at"
 
 
 @pytest.mark.requirement("S7", "M64")

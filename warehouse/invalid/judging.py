@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 import duckdb
 
+from consent_filter.purpose import Purpose
 from warehouse.invalid.rules import Rules, grounds, in_force
 
 #: What a rule's condition may read, besides the columns of the row itself.
@@ -34,6 +35,8 @@ ROW = (
 )  # fmt: skip
 #: Types that say of a view that it was on the page.
 _LATER = "'ad_viewable', 'ad_engagement', 'ad_video', 'ad_click'"
+#: Rows of everybody that a verdict may hang on: others say nothing of a view, even by having been there.
+_ALLOWED = f"e.purposes & {int(Purpose.AD_MEASUREMENT)} <> 0"
 #: By what rows of a view are told apart; and a bit for each type (and step): two seldom have the same.
 _KEYS = ("site", "day", "time", "type", "person", "ad_view", "ad_step")
 _OFTEN = ("ad_request", "ad_served", "ad_impression", "ad_viewable", "ad_engagement", "ad_click")
@@ -153,7 +156,8 @@ def _views(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequence[
         "CREATE OR REPLACE TEMP TABLE ad_began AS SELECT o.site, o.day, o.ad_view, min(time) AS shown"
         f" FROM {everyone} e JOIN (SELECT DISTINCT * FROM ({orphan})) o ON e.site = o.site"
         " AND e.ad_view = o.ad_view AND e.day BETWEEN o.day - 1 AND o.day WHERE type = 'ad_impression'"
-        f" AND e.day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}' GROUP BY ALL"
+        f" AND {_ALLOWED} AND e.day BETWEEN DATE '{first.isoformat()}' AND DATE '{last.isoformat()}'"
+        " GROUP BY ALL"
     )
     run(
         "UPDATE ad_views SET began = shown FROM ad_began WHERE ad_views.site = ad_began.site"
@@ -172,7 +176,7 @@ def _repeats(connection: duckdb.DuckDBPyConnection, everyone: str, days: Sequenc
         "CREATE OR REPLACE TEMP TABLE ad_eve AS SELECT DISTINCT v.site, v.day, v.person, v.ad_view, e.type,"
         f" coalesce(e.ad_step, '') AS step, 1 AS before FROM {everyone} e JOIN ad_views v ON"
         " v.site = e.site AND v.person = e.person AND v.ad_view = e.ad_view AND v.day = e.day + 1"
-        f" WHERE starts_with(e.type, 'ad_') AND ({eve})"
+        f" WHERE starts_with(e.type, 'ad_') AND {_ALLOWED} AND ({eve})"
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE ad_again AS SELECT n, coalesce(before, 0) + row_number() OVER"
