@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from markupsafe import Markup
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consent_filter.errors import Refused
@@ -134,6 +135,17 @@ class Spoken:
 
 def gettext(message: str) -> str:
     return _PRESENT.get().catalogue.gettext(message) if message else ""
+
+
+def marked(text: str, **parts: object) -> Markup:
+    """A text of a template with `%(part)s` filled in: what jinja's own does, which a page asks for 300 times,
+    without looking for each in the page's context."""
+    return _filled(_PRESENT.get().tag, text) if not parts else Markup(gettext(text)) % parts
+
+
+@lru_cache(4096)
+def _filled(tag: str, text: str) -> Markup:
+    return Markup(language(tag).catalogue.gettext(text) if text else "") % {}
 
 
 def ngettext(one: str, many: str, n: int) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 from msgspec import Struct
 
 from dashboards.panels import Panel
 from dashboards.period import Period, monday
+from dashboards.tallied import SHORT, tallied
 from dashboards.who import present
 from warehouse.everyone import Told, bounds
 from warehouse.reader import Reading
@@ -49,6 +51,7 @@ METRICS = {
 }  # fmt: skip
 #: What there is of a day of a metric: of what, and for each of how many (1 where it is no rate).
 Pair = tuple[float, float]
+_EVER = Period(date.min, date.max, "ever")
 
 
 class Numbers:
@@ -56,7 +59,7 @@ class Numbers:
 
     def __init__(self, reading: Reading, site: str, period: Period, *, joined: bool = True) -> None:
         self.reading, self.site, self.period, self.joined = reading, site, period, joined
-        self._days: dict[tuple[str, Period], list[dict[str, Any]]] = {}
+        self._days: dict[str, list[dict[str, Any]]] = {}
 
     def ask(
         self, report: str, what: str, period: Period | None = None, group: str = "", key: str = "day"
@@ -76,12 +79,12 @@ class Numbers:
         return {day: (v, n) for day, (v, n) in found.items() if v is not None and n}
 
     def _report_days(self, report: str, period: Period) -> list[dict[str, Any]]:
-        """All that the metrics read of a report, by day; asked once for a page, as six of them read it."""
+        """All that the metrics read of a report, by day; asked once for all periods, and for all metrics."""
         of = {name for one in METRICS.values() if one.report == report for name in (one.of, one.per) if name}
-        if (report, period) not in self._days:
+        if report not in self._days:
             sums = ", ".join(f"sum({name})::DOUBLE AS {name}" for name in sorted(of))
-            self._days[report, period] = self.ask(report, f"day, {sums}", period, "GROUP BY day")
-        return self._days[report, period]
+            self._days[report] = self.ask(report, f"day, {sums}", _EVER, "GROUP BY day")
+        return [row for row in self._days[report] if period.first <= row["day"] <= period.last]
 
     def total(self, metric: Metric, period: Period) -> float | None:
         """The metric over a period; None where no day of it is published."""
@@ -96,16 +99,24 @@ class Numbers:
 
     def oldest(self) -> date | None:
         """The first day of which anything is known: no day before it is compared."""
-        rows = self.ask("balance", "min(day) AS day", Period(date.min, date.max, "ever"))
-        return rows[0]["day"] if rows else None
+        if self.joined and "balance" in self.reading.imported:
+            rows = self.ask("balance", "min(day) AS day", _EVER)
+            return rows[0]["day"] if rows else None
+        return next(
+            (one["oldest"] for one in published_sites(self.reading) if one["site"] == self.site), None
+        )
 
     def panel(
         self, panel: Panel, most: int = 9, fair: tuple[Period, Period] | None = None, *, rates: bool = False
     ) -> dict[str, Any]:
         """The longest rows of a list, those of small groups last; `share` of the largest for its bar. fair:
         whole days now and before of which `change` in percent is; None in a row that was not there in one."""
-        keys, key = ", ".join(panel.keys), panel.keys[0]
         now = self.period
+        if (held := self._held(panel)) is not None:
+            told = tallied(held, panel, now, fair or (now, now), most, rates=rates)
+            if told is not None:
+                return listed(panel, told, compared=fair is not None)
+        keys, key = ", ".join(panel.keys), panel.keys[0]
         sums = ", ".join(
             f"(sum({name}) FILTER ({_between(now)}))::BIGINT AS {name}" for name in panel.sums
         )  # fmt: skip
@@ -123,6 +134,13 @@ class Numbers:
             f" ORDER BY {key} = '{OTHER}', {panel.sums[0]} DESC, {keys} LIMIT {most:d}",
         )
         return listed(panel, rows, compared=fair is not None)
+
+    def _held(self, panel: Panel) -> pa.Table | None:
+        """The site's rows of a list's report, where it is short and nobody else has counted days of it."""
+        made = self.reading.made["tables"].get(panel.report)
+        if made is None or made["rows"] > SHORT or (self.joined and panel.report in self.reading.imported):
+            return None
+        return self.reading.held(f"FROM {panel.report} WHERE site = ? AND {panel.where}", [self.site])
 
     def adverts(self, most: int = 9) -> list[dict[str, Any]]:
         """The campaigns: impressions, viewable ones of those measured, and clicks, net of invalid traffic."""
@@ -183,11 +201,10 @@ class Numbers:
         if "growth" not in self.reading.tables:
             return []
         rows = self.reading.rows(
-            "SELECT begins, people, views FROM growth WHERE site = ? AND period = ? AND begins <= ?"
-            f" ORDER BY begins DESC LIMIT {most:d}",
-            [self.site, period, self.period.last],
+            "SELECT period, begins, people, views FROM growth WHERE site = ? ORDER BY begins", [self.site]
         )
-        return rows[::-1]
+        told = [row for row in rows if row.pop("period") == period and row["begins"] <= self.period.last]
+        return told[-most:]
 
     def balance(self) -> dict[str, int] | None:
         """Received, stored and refused over the period; None where nothing came."""
@@ -204,12 +221,12 @@ class Numbers:
     def everyone(self) -> dict[str, int] | None:
         """Page views with those who refused, assuming nothing of them (S6): `low` and `high`, and the refused
         requests. What is too little to say why it was refused may be theirs, too. None where nothing came."""
-        views = self.ask("traffic_day", "sum(views)::BIGINT AS n")
+        views = [row["views"] for row in self._report_days("traffic_day", self.period)]
         out = {row["reason"]: row["n"] for row in self.reasons()}
-        if not views or views[0]["n"] is None:
+        if not views:
             return None
         least = sum(out.get(why, 0) for why in WORDS)
-        found = bounds(Told(views[0]["n"]), (least, least + out.get(OTHER, 0)))
+        found = bounds(Told(int(sum(views))), (least, least + out.get(OTHER, 0)))
         return {"low": found.low, "high": found.high, "refused": least}
 
 

@@ -77,6 +77,7 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
         )  # fmt: skip
         self.templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self.templates.globals |= {"gettext": language.marked, "_": language.marked}
         self.templates.filters |= {
             "shown": shown,
             "told": language.gettext,

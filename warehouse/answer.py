@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,18 @@ def narrow(table: pa.Table) -> pa.Table:
                 table = table.set_column(i, field.name, table.column(i).cast(pa.float64()))
         names.append(field.name if field.name not in names else f"{field.name}_{i + 1}")
     return table.rename_columns(names)
+
+
+def coded(table: pa.Table, names: Collection[str] | None = None) -> pa.Table:
+    """The same with texts (or those columns) as codes, in one piece: a tenth of the memory, and whatever adds
+    rows up by them compares numbers."""
+    columns = {
+        field.name: table[field.name].combine_chunks().dictionary_encode()
+        if (pa.types.is_string(field.type) if names is None else field.name in names)
+        else table[field.name]
+        for field in table.schema
+    }
+    return pa.table(columns)
 
 
 def render(table: pa.Table, format: str, *, for_spreadsheets: bool = False) -> bytes:

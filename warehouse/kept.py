@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from consent_filter.counterpart import TYPE
 from consent_filter.links import Linked
 from warehouse import askable
+from warehouse.answer import coded
 from warehouse.days import named
 from warehouse.extensions import OFFLINE
 from warehouse.recordkeys import RecordKeys
@@ -304,7 +305,7 @@ def _chunks(facts: Facts, bit: int, days: Sequence[date]) -> Iterator[pa.Table]:
             f"SELECT day, person, {ms}, {texts} FROM {facts.those} WHERE person IS NOT NULL"
             f" AND purposes & {bit:d} <> 0 AND {named(days[at : at + several])}"
         )
-        yield _coded(found.to_arrow_table(), _TEXTS["rows"])
+        yield coded(found.to_arrow_table(), _TEXTS["rows"])
 
 
 def _stays(facts: Facts, days: Sequence[date]) -> Iterator[pa.Table]:
@@ -318,16 +319,7 @@ def _stays(facts: Facts, days: Sequence[date]) -> Iterator[pa.Table]:
     found = facts.con.sql(
         f"SELECT day, person, views, duration_ms, bounced, {texts} FROM visits{_VISITS.join}"
     )
-    yield _coded(found.to_arrow_table(), _TEXTS["stays"])
-
-
-def _coded(table: pa.Table, texts: Sequence[str]) -> pa.Table:
-    """With texts as codes: a tenth of the memory until all of them are there."""
-    columns = {
-        name: table[name].combine_chunks().dictionary_encode() if name in texts else table[name]
-        for name in table.column_names
-    }
-    return pa.table(columns)
+    yield coded(found.to_arrow_table(), _TEXTS["stays"])
 
 
 def _spans(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[date, date] | None]:

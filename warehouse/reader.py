@@ -22,7 +22,8 @@ import pyarrow as pa
 from msgspec import Struct, structs
 
 from consent_filter.errors import Refused
-from warehouse.query import read, told, unlock
+from warehouse.answer import coded
+from warehouse.query import MANY, read, told, unlock
 from warehouse.settings import Warehouse
 from warehouse.shelf import Shelf
 from warehouse.snapshot import CURRENT, HELD, MANIFEST, folder, manifest
@@ -30,6 +31,8 @@ from warehouse.watch import Watch
 
 #: Bytes of answers that are kept; about what a row and a value of one weigh in Python.
 _KEPT, _ROW, _VALUE = 48_000_000, 250, 60
+#: Bytes of tables that are held to be added up: a site's rows of a report are 3 MB at most.
+_TABLES = 64_000_000
 _WORD = re.compile(r"\w+")
 #: Tables that say what a generation is: never the same in two.
 _OF_ITSELF = {"reports", "published", "restatements", "effects"}
@@ -42,10 +45,10 @@ class Reading:
 
     def __init__(
         self, made: dict[str, Any], cursor: duckdb.DuckDBPyConnection, watch: Watch, answers: Shelf[Rows],
-        seconds: float,
+        tables: Shelf[pa.Table], seconds: float,
     ) -> None:  # fmt: skip
         self.made, self._cursor, self._watch, self._answers = made, cursor, watch, answers
-        self._seconds = seconds
+        self._tables, self._seconds = tables, seconds
 
     @property
     def tables(self) -> set[str]:
@@ -62,12 +65,27 @@ class Reading:
         with told(self._seconds), self._watch.over(self._cursor):
             return read(self._cursor, sql, values)
 
+    def held(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        """The answer as a table in one piece, its texts as codes, for whoever adds it up in several ways;
+        kept as `rows` are."""
+        key = sql, repr(values), self._of(sql)
+        return self._tables.made(
+            key, lambda: coded(self.table(sql, values).combine_chunks()), lambda table: table.nbytes
+        )
+
     def rows(self, sql: str, values: Sequence[object] = ()) -> Rows:
         """The answer as rows, which are the caller's; asked anew only where tables have changed. Only for
         what stands in tables: no clock, nothing drawn by lot."""
         key = sql, repr(values), self._of(sql)
-        found = self._answers.made(key, lambda: self.table(sql, values).to_pylist(), _weight)
+        found = self._answers.made(key, lambda: self._fetched(sql, values), _weight)
         return [dict(row) for row in found]
+
+    def _fetched(self, sql: str, values: Sequence[object]) -> Rows:
+        """The first MANY rows. A table between would take as long again as a short answer does."""
+        with told(self._seconds), self._watch.over(self._cursor):
+            found = self._cursor.execute(sql, list(values))
+            names = [about[0] for about in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchmany(MANY)]
 
     def _of(self, sql: str) -> object:
         """What stands for the bytes of all tables that a statement names."""
@@ -107,6 +125,7 @@ class Reader:
         self._open: _Open | None = None
         self._last: tuple[Hashable, dict[str, Any] | None] | None = None
         self._watch, self._answers = Watch(settings.query_seconds), Shelf[Rows](_KEPT)
+        self._tables = Shelf[pa.Table](_TABLES)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -127,7 +146,8 @@ class Reader:
             mine.users += 1
             cursor = mine.connection.cursor()
         try:
-            yield Reading(mine.made, cursor, self._watch, self._answers, self._settings.query_seconds)
+            how = self._watch, self._answers, self._tables, self._settings.query_seconds
+            yield Reading(mine.made, cursor, *how)
         finally:
             cursor.close()
             with self._lock:

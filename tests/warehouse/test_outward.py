@@ -36,7 +36,7 @@ def reading(**tables: list[dict[str, Any]]) -> Reading:
         CONNECTION.register("held", held)
         CONNECTION.execute(f"CREATE OR REPLACE TABLE {name} AS FROM held")
     made = {"tables": {name: {} for name in tables}, "time": PUBLISHED, "generation": 1}
-    return Reading(made, CONNECTION, WATCH, Shelf(0), 30)
+    return Reading(made, CONNECTION, WATCH, Shelf(0), Shelf(0), 30)
 
 
 def row(people: int, /, **keys: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from consent_filter.errors import Refused
 from tests.warehouse.tables import fill
 from warehouse import reader as module
-from warehouse.reader import Reader
+from warehouse.reader import Reader, Reading, Rows
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.shelf import Shelf
@@ -53,8 +53,13 @@ def test_an_answer_lasts_as_long_as_its_tables(
     reader: Reader, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    read = module.read
-    monkeypatch.setattr(module, "read", lambda on, sql, values: asked.append(sql) or read(on, sql, values))
+    ask = Reading._fetched
+
+    def noted(self: Reading, sql: str, values: Sequence[object]) -> Rows:
+        asked.append(sql)
+        return ask(self, sql, values)
+
+    monkeypatch.setattr(Reading, "_fetched", noted)
 
     def all() -> list[int]:
         with reader.reading() as one:
