@@ -13,10 +13,9 @@ from itertools import combinations
 import duckdb
 import pyarrow as pa
 
-from warehouse.cells import typed
-from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN, Guard
+from warehouse.settings import Warehouse
 
 _NODES = pa.schema([HIDDEN.field("level"), HIDDEN.field("node")])
 
@@ -24,39 +23,49 @@ _NODES = pa.schema([HIDDEN.field("level"), HIDDEN.field("node")])
 class Crossing(Guard):
     """A guard for reports that are made in one bucket and asked for in every crossing."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Warehouse) -> None:
         none = Guard.none()
         super().__init__(none.away, none.hidden, none._before)
+        self._settings = settings
 
     def hide(
         self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
     ) -> pa.Table:
         """Whole rows (level, node) to be hidden besides the small ones, given the counted cells and the table
-        `contributions` that they were counted from."""
+        `contributions` that they were counted from.
+
+        Whose rows are hidden in a line is counted only where it must be: not where no row of it is shown, nor
+        where one hidden row is a group by itself, or so many places in rows are no group or surely one."""
         last = len(report.levels) - 1
         if last < 2:
             return _NODES.empty_table()
         named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold)
         keys = ", ".join(report.keys)
-        with lent(connection, whole=whole):
-            connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {keys}, people,"
-                f" people < {least:d} OR {named} AS hidden FROM whole WHERE level = {last}"
-            )
-        crossed = typed(connection, report, "crossed")
+        # Counted once more, as that takes less than finding the codes of their texts again.
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {keys}, count(*) AS people,"
+            f" people < {least:d} OR {named} AS hidden FROM contributions GROUP BY {keys}"
+        )
+        # Nobody is in more rows of a group than the cap says, and "(other)".
+        most = least * (report.cells(self._settings) + 1)
         for line in _lines(report):
             by = ", ".join((*report.within, *line))
             connection.execute(
-                f"UPDATE {crossed} SET hidden = true FROM ("
-                f"SELECT {keys} FROM {crossed} SEMI JOIN (SELECT {by} FROM contributions SEMI JOIN"
-                f" (SELECT {keys} FROM {crossed} WHERE hidden) USING ({keys}) GROUP BY {by}"
-                f" HAVING count(DISTINCT person) < {least:d}) USING ({by}) WHERE NOT hidden"
+                f"UPDATE crossed SET hidden = true FROM (WITH mixed AS MATERIALIZED (SELECT {by},"
+                " sum(people) FILTER (hidden) AS places, max(people) FILTER (hidden) AS largest"
+                f" FROM crossed GROUP BY {by} HAVING bool_or(hidden) AND NOT bool_and(hidden)), unsure AS"
+                f" (SELECT {by} FROM mixed WHERE largest < {least:d} AND places >= {least:d}"
+                f" AND places < {most:d}), few AS (SELECT {by} FROM mixed WHERE places < {least:d}"
+                f" UNION ALL SELECT {by} FROM contributions SEMI JOIN (SELECT {keys} FROM crossed SEMI JOIN"
+                f" unsure USING ({by}) WHERE hidden) USING ({keys}) GROUP BY {by}"
+                f" HAVING count(DISTINCT person) < {least:d})"
+                f" SELECT {keys} FROM crossed SEMI JOIN few USING ({by}) WHERE NOT hidden"
                 f" QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY people, {keys}) = 1) f"
-                f" WHERE {' AND '.join(f'{crossed}.{key} = f.{key}' for key in report.keys)}"
+                f" WHERE {' AND '.join(f'crossed.{key} = f.{key}' for key in report.keys)}"
             )
         return (
             connection.sql(
-                f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM {crossed}"
+                f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM crossed"
                 f" WHERE hidden AND people >= {least:d} AND NOT ({named})"
             )
             .to_arrow_table()

@@ -136,7 +136,13 @@ class Gate:
         seen: list[pa.Table] = []
         with self._ready(report, site, days, held) as (con, relations, read, marks):
             ((_, released),) = build(
-                con, relations, [read], self._settings, keys=self._keys, guard=Crossing(), seen=seen
+                con,
+                relations,
+                [read],
+                self._settings,
+                keys=self._keys,
+                guard=Crossing(self._settings),
+                seen=seen,
             )
         told = {
             date.fromisoformat(row["node"].split("\x1f")[1])

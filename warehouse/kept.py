@@ -143,7 +143,8 @@ class Kept:
         else:
             table, sums = "rows", {name: sql for name, (sql, _) in of.measures.items()}
         said = "'" + site.replace("'", "''") + "'"
-        columns = ", ".join([f"{said} AS site", "day", *keys, "person"])
+        # A code as well: rows are joined by all keys, which takes 0.6 of the time where none is a text.
+        columns = ", ".join([f"{said}::ENUM({said}) AS site", "day", *keys, "person"])
         numbers = ", ".join(f"({sql})::BIGINT AS {name}" for name, sql in sums.items())
         sql = f"SELECT {columns}, {numbers} FROM {table} WHERE {named(days)} GROUP BY ALL"
         return msgspec.structs.replace(report, sql=sql)

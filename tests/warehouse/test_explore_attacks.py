@@ -42,7 +42,7 @@ class Asked:
     def __init__(self, rows: list[Row], names: tuple[str, ...] = NAMES) -> None:
         self.reports = {one.name: one for one in crossings(names)}
         crowd = Crowd(rows)
-        tables = crowd.release(SETTINGS, chosen=self.reports.values(), guard=Crossing())
+        tables = crowd.release(SETTINGS, chosen=self.reports.values(), guard=Crossing(SETTINGS))
         crowd.close()
         self.shown = {
             name: {tuple(map(str, row)) for row in zip(*table.select(self.reports[name].keys), strict=True)}
@@ -149,7 +149,7 @@ def _no_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _own_totals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the totals are minded that a report has by itself."""
-    none = Crossing().hidden.select(["level", "node"])
+    none = Crossing(SETTINGS).hidden.select(["level", "node"])
     monkeypatch.setattr(Crossing, "hide", lambda *_: none)
 
 
@@ -178,7 +178,7 @@ def test_the_same_people_are_the_same_number_as_in_reports_and_however_often_the
         report("events", ("country",)),
     ]
     crowd = Crowd(rows)
-    one, two = (crowd.release(SETTINGS, chosen=chosen, keys=keys, guard=Crossing()) for _ in range(2))
+    one, two = (crowd.release(SETTINGS, chosen=chosen, keys=keys, guard=Crossing(SETTINGS)) for _ in range(2))
     crowd.close()
     assert one == two
     people = ["site", "day", "country", "people"]

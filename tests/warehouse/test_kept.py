@@ -76,7 +76,7 @@ def answers(gate: Gate, name: str, keys: tuple[str, ...], site: str, days: list[
     held = gate._recall.held(askable.BY_NAME[name], site, days)
     assert (held is not None) == bool(gate._settings.explore_memory)
     with gate._ready(report, site, days, held) as (con, relations, read, marks):
-        how = {"keys": gate._keys, "guard": Crossing()}
+        how = {"keys": gate._keys, "guard": Crossing(gate._settings)}
         ((_, out),) = build(con, relations, [read], gate._settings, **how)  # type: ignore[arg-type]
         columns = ", ".join(f"{one}::VARCHAR" for one in (*report.keys, "person", *report.sums))
         rows = con.sql(f"SELECT {columns} FROM contributions ORDER BY ALL").fetchall()
