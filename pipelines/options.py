@@ -8,12 +8,16 @@ import socket
 
 from consent_filter.errors import Misconfigured
 from pipelines.settings import Pipelines
+from warehouse.lazily import later
 
-# Beam says on import that it has no cloud clients; nobody asked for one.
+# Beam says on import that it has no cloud clients, and no MongoDB; nobody asked for one.
 logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
+logging.getLogger("apache_beam.io.mongodbio").setLevel(logging.CRITICAL)
 
-import apache_beam as beam  # noqa: E402
-from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+# Clients of MongoDB and of clouds' HTTP: a third of what it takes to begin.
+with later(("httplib2", "requests"), never=("bson", "pymongo")):
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 __all__ = ["beam", "pipeline"]
 
