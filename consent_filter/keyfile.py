@@ -19,8 +19,13 @@ def write(path: Path, data: bytes, mode: int = 0o600) -> None:
     finally:
         os.close(file)
     os.replace(draft, path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Return when a power cut can't take back what the file holds, or which names the folder has."""
+    held = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(held)
     finally:
-        os.close(folder)
+        os.close(held)

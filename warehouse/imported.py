@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from consent_filter import keyfile
 from consent_filter.errors import Broken, Refused
 from warehouse import report as reports
 from warehouse.extensions import quote
@@ -189,9 +190,7 @@ def _write(where: Path, number: int, tables: Mapping[str, pa.Table], about: Impo
         pq.write_table(rows.sort_by(by), draft / f"{name}.parquet", compression="zstd")
     (draft / ABOUT).write_text(json.dumps(msgspec.to_builtins(about), indent=1))
     for path in (*draft.iterdir(), draft):
-        fd = os.open(path, os.O_RDONLY)
-        os.fsync(fd)
-        os.close(fd)
+        keyfile.sync(path)
     os.rename(draft, where / str(number))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -164,14 +163,6 @@ def _note(data: Path, one: Moved) -> None:
     keyfile.write(data / "lake" / NOTE, msgspec.json.encode(one))
 
 
-def _synced(folder: Path) -> None:
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(held)
-    finally:
-        os.close(held)
-
-
 def _files(lake: Lake) -> list[str]:
     rows = lake.connection.execute(
         "SELECT data_file, delete_file FROM ducklake_list_files('lake', 'events')"
@@ -201,8 +192,10 @@ def _carry(data: Path, source: Depot, new: LakeSettings, files: list[str], *, mo
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         size = sum(pool.map(partial(_one, source, target), files))
     if new.files == "folder":
-        for folder in {Path(file).parent for file in wanted}:
-            _synced(folder)
+        lake = (data / "lake").resolve()
+        # A file is there after a power cut if each folder on the way to it knows the next one.
+        for folder in {one for file in wanted for one in Path(file).parents if one.is_relative_to(lake)}:
+            keyfile.sync(folder)
     return size
 
 
@@ -220,19 +213,19 @@ def _one(source: Depot, target: Depot, file: str) -> int:
     data, _ = _held(source, file)
     goal, said = target.at(target.whole(source.short(file))), hashlib.sha256(data).hexdigest()
     try:
-        if digest(goal) == said:
-            return len(data)
+        there = digest(goal) == said
     except FileNotFoundError:
-        pass
+        there = False
     if isinstance(goal, Object):
-        goal.put(data)
+        if not there:
+            goal.put(data)
     else:
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        with open(goal, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-    if digest(goal) != said:
+        if not there:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            goal.write_bytes(data)
+        # Also one that was there: whoever wrote it may have been killed before it was on the disk.
+        keyfile.sync(goal)
+    if not there and digest(goal) != said:
         raise Broken("a file was written and is not what was written")
     return len(data)
 

@@ -25,6 +25,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from consent_filter import keyfile
 from warehouse import effects, imported
 from warehouse import report as reports
 from warehouse.extensions import OFFLINE, quote
@@ -135,7 +136,7 @@ def publish(
     made["sha256"] = hashlib.sha256((draft / DATABASE).read_bytes()).hexdigest()
     (draft / MANIFEST).write_text(json.dumps(made, indent=1))
     for path in (draft / MANIFEST, draft / DATABASE, draft):
-        _sync(path)
+        keyfile.sync(path)
     shutil.rmtree(where / str(generation), ignore_errors=True)
     os.rename(draft, where / str(generation))
     _point(where, CURRENT, str(generation))
@@ -161,7 +162,7 @@ def _file(
     store.connection.execute(
         f"COPY (FROM {name} ORDER BY ALL) TO '{quote(file)}' (FORMAT parquet, COMPRESSION zstd)"
     )
-    _sync(file)
+    keyfile.sync(file)
     found = store.connection.execute(f"SELECT count(*) FROM {name}").fetchone()
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return {"title": reports.load()[name].title, "rows": found[0] if found else 0, "sha256": digest}
@@ -229,7 +230,7 @@ def _database(
         con.execute(
             f"COPY (FROM {name}) TO '{quote(draft / name)}.parquet' (FORMAT parquet, COMPRESSION zstd)"
         )
-        _sync(draft / f"{name}.parquet")
+        keyfile.sync(draft / f"{name}.parquet")
         ((added[name],),) = con.execute(f"SELECT count(*) FROM {name}").fetchall()
     con.execute("COMMIT")
     con.close()
@@ -261,15 +262,7 @@ def _point(where: Path, name: str, target: str) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(target)
     os.replace(draft, where / name)
-    _sync(where)
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    keyfile.sync(where)
 
 
 def _clear(where: Path, generation: int, keep: int) -> None:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from consent_filter import keyfile
 from consent_filter.errors import Misconfigured
 from ingest.log import frame, mark
 
@@ -127,7 +128,7 @@ class Writer:
             _write(fd, [frame.pack_header(header)], 0)
             os.fsync(fd)
             os.rename(new, self.folder / frame.name(self.position))
-            _sync_folder(self.folder)
+            keyfile.sync(self.folder)
         except BaseException:
             os.close(fd)
             self._abandon()  # it may have got its name: nothing may follow in the old one
@@ -190,11 +191,3 @@ def _lock(folder: Path) -> int:
             "log partition", folder.name, "one writer at a time; another process is writing it now"
         ) from None
     return fd
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

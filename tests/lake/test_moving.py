@@ -21,6 +21,7 @@ from pipelines import expire, facts, rights
 from pipelines.settings import Backup, Pipelines
 from tests.conftest import ROOT
 from tests.lake.conftest import Servers
+from tests.lake.planted import PLANTS
 from tests.lake.test_whole import PEOPLE, held, there
 from tests.pipelines.comeback import AFTER, collect, left, persons
 from tests.warehouse.sample import found
@@ -34,11 +35,37 @@ pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("s3"), pytest.m
 
 def moved(data: Path, file: str, step: int) -> dict[str, Any]:
     """As `tests.lake.moving` does it."""
-    asked = [sys.executable, "-m", "tests.lake.moving", str(data), file, str(step)]
+    return said("tests.lake.moving", str(data), file, str(step))
+
+
+def said(*command: str) -> dict[str, Any]:
+    """What a module prints, in a process of its own."""
+    asked = [sys.executable, "-m", *command]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_a_move_that_is_wrong_is_noticed(tmp_path: Path, made: Callable[..., Path]) -> None:
+    """Each fault in a lake of its own, and one lake that is moved as it should be."""
+    asked, first = [], tmp_path / "data"
+    for n, name in enumerate(["", *PLANTS]):
+        servers = made(tmp_path / f"servers{n}")
+        asked.append(
+            (name, str(first) if not n else str(tmp_path / f"data{n}"), str(servers / "throng.toml"))
+        )
+    first.mkdir()
+    for secret in ("pg", "s3"):
+        (first / secret).write_bytes((servers / secret).read_bytes())
+    (first / "throng.toml").write_text('[[site]]\nid = "shop"\n')
+    for number in (1, 2):
+        collect(first, PEOPLE, "collector", [number], time.time())
+        facts.run(first)
+    found = said("tests.lake.planted", json.dumps(asked))
+    assert found.pop("") == []
+    missed = {name: found[name] for name, plant in PLANTS.items() if plant.says not in "; ".join(found[name])}
+    assert missed == {}
 
 
 @pytest.mark.requirement("M110")

@@ -14,13 +14,11 @@ import os
 import random
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -43,7 +41,7 @@ from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
 from pipelines import facts, holders, removal, reports, requests, rights, stones
 from pipelines.settings import Backup, Pipelines
-from tests.warehouse.killed import apart
+from tests.warehouse.killed import apart, ended
 from throng import backup, restore
 from warehouse import erase, released
 from warehouse.checks import expectations
@@ -147,24 +145,7 @@ def answers(data: Path) -> dict[str, Any]:
 
 def killed(work: Callable[[], object], after: int) -> int:
     """Do it in a process that ends itself at that line of ours; its status."""
-
-    def local(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal after
-        if event == "line":
-            after -= 1
-            if after < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return local
-
-    def enter(frame: FrameType, event: str, argument: Any) -> Any:
-        return local if frame.f_code.co_filename in OURS else None
-
-    def traced() -> None:
-        sys.settrace(enter)
-        work()
-        sys.settrace(None)
-
-    return apart(traced)[0]
+    return ended(work, OURS, after)[0]
 
 
 def done(work: Callable[[], Any]) -> Any:
