@@ -121,6 +121,7 @@ def test_a_passkey_is_made_opens_the_door_and_is_taken_away(
     page.fill("input[name=name]", "Again")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=This device has one already")
+    page.click("[popovertarget=who]")
     page.click("text=Sign out")
     sent = list[str]()
     page.on(
@@ -136,6 +137,7 @@ def test_a_passkey_is_made_opens_the_door_and_is_taken_away(
     (kept,) = passkeys.listed(place.people, account.who.account)
     assert (kept.host, kept.used is not None) == ("localhost", True)
     # A password is now the first of two steps.
+    page.click("[popovertarget=who]")
     page.click("text=Sign out")
     sign_in(page, address)
     page.wait_for_url("**/sign-in/second")
