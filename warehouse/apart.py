@@ -81,15 +81,15 @@ class Apart:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            if not self._greeted and select.select([process.stdout], [], [], _START)[0]:
-                self._greeted = process.stdout.readline() == _GREETING
+            self._greet(process)
             process.stdin.write(said + b"\n")
             process.stdin.flush()
             ready, _, _ = select.select([process.stdout], [], [], self._seconds + _PATIENCE)
             if not ready:
                 raise Refused(
-                    408, "too_long", f"stopped after {self._seconds:g} s: ask for less, or group first"
-                )
+                    408, "too_long", "stopped after {seconds} s: ask for less, or group first",
+                    seconds=f"{self._seconds:g}",
+                )  # fmt: skip
             head = json.loads(process.stdout.readline() or b"null")
             if head is None:
                 raise Refused(
@@ -99,12 +99,27 @@ class Apart:
                 raise Refused(head["status"], head["code"], head["message"], **head.get("parts", {}))
             with pa.ipc.open_stream(process.stdout.read(head.pop("bytes"))) as stream:
                 return stream.read_all(), head
-        except (OSError, Refused) as error:
-            if isinstance(error, OSError) or error.code in ("too_long", "too_large"):
+        except Refused as error:
+            if error.code in ("too_long", "too_large"):
                 self.close()
-            if isinstance(error, OSError):
-                raise Refused(503, "busy", "the question could not be asked; ask again") from None
             raise
+        except OSError:
+            self.close()
+            raise Refused(503, "busy", "the question could not be asked; ask again") from None
+        except BaseException:
+            self.close()  # what is left unread would be taken for the answer to the next question
+            raise
+
+    def _greet(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until it has started. Raises Refused where it has not; OSError where it has ended instead."""
+        assert process.stdout is not None
+        if self._greeted:
+            return
+        if not select.select([process.stdout], [], [], _START)[0]:
+            raise Refused(503, "busy", "what answers questions is still starting; ask again in a moment")
+        if process.stdout.readline() != _GREETING:
+            raise OSError("it ended at its start")
+        self._greeted = True
 
 
 def serve(

@@ -80,8 +80,9 @@ def told(seconds: float) -> Iterator[None]:
         yield
     except duckdb.InterruptException:
         raise Refused(
-            408, "too_long", f"stopped after {seconds:g} s: ask for fewer days, or group first"
-        ) from None
+            408, "too_long", "stopped after {seconds} s: ask for fewer days, or group first",
+            seconds=f"{seconds:g}",
+        ) from None  # fmt: skip
     except duckdb.OutOfMemoryException:
         raise Refused(
             413, "too_large", "this needs more memory than a query may take: group or filter first"
@@ -142,15 +143,16 @@ def _within(connection: duckdb.DuckDBPyConnection, sql: str, purpose: str) -> No
     """Refuse a statement that reads a table of another purpose, by itself or beside one of this."""
     made = dict(connection.execute("SELECT name, purpose FROM reports").fetchall())
     if purpose not in made.values():
-        raise Refused(400, "purpose", f"tables are made for {', '.join(sorted(set(made.values())))}")
+        purposes = ", ".join(sorted(set(made.values())))
+        raise Refused(400, "purpose", "tables are made for {purposes}", purposes=purposes)
     others = {name for name, of in made.items() if of != purpose}
     try:
         permit(sql, tables(connection) - others)
     except Refused as error:
         mine = ", ".join(sorted(made.keys() - others))
         raise Refused(
-            403, "purpose", f"this session is for {purpose}, and tables of other purposes are neither read"
-            f" nor joined; those of it are {mine}"
+            403, "purpose", "this session is for {purpose}, and tables of other purposes are neither read"
+            " nor joined; those of it are {tables}", purpose=purpose, tables=mine,
         ) from error  # fmt: skip
 
 
