@@ -103,19 +103,20 @@ class Ledger(Shared):
 
     def flush(self) -> bool:
         """Make new salts durable, in one transaction: a pseudonym that is stored can always be withdrawn.
-        False only where several ledgers are one (`joint.py`): what was decided by is over, decide again."""
+        False where what was decided by is over, by a refusal here or elsewhere (`joint.py`): decide again."""
         if not self._salts.pending and not self._links.pending:
             return True
         with self._change() as then:
             with self._noting:
                 pending, met = dict(self._salts.pending), list(self._links.pending)
                 marks = dict(self._epochs.pending)
+            if self._late(pending):
+                return False
             self._salts.write(self._database, pending)
             epochs.write(self._database, marks)
             self._renewal.write(self._database, pending, self._keys.today())
-            for purpose, key in pending:
-                if key in self._restricted:
-                    self._restrict(key, [purpose])
+            for purpose, key in (one for one in pending if one[1] in self._restricted):
+                self._restrict(key, [purpose])
             for one in met:
                 device, account = (self.person(MEASUREMENT, key) for key in one[:2])
                 if device is not None and account is not None:
@@ -123,8 +124,7 @@ class Ledger(Shared):
             then += [lambda: self._salts.written(pending), lambda: self._epochs.written(marks)]
             if self._renewal.any(pending):
                 then.append(self._truncate)
-            then.append(lambda: self._renewal.written(pending))
-            then.append(lambda: self._links.written(met))
+            then += [lambda: self._renewal.written(pending), lambda: self._links.written(met)]
         return True
 
     # What people say.

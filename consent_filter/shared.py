@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,6 +117,15 @@ class Shared(Known):
                     self._salts.delete(self._database, purpose, key)
                 self._renewal.drop(self._database, key, {purpose for purpose, _ in gone})
         self._drop(key, {purpose for purpose, _ in gone})
+
+    def _late(self, pending: Iterable[tuple[int, bytes]]) -> bool:
+        """Let go of new pseudonyms of who refuses by now; whether there were any. They were made while the
+        refusal was being written, which had looked before for what it takes back, and would stay for good."""
+        words = [(purpose, key, self._standing.now(key)) for purpose, key in pending]
+        late = [(purpose, key) for purpose, key, word in words if word.erased or word.deny & purpose]
+        for purpose, key in late:
+            self._drop(key, {purpose})
+        return bool(late)
 
     def _gone(self, key: bytes, purposes: Collection[int]) -> list[tuple[int, int]]:
         found = [(purpose, self.person(purpose, key)) for purpose in purposes]

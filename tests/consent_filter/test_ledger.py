@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_filter import chain
 from consent_filter.circumstances import Circumstances
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
@@ -289,6 +290,29 @@ def test_a_person_who_refuses_before_the_salt_was_written_is_forgotten_all_the_s
     with pytest.raises(Broken, match="only the collector"):
         again.persons([VISIT])
     again.close()
+
+
+def test_a_pseudonym_that_is_made_while_its_refusal_is_written_is_not_stored(
+    tmp_path: Path, keys: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a run of faults: the refusal had looked for it before, and nothing took it back after."""
+    ledger = Ledger.open(tmp_path / "ledger.sqlite", keys)
+    ledger.put(*WHO, {"measurement": True}, "site", NOON)
+    made, add = [], chain.add
+
+    def meanwhile(*said: Any) -> chain.Link:
+        made.extend(ledger.persons([VISIT, (MEASUREMENT, "eu", "device", "other")]))
+        return add(*said)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chain, "add", meanwhile)
+        ledger.put(*WHO, {"measurement": False}, "site", NOON + 1)
+    assert len(made) == 2
+    assert not ledger.flush(), "what was decided by is over"
+    assert ledger.flush(), "the other one is let be"
+    keys_of = ledger._database.execute("SELECT key FROM salt").fetchall()
+    assert keys_of == [(ledger.key("eu", "device", "other"),)]
+    ledger.close()
 
 
 def test_erasing_leaves_nothing_but_the_hash_and_the_chain_still_holds(tmp_path: Path, keys: Keyring) -> None:
