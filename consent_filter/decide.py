@@ -52,6 +52,10 @@ class Word(NamedTuple):
     erased: bool = False
     old: tuple[int, ...] = ()
 
+    def refuses(self, purpose: int) -> bool:
+        """Whether no pseudonym may be made for it."""
+        return self.erased or bool(self.deny & purpose)
+
 
 #: Nobody has said anything, or there is no id to look up.
 NO_WORD = Word(0, 0)

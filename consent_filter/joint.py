@@ -100,8 +100,8 @@ class JointLedger(Hearing):
                 continue
             if row.kind == WORD:
                 # Before the word: what is given in between is known to end with it.
-                deny = self._standing.now(row.key)
-                for purpose in KEYS if deny.erased else [one for one in KEYS if deny.deny & one]:
+                word = self._standing.now(row.key)
+                for purpose in filter(word.refuses, KEYS):
                     yield Told(telling.SALT + telling.place(purpose, row.key), None)
             yield Told(row.kind + row.key, self._value(row))
 

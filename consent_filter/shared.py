@@ -108,7 +108,7 @@ class Shared(Known):
     def _forget(self, key: bytes) -> None:
         """Somebody took back elsewhere what a pseudonym was made for, which this process may hold alone."""
         word, since = self._standing.found(key) or (Word(0, 0), 0)
-        gone = self._gone(key, KEYS if word.erased else [purpose for purpose in KEYS if word.deny & purpose])
+        gone = self._gone(key, [purpose for purpose in KEYS if word.refuses(purpose)])
         if gone and self._gives:
             # What was not even written when they left need not stay on a disk for the reports' sake.
             with self._transaction():
@@ -121,8 +121,7 @@ class Shared(Known):
     def _late(self, pending: Iterable[tuple[int, bytes]]) -> bool:
         """Let go of new pseudonyms of who refuses by now; whether there were any. They were made while the
         refusal was being written, which had looked before for what it takes back, and would stay for good."""
-        words = [(purpose, key, self._standing.now(key)) for purpose, key in pending]
-        late = [(purpose, key) for purpose, key, word in words if word.erased or word.deny & purpose]
+        late = [(purpose, key) for purpose, key in pending if self._standing.now(key).refuses(purpose)]
         for purpose, key in late:
             self._drop(key, {purpose})
         return bool(late)

@@ -208,7 +208,7 @@ def _steps(text: str) -> Iterator[tuple[int, int, str, str, int]]:
 
 def _ends(word: Word | None) -> list[int]:
     """Purposes of pseudonyms that a word leaves nothing of."""
-    return [] if word is None else [purpose for purpose in KEYS if word.erased or word.deny & purpose]
+    return [] if word is None else [purpose for purpose in KEYS if word.refuses(purpose)]
 
 
 def stands(database: sqlite3.Connection, key: bytes) -> bytes:

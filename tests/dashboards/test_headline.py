@@ -12,12 +12,10 @@ from dashboards import headline, missing, numbers
 from dashboards.numbers import METRICS, Numbers
 from dashboards.panels import COUNTRIES
 from dashboards.view import View, read
-from tests.warehouse.tables import LAST, put, table
+from tests.warehouse.tables import LAST, published, put, table
 from warehouse import report as reports
-from warehouse.reader import Reader, Reading
+from warehouse.reader import Reading
 from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 _READ = ("balance", "traffic_day", "traffic_hour", "sessions", "countries")
 
@@ -31,12 +29,8 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
         put(store, one, rows if one.name in _READ else rows.slice(0, 0))
     for name in ("traffic_day", "sessions"):  # one day of each is of too few people
         store.connection.execute(f"DELETE FROM {name} WHERE day = ?", [LAST - timedelta(days=3)])
-    publish(data, Warehouse(), store)
-    store.close()
-    reader = Reader(data, Warehouse())
-    with reader.reading() as one:
+    with published(data, store) as one:
         yield one
-    reader.close()
 
 
 def seen(reading: Reading, text: str) -> tuple[Numbers, View]:

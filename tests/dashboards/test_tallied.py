@@ -12,11 +12,9 @@ from dashboards import numbers
 from dashboards.numbers import Numbers
 from dashboards.panels import BY_NAME, DEALS, SOURCES, Panel
 from dashboards.period import Period
-from tests.warehouse.tables import LAST, fill
-from warehouse.reader import Reader, Reading
+from tests.warehouse.tables import LAST, fill, published
+from warehouse.reader import Reading
 from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 
 def back(first: int, last: int) -> Period:
@@ -47,12 +45,8 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
         change(f"DELETE FROM {panel.report} WHERE hash(day, {key}) % 4 = 0")
     change("UPDATE sources SET referrer_host = '(other)' WHERE hash(referrer_host) % 5 = 0")
     change("UPDATE marketplace SET others = NULL WHERE deal = 'bid_accepted'")
-    publish(data, Warehouse(), store)
-    store.close()
-    reader = Reader(data, Warehouse())
-    with reader.reading() as one:
+    with published(data, store) as one:
         yield one
-    reader.close()
 
 
 @pytest.mark.parametrize("panel", BY_NAME.values(), ids=list(BY_NAME))

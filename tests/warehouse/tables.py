@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse import report as reports
+from warehouse.reader import Reader, Reading
 from warehouse.released import Store
 from warehouse.report import OTHER, Report
+from warehouse.settings import Warehouse
+from warehouse.snapshot import publish
 
 LAST = date(2026, 11, 22)
 #: Rows of each report below the site and the day, the commonest first; a tuple is one value for each key.
@@ -208,3 +213,14 @@ def _row(one: Report, keys: dict[str, Any], people: int) -> dict[str, Any]:
     many["received"] = many["stored"] + many["refused"]
     many["people"] = people
     return keys | {name: many.get(name, people) for name in ("people", "others", *one.sums)}
+
+
+@contextmanager
+def published(data: Path, store: Store) -> Iterator[Reading]:
+    """What is in the store, published and read; the store is closed."""
+    publish(data, Warehouse(), store)
+    store.close()
+    reader = Reader(data, Warehouse())
+    with reader.reading() as one:
+        yield one
+    reader.close()
