@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -367,33 +366,3 @@ class Ledger(Shared):
     def find(self, position: int) -> chain.Found | None:
         """What the chain holds there; None where it is not that long."""
         return chain.find(self._database, position)
-
-
-def withdrawn(path: Path) -> Persons:
-    """Everyone whose rows no report may count any more: read by the pipeline, in a process of its own."""
-    with closing(Ledger.open(path, read_only=True)) as ledger:
-        return ledger.withdrawn()
-
-
-def removing(path: Path) -> Persons:
-    """Everyone whose rows must leave the disk, for the pipeline."""
-    with closing(Ledger.open(path, read_only=True)) as ledger:
-        return ledger.removing()
-
-
-def restricted(path: Path) -> Persons:
-    """Everyone of whom nothing may be deleted while it stands, for the pipeline."""
-    with closing(Ledger.open(path, read_only=True)) as ledger:
-        return ledger.restricted()
-
-
-def linked(path: Path) -> Linked:
-    """Every login that stands, for the pipeline."""
-    with closing(Ledger.open(path, read_only=True)) as ledger:
-        return ledger.linked()
-
-
-def unlinked(path: Path) -> Linked:
-    """Every login that stood until it was undone, for the pipeline."""
-    with closing(Ledger.open(path, read_only=True)) as ledger:
-        return ledger.unlinked()

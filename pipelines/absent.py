@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from consent_filter import holds
 from consent_filter.departed import Tombstones
-from consent_filter.ledger import removing
 from consent_filter.pseudonym import Keyring
+from consent_filter.read import removing
 from warehouse.facts import Absent
 
 Persons = NDArray[np.uint64]

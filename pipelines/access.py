@@ -19,9 +19,10 @@ from consent_filter.counterpart import TYPE
 from consent_filter.departed import Persons
 from consent_filter.errors import Misconfigured
 from consent_filter.fields import EVENT
-from consent_filter.ledger import Subject, linked
+from consent_filter.ledger import Subject
 from consent_filter.policy import Pack, load
 from consent_filter.purpose import names
+from consent_filter.read import linked
 from consent_filter.retention import ends, regime
 from ingest.log.opening import opened
 from warehouse import erase

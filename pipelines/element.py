@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from consent_filter.ledger import linked
+from consent_filter.read import linked
 from pipelines.attempts import whole as whole_folder
 from pipelines.keeping import left_out
 from warehouse import batches, catalogue, effects, links

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from consent_filter import holds, ledger
+from consent_filter import holds, read
 from consent_filter.accounts import Account, Closed, closed
 from consent_filter.errors import Misconfigured
 from consent_filter.policy import Pack, load
@@ -27,7 +27,7 @@ def left_out(data: Path, now: int | None = None) -> NDArray[np.uint64]:
     """Everyone whom no report counts: withdrawn, being removed, restricted (the ledger) or held. Sorted.
     `now`: UTC milliseconds; None is the clock's."""
     found: NDArray[np.uint64] = np.union1d(
-        ledger.withdrawn(data / "ledger.sqlite"), holds.persons(data, now)
+        read.withdrawn(data / "ledger.sqlite"), holds.persons(data, now)
     ).astype(np.uint64)
     return found
 
@@ -42,13 +42,13 @@ def due(
     found = kinds(lake.connection, "lake.events", paths)
     known = _packs({policy for policy, _, _ in found}, packs)
     rules, most = schedule(found, known)
-    restricted = ledger.restricted(data / "ledger.sqlite")
+    restricted = read.restricted(data / "ledger.sqlite")
     kept, waiting = pa.concat_tables([holds.periods(data, at), holds.always(restricted)]), restricted[:0]
     if (data / holds.FILE).exists():
         with holds.Holds.open(data) as held:
             waiting = held.waiting(kept)
     accounts, sets = _closed(data, {pack.name: pack for pack in known.values()}, load_all(packs), today)
-    gone = np.setdiff1d(ledger.withdrawn(data / "ledger.sqlite"), restricted)
+    gone = np.setdiff1d(read.withdrawn(data / "ledger.sqlite"), restricted)
     return Due(today, rules, most, kept, accounts, sets, gone), waiting
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_filter.ledger import linked, unlinked
+from consent_filter.read import linked, unlinked
 from pipelines.element import over_all
 from pipelines.keeping import left_out
 from warehouse import departures, moves

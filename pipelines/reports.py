@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from consent_filter.errors import Misconfigured
-from consent_filter.ledger import linked
+from consent_filter.read import linked
 from pipelines import leaving
 from pipelines.beamio import careful, made, running
 from pipelines.element import CATALOGUE, Work, at_hand, elements, make, over_all

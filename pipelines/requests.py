@@ -12,8 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from consent_filter.errors import Refused
-from consent_filter.ledger import Ledger, linked
+from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.read import linked
 from consent_filter.rights.case import Case
 from consent_filter.rights.register import Register
 from pipelines import access, rectify

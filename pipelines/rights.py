@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from consent_filter import holds
 from consent_filter.departed import Tombstones
-from consent_filter.ledger import Ledger, removing
+from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.read import removing
 from pipelines import leaving, requests, stones
 from pipelines.absent import Persons, marked, tombstones
 from pipelines.holders import HOLDERS

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from consent_filter.ledger import linked
+from consent_filter.read import linked
 from pipelines.attempts import whole
 from pipelines.beamio import each
 from pipelines.keeping import left_out

@@ -16,8 +16,9 @@ import numpy as np
 from consent_filter import signing
 from consent_filter.certificate import Certificate, after, check
 from consent_filter.errors import Misconfigured, Refused
-from consent_filter.ledger import Ledger, Subject, linked
+from consent_filter.ledger import Ledger, Subject
 from consent_filter.pseudonym import Keyring
+from consent_filter.read import linked
 from consent_filter.signing import PublicKey, SigningKey
 from pipelines import access
 from pipelines.holder import Task

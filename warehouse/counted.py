@@ -47,7 +47,7 @@ Keys = tuple[Any, ...]
 
 def counted(data: Path, persons: Iterable[int], logins: Linked = NONE) -> pa.Table:
     """COUNTED of these persons (uint64 pseudonyms, of whatever purpose), as of what is published now.
-    `logins`: as reports read them (`consent_filter.ledger.linked`).
+    `logins`: as reports read them (`consent_filter.read.linked`).
 
     The caller holds pipeline.lock, and has published what the last pass made. Who has left a day that stands
     still is counted there yet; who has left one that was published anew is not. For a person who turns out to

@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from consent_filter import holds, ledger
+from consent_filter import holds, read
 from consent_filter.errors import Refused
 from consent_filter.purpose import BY_NAME as PURPOSES
 from warehouse import links
@@ -155,8 +155,8 @@ class Recall:
     def _state(self) -> State:
         """Whom no report counts (withdrawn, being removed, restricted or held), and the logins."""
         file = self._data / "ledger.sqlite"
-        gone = np.union1d(ledger.withdrawn(file), holds.persons(self._data, None)).astype(np.uint64)
-        return State(gone, ledger.linked(file))
+        gone = np.union1d(read.withdrawn(file), holds.persons(self._data, None)).astype(np.uint64)
+        return State(gone, read.linked(file))
 
     def at(self) -> tuple[object, ...]:
         """Is another where facts, the ledger or the holds are."""

@@ -22,9 +22,10 @@ from consent_filter import chain
 from consent_filter.circumstances import Circumstances
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.errors import Broken, Refused
-from consent_filter.ledger import Ledger, withdrawn
+from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from consent_filter.purpose import BY_NAME
+from consent_filter.read import withdrawn
 from tests.consent_filter.rows import NOON, Row, batch
 
 WHO = ("eu", "device", "canary-device-7")

@@ -13,8 +13,9 @@ from consent_filter import departed
 from consent_filter.decide import AD_MEASUREMENT, MEASUREMENT, NO_WORD, Word
 from consent_filter.departed import Person
 from consent_filter.errors import Broken
-from consent_filter.ledger import Ledger, linked, removing, unlinked, withdrawn
+from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
+from consent_filter.read import linked, removing, unlinked, withdrawn
 
 WHO = ("eu", "device", "d-1")
 VISIT, ADVERT = (MEASUREMENT, *WHO), (AD_MEASUREMENT, *WHO)
