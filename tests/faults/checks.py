@@ -91,7 +91,13 @@ def _balance(seen: Seen) -> Iterator[str]:
     for reason, n in least.items():
         if refused[reason] < n:
             yield f"{refused[reason]} are said to be refused by {reason}, and at least {n} were"
-    for reason in refused.keys() - least.keys():
+    # What was taken at one collector while its person refused at another leaves before it is stored.
+    stored = {number for number, *_ in seen.facts}
+    gone = {n for n, who in seen.people.items() if who in seen.out} - stored
+    left = sum(max(seen.answers[n], 1) for n in gone)
+    if refused["erased"] > left:
+        yield f"{refused['erased']} are said to be refused by erased, and at most {left} were"
+    for reason in refused.keys() - least.keys() - {"erased"}:
         yield f"{refused[reason]} are said to be refused by {reason}, and none were"
 
 

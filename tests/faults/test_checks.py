@@ -44,6 +44,10 @@ def test_nothing_is_wrong_where_nothing_is() -> None:
     pages = [(DAY, "/p0", 2, 1), (DAY, "/p1", 3, 2), (DAY, "/p2", 2, 2)]
     late = Seen(*SOUND)._replace(stepped=True, facts=less(7) + Counter({(7, DAY, 99): 1}), pages=pages)
     assert wrong(late) == []
+    left = Seen(*SOUND)._replace(
+        facts=less(7), pages=SOUND.pages, balance=balance(10, 6, duplicate=1, consent=2, erased=1)
+    )
+    assert wrong(left) == []
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,7 @@ def test_nothing_is_wrong_where_nothing_is() -> None:
         ({"balance": balance(9, consent=2)}, "0 are said to be refused by duplicate, and at least 1"),
         ({"balance": balance(12, duplicate=1, consent=4)}, "12 are said to be received; 10 were"),
         ({"balance": balance(11, duplicate=1, consent=2, late=1)}, "1 are said to be refused by late"),
+        ({"balance": balance(13, duplicate=1, consent=2, erased=3)}, "3 are said to be refused by erased"),
         ({"balance": balance(10, 6, duplicate=1, consent=3)}, "6 are said to be stored, and 7 are"),
         ({"pages": SOUND.pages[:2]}, "the report says"),
         ({"pages": [*SOUND.pages[:2], (DAY, "/p2", 2, 3)]}, "/p2: 2 of 3, and should say"),
