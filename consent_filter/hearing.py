@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from typing import NamedTuple
 
 from consent_filter import chain, departed, epochs, links, telling, unheard
 from consent_filter.decide import MEASUREMENT
@@ -23,6 +24,13 @@ Then = list[Callable[[], None]]
 _DAY = 86_400_000
 
 
+class When(NamedTuple):
+    """As `Given` has them."""
+
+    at: int
+    knew: int
+
+
 class Hearing(Ledger):
     """The half of `JointLedger` that listens."""
 
@@ -34,8 +42,8 @@ class Hearing(Ledger):
     missed: Callable[[int, bool], None]
     #: How far in the order everything is known here.
     heard_until: int
-    #: Salts that memory has from the order, and the disk has yet to get; when they were given.
-    _taken: dict[tuple[int, bytes], int]
+    #: Salts that memory has from the order, and the disk has yet to get: when they were given, and what of.
+    _taken: dict[tuple[int, bytes], When]
     #: Whether a new salt of ours has gone that something may have been decided by.
     _overtaken: bool
 
@@ -43,16 +51,17 @@ class Hearing(Ledger):
         """Whoever speaks with our knowledge of an earlier word speaks later, whatever the clocks say."""
         return max(now, (self._standing.since(key) or 0) + 1)
 
-    def _given_at(self, one: tuple[int, bytes], record: bytes) -> int:
-        """When a salt was given; of one that nobody knows yet, that is now."""
+    def _when(self, one: tuple[int, bytes], record: bytes) -> When:
+        """When a salt was given, and which word was known then; of one that nobody knows yet, that is now."""
         if one in self._taken:
             return self._taken[one]
         if one in self._salts.pending:
-            return self._later(one[1], round(self._keys.now() * 1000))
-        where = "SELECT at FROM given_at WHERE seq = ?"
+            at = self._later(one[1], round(self._keys.now() * 1000))
+            return When(at, self._stands(one[1]).spoken[one[0]] if self._standing.found(one[1]) else 0)
+        where = "SELECT at, knew FROM given_at WHERE seq = ?"
         row = self._database.execute(where, (number(record),)).fetchone()
-        made = self._renewal.made(number(record), self._keys.today())
-        return made * _DAY if row is None else int(row[0])
+        made = self._renewal.made(number(record), self._keys.today()) * _DAY
+        return When(made, made) if row is None else When(*row)
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Take in messages, in their order. On the disk when it returns; an OSError leaves the first of them
@@ -128,7 +137,7 @@ class Hearing(Ledger):
         key, told, run = one.key[1:], telling.read(one.value), self._database.execute
         mine = chain.records(self._database, key)
         known = {text for _, text in mine}
-        stands = telling.fold([*known, *told.records])
+        was, stands = telling.fold(known), telling.fold([*known, *told.records])
         new = [text for text in stands.kept if text not in known]
         for at, text in mine:
             if text not in stands.kept:
@@ -141,15 +150,16 @@ class Hearing(Ledger):
                 "INSERT OR REPLACE INTO choice VALUES (?, ?, ?, ?, ?)",
                 (key, word.grant, word.deny, word.erased, stands.since),
             )
-        ended = set()
+        ended, before = set[int](), set[int]()
         for purpose, over in stands.over.items():
             record = self._salts.record(purpose, key)
-            if record is not None and self._given_at((purpose, key), record) < over:
+            if over == telling.NEVER or (
+                record is not None and self._when((purpose, key), record).knew < over
+            ):
                 ended.add(purpose)
-            elif over == telling.NEVER:
-                ended.add(purpose)  # who they were before
-        removes = told.removes or telling.erases(new)
-        self._part(key, ended, stands.since, removes, then)
+            elif over > was.over[purpose]:
+                before.add(purpose)  # their salt was given by who knew; who they were before it was not
+        self._part(key, ended, before, stands.since, told.removes or telling.erases(new), then)
         if telling.erases(new):
             departed.remove(self._database, key)
         self._hear_restriction(key, stands.restricted, stands.since)
@@ -159,16 +169,17 @@ class Hearing(Ledger):
             self._tell(WORD, key)  # somebody else has spoken meanwhile: the last message must hold it all
         return bool(ended)
 
-    def _part(self, key: bytes, purposes: Collection[int], now: int, removes: bool, then: Then) -> None:
-        """What was made under these purposes ends."""
-        gone = self._gone(key, purposes)
+    def _part(self, key: bytes, purposes: Collection[int], before: Collection[int], now: int, removes: bool,
+              then: Then) -> None:  # fmt: skip
+        """What was made under these purposes ends; under the others, who they were before."""
+        gone = self._gone(key, purposes) + self._renewal.of(self._database, key, before)
         departed.withdraw(self._database, key, gone, now, removes)
         for purpose in purposes:
             self._salts.delete(self._database, purpose, key)
-        self._renewal.drop(self._database, key, purposes)
+        self._renewal.drop(self._database, key, {*purposes, *before})
         if MEASUREMENT in purposes:
             links.drop(self._database, key)
-        then.append(lambda: self._drop(key, purposes))
+        then += [lambda: self._drop(key, purposes), lambda: self._renewal.forget(key, before)]
 
     def _drop(self, key: bytes, purposes: Collection[int]) -> None:
         for purpose in purposes:
@@ -211,17 +222,20 @@ class Hearing(Ledger):
                 continue
             given = telling.unpack(one.value)
             self._known(purpose, given.under)
-            if self._standing.found(key) and given.at < self._over(purpose, key):
+            if self._standing.found(key) and given.knew < self._stands(key).over[purpose]:
                 gone += [(key, purpose, person) for person in self._person_of(purpose, key, given)]
                 if one.by == self.name:
                     news.append((telling.SALT, one.key[1:]))
+                if self._salts.get(purpose, key) == given.salt:
+                    self._drop(key, {purpose})
+                    self.version += 1  # who remembers the pseudonym must ask again
                 continue
             if not self._take(purpose, key, given):
                 news.append((HELD, one.key[1:]))
         return news, gone
 
-    def _over(self, purpose: int, key: bytes) -> int:
-        return telling.fold(text for _, text in chain.records(self._database, key)).over[purpose]
+    def _stands(self, key: bytes) -> telling.Stands:
+        return telling.fold(text for _, text in chain.records(self._database, key))
 
     def _take(self, purpose: int, key: bytes, given: Given) -> bool:
         """Whether that salt is ours from now on; False where we hold another, which was first."""
@@ -231,7 +245,7 @@ class Hearing(Ledger):
             pending = one in self._salts.pending and one not in self._taken
             if record is not None and record[:SALT] == given.salt:
                 if pending:
-                    self._taken[one] = given.at
+                    self._taken[one] = When(given.at, given.knew)
                 return True
             held = record is not None and not pending and not given.holds
             if held and given.instead != telling.mark(record[:SALT]):  # type: ignore[index]
@@ -244,18 +258,18 @@ class Hearing(Ledger):
                 self._turn()
             found = self._salts.take(purpose, key, given.salt)
             self._renewal.mark(given.at // _DAY, number(found))
-            self._taken[one] = given.at
+            self._taken[one] = When(given.at, given.knew)
             if record is not None:
                 self.version += 1  # who remembers a pseudonym must ask again
             return True
 
-    def _write(self, taken: Mapping[tuple[int, bytes], int], then: Then) -> None:
+    def _write(self, taken: Mapping[tuple[int, bytes], When], then: Then) -> None:
         with self._noting:
             pending = {one: record for one, record in self._salts.pending.items() if one in taken}
             marks = dict(self._epochs.pending)
         self._salts.write(self._database, pending)
-        rows = [(number(record), taken[one]) for one, record in pending.items()]
-        self._database.executemany("INSERT OR REPLACE INTO given_at VALUES (?, ?)", rows)
+        rows = [(number(record), *taken[one]) for one, record in pending.items()]
+        self._database.executemany("INSERT OR REPLACE INTO given_at VALUES (?, ?, ?)", rows)
         epochs.write(self._database, marks)
         self._renewal.write(self._database, pending, self._keys.today())
         for purpose, key in pending:

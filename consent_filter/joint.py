@@ -30,9 +30,11 @@ from consent_filter.telling import HELD, STONE, UNLINKED, WORD, Given, Row, Told
 
 class JointLedger(Hearing):
     """`Ledger` for the collector, where several share what they know. `confer` makes claims known and waits
-    until they have come back; whether they hold (`Ledger.flush`)."""
+    until they have come back; whether they hold (`Ledger.flush`). `spread` waits until what was recorded is
+    told, if that can be done at once; whether it is (`Ledger.everywhere`)."""
 
     confer: Callable[[], bool]
+    spread: Callable[[], bool]
 
     @classmethod
     def join(
@@ -51,7 +53,7 @@ class JointLedger(Hearing):
         ledger._besides()
         row = ledger._database.execute("SELECT name, position FROM sharing").fetchone()
         ledger.name, ledger.heard_until = bytes(row[0]), int(row[1])
-        ledger.confer = lambda: True
+        ledger.confer = ledger.spread = lambda: True
         ledger.missed = lambda place, up: None
         ledger._taken, ledger._overtaken = {}, False
         return ledger
@@ -65,6 +67,10 @@ class JointLedger(Hearing):
         if self._lost() or not holds or self.decided not in (None, self.version):
             return False
         return super().flush()
+
+    def everywhere(self) -> bool:
+        """`Ledger.everywhere`: of the others each has heard it a second later, or stores nothing."""
+        return self.spread()
 
     def _lost(self) -> bool:
         """Whether since the last look somebody was first with a salt, or left who had a new one."""
@@ -94,7 +100,9 @@ class JointLedger(Hearing):
     def _messages(self, rows: Sequence[Row]) -> Iterator[Told]:
         for row in telling.once(rows):
             if row.kind in (telling.SALT, HELD):
-                purpose, key = telling.placed(row.key)
+                purpose, key = one = telling.placed(row.key)
+                if one in self._salts.pending and one not in self._taken:
+                    continue  # it is told as a claim, after the words that it is given by
                 given = self._given(purpose, key, holds=row.kind == HELD)
                 yield Told(telling.SALT + row.key, None if given is None else given.pack())
                 continue
@@ -124,12 +132,18 @@ class JointLedger(Hearing):
         with self._writing, self._transaction():
             self._database.executemany("DELETE FROM untold WHERE seq = ?", [(row.seq,) for row in rows])
 
-    def claims(self) -> list[tuple[tuple[int, bytes], bytes, Told]]:
-        """New salts that nobody else knows: whose, the salt, and the message that claims it."""
+    def unclaimed(self) -> list[tuple[int, bytes]]:
+        """Whose new salts nobody else knows."""
         with self._noting:
-            mine = [one for one in self._salts.pending if one not in self._taken]
+            return [one for one in self._salts.pending if one not in self._taken]
+
+    def claims(self) -> list[tuple[tuple[int, bytes], bytes, Told]]:
+        """New salts that nobody else knows: whose, the salt, and the message that claims it. Not of who has
+        just said what is yet to be told: what was decided before holds no longer."""
+        with self._writing:
+            untold = telling.speaking(self._database)
         found = []
-        for one in mine:
+        for one in [one for one in self.unclaimed() if one[1] not in untold]:
             given = self._given(*one)
             if given is not None:
                 found.append((one, given.salt, Told(telling.SALT + telling.place(*one), given.pack())))
@@ -147,7 +161,7 @@ class JointLedger(Hearing):
         under = id or next(life.id for life in self._keys.lives() if life.purpose == KEYS[purpose])
         before = self._salts.before(self._database, purpose, key)
         instead = bytes(8) if before is None else telling.mark(before)
-        return Given(record[:SALT], self._given_at((purpose, key), record), under, holds, instead)
+        return Given(record[:SALT], *self._when((purpose, key), record), under, holds, instead)
 
 
 def alone(path: Path) -> None:

@@ -128,6 +128,10 @@ class Ledger(Shared):
 
     # What people say.
 
+    def everywhere(self) -> bool:
+        """Whether whatever is recorded here by now binds wherever their events may come (`joint.py`)."""
+        return True
+
     def put(
         self,
         site: str,

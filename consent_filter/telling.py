@@ -29,7 +29,9 @@ CREATE TABLE IF NOT EXISTS sharing (
   one INTEGER PRIMARY KEY CHECK (one = 1), name BLOB NOT NULL, topic TEXT NOT NULL, position INTEGER NOT NULL,
   hearing INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS given_at (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS given_at (
+  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, knew INTEGER NOT NULL DEFAULT 0
+);
 """
 _TELLS = {
     "told_word": ("content", "INSERT", "X'77'", "NEW.key"),
@@ -42,9 +44,11 @@ _FORGETS = (
     "CREATE TRIGGER IF NOT EXISTS given_gone AFTER DELETE ON salt"
     " BEGIN DELETE FROM given_at WHERE seq = OLD.seq; END"
 )
-#: Flags, when it was given (UTC milliseconds), a hash of the salt that it takes the place of, the salt; the
-#: name of the key that it is under follows.
-_SALT = struct.Struct(">BQ8s16s")
+#: Whether it holds, when it was given (UTC milliseconds), a hash of the salt that it takes the place of, the
+#: salt, the name of the key that it is under, and the word that its giver knew.
+_SALT = struct.Struct(">BQ8s16s8sQ")
+#: As it was before the last of these was told.
+_OLD = struct.Struct(">BQ8s16s8s")
 #: Later than every moment.
 NEVER = 1 << 62
 #: Records of one id that a message holds: more than that of one person are old.
@@ -76,25 +80,31 @@ class Heard(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A salt. at: when it was given, later than every word its giver knew of (UTC milliseconds). holds:
-    whoever has another one takes this. instead: the mark of the one before it, zeros where there was none.
-    under: the name of the key that its pseudonym is made with."""
+    """A salt. at: when it was given (UTC milliseconds). knew: of when the last word on its purpose is that
+    its giver knew, 0 where there was none: a refusal that its giver had not heard of ends it, also where they
+    have agreed anew since, and so all judge it alike, whatever else they have heard by then. under: the name
+    of the key that its pseudonym is made with. holds: whoever has another one takes this. instead: the mark
+    of the one before it, zeros where there was none."""
 
     salt: bytes
     at: int
+    knew: int
     under: str
     holds: bool = False
     instead: bytes = bytes(8)
 
     def pack(self) -> bytes:
         """As it is told."""
-        return _SALT.pack(self.holds, self.at, self.instead, self.salt) + self.under.encode()
+        under = self.under.encode()
+        return _SALT.pack(self.holds, self.at, self.instead, self.salt, under, self.knew)
 
 
 def unpack(value: bytes) -> Given:
     """As it was packed."""
-    holds, at, instead, salt = _SALT.unpack_from(value)
-    return Given(salt, at, value[_SALT.size :].decode(), bool(holds), instead)
+    if len(value) == _OLD.size:
+        value += value[1:9]  # one that was given then was given after what its giver knew
+    holds, at, instead, salt, under, knew = _SALT.unpack(value)
+    return Given(salt, at, knew, under.decode(), bool(holds), instead)
 
 
 def mark(salt: bytes) -> bytes:
@@ -116,6 +126,9 @@ def begin(database: sqlite3.Connection, topic: str, name: bytes) -> None:
     """From now on, what is recorded is told; the first time, also what there is. In a transaction."""
     for one in filter(str.strip, TABLES.split(";")):
         database.execute(one)
+    if not any(column[1] == "knew" for column in database.execute("PRAGMA table_info(given_at)")):
+        database.execute("ALTER TABLE given_at ADD COLUMN knew INTEGER NOT NULL DEFAULT 0")
+        database.execute("UPDATE given_at SET knew = at")
     database.execute(_FORGETS)
     row = database.execute("SELECT topic FROM sharing").fetchone()
     for trigger, (table, when, kind, key) in _TELLS.items():
@@ -154,15 +167,22 @@ def untold(database: sqlite3.Connection, most: int) -> list[Row]:
     return [Row(*row) for row in rows]
 
 
+def speaking(database: sqlite3.Connection) -> set[bytes]:
+    """Whose words are to be told."""
+    return {bytes(key) for (key,) in database.execute("SELECT key FROM untold WHERE kind = ?", (WORD,))}
+
+
 class Stands(NamedTuple):
     """What follows from the records of one id. word: None where none of them is a word; kept: those that an
-    erasure leaves, the oldest first; over: purpose → until when what was given for it has ended."""
+    erasure leaves, the oldest first; over: purpose → up to which word what was given for it has ended;
+    spoken: purpose → when its last word was said."""
 
     word: Word | None
     since: int
     restricted: bool
     kept: tuple[str, ...]
     over: dict[int, int]
+    spoken: dict[int, int]
 
 
 def fold(records: Iterable[str]) -> Stands:
@@ -170,16 +190,18 @@ def fold(records: Iterable[str]) -> Stands:
     of two of one moment the refusal."""
     said = sorted((step for text in set(records) for step in _steps(text)), key=lambda one: one[:3])
     word: Word | None = None
-    since, restricted, over = 0, False, dict.fromkeys(KEYS, 0)
-    kept: list[str] = []
+    since, restricted, kept = 0, False, list[str]()
+    over, spoken = dict.fromkeys(KEYS, 0), dict.fromkeys(KEYS, 0)
     for at, _, text, what, purposes in said:
         ended = _ends(word)
         if what == "erased":
             word, since, restricted, kept = Word(0, 0, True), at, False, []
+            spoken = dict.fromkeys(KEYS, at)
         elif what in ("granted", "denied"):
             last = NO_WORD if word is None else word
             word = after(last, purposes, 0) if what == "granted" else after(last, 0, purposes)
             since = at
+            spoken |= {purpose: at for purpose in KEYS if purpose & purposes}
         elif what in ("lifted", "restricted"):
             restricted = what == "restricted"
         kept.append(text)
@@ -187,8 +209,8 @@ def fold(records: Iterable[str]) -> Stands:
             if purpose in _ends(word):
                 over[purpose] = NEVER
             elif purpose in ended:
-                over[purpose] = at
-    return Stands(word, since, restricted, tuple(dict.fromkeys(kept)), over)
+                over[purpose] = spoken[purpose] = at  # any word of who was erased lifts that
+    return Stands(word, since, restricted, tuple(dict.fromkeys(kept)), over, spoken)
 
 
 def _steps(text: str) -> Iterator[tuple[int, int, str, str, int]]:

@@ -121,7 +121,11 @@ class Choosing:
         answer = _said(site, recorded.entry, pack)
         if request.query_params.get("receipt") == "1":
             answer["receipt"] = await run_in_threadpool(self.receipt, recorded, site)
-        return JSONResponse(answer)
+        return JSONResponse(answer, await self.taken())
+
+    async def taken(self) -> int:
+        """The status of what was recorded: 202 where other collectors do not know of it yet."""
+        return 200 if await run_in_threadpool(self._ledger.everywhere) else 202
 
     def receipt(self, recorded: Recorded, site: str) -> Any:
         """As it goes into an answer. None where it can't be signed: the choice is made all the same."""

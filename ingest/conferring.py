@@ -2,7 +2,7 @@
 
 A word of another collector is in this one's ledger a few milliseconds after it is in the topic. Where that
 was not heard to its end within a second, no event is stored (503): somebody may have refused meanwhile.
-What is said here binds here at once, and is told when it can be.
+What is said here binds here at once, and is told when it can be; whoever has said it learns which (`spread`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from ingest.log.words import Ear, Words
 FRESH = 1.0
 #: Seconds between attempts where brokers are away.
 _PAUSE = 0.2
+#: Seconds for which a collector goes on listening before it stores, where brokers were away: so long others
+#: may take to tell what was said there meanwhile (a client tries again after at most one).
+GRACE = 2.0
 
 
 class Conferring:
@@ -33,10 +36,14 @@ class Conferring:
         self._news, self._telling = threading.Condition(), threading.Lock()
         #: Up to which offset everything is heard, and when that was last all that there was.
         self._until, self._whole = ledger.heard_until, float("-inf")
+        #: Whether brokers were away since; from when on what is heard is believed to be all.
+        self._away, self._back = False, float("-inf")
+        #: How often was told what there was to tell: begun, and done.
+        self._begun = self._done = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.failing = ""
         self._strangers = 0
-        ledger.confer, ledger.missed = self.confer, self._missed
+        ledger.confer, ledger.spread, ledger.missed = self.confer, self.spread, self._missed
 
     def start(self) -> None:
         """Begin to hear: until everything was heard, nothing is stored."""
@@ -45,7 +52,16 @@ class Conferring:
     @property
     def fresh(self) -> bool:
         """Whether everything that was said until a second ago is known here."""
-        return time.monotonic() - self._whole < FRESH
+        now = time.monotonic()
+        return now - self._whole < FRESH and now >= self._back
+
+    def spread(self) -> bool:
+        """Whether what is recorded by now is in the topic: waits a second at most."""
+        if not self.fresh:
+            return False
+        with self._news:
+            next = self._begun + 1
+            return self._news.wait_for(lambda: self._done >= next, FRESH)
 
     def confer(self) -> bool:
         """Make new salts known, and wait until they have come back; whether all of them hold, and nothing was
@@ -56,7 +72,7 @@ class Conferring:
             self._wait(lambda: self.fresh)
             if self._ledger.version != version:
                 return False
-        if not self._ledger.claims():
+        if not self._ledger.unclaimed():
             return True
         self._tell()  # the words that the salts were given by come first
         claims = self._ledger.claims()
@@ -64,7 +80,8 @@ class Conferring:
             return False
         last = self._words.tell([told for _, _, told in claims])
         self._wait(lambda: self._until > last)
-        return all(self._ledger.holds(one, salt) for one, salt, _ in claims)
+        holds = all(self._ledger.holds(one, salt) for one, salt, _ in claims)
+        return holds and not self._ledger.unclaimed()
 
     def _wait(self, for_: object) -> None:
         with self._news:
@@ -91,6 +108,7 @@ class Conferring:
         if failing != self.failing:
             _line(failing or "heard again")
         self.failing = failing
+        self._away |= bool(failing)
 
     def _missed(self, place: int, up: bool) -> None:
         name = f"{self._ledger.topic}-0@{place}"
@@ -108,17 +126,25 @@ class Conferring:
         if heard or whole is not None:
             with self._news:
                 self._until = ear.at
-                self._whole = self._whole if whole is None else whole
+                if whole is not None:
+                    if self._away:
+                        self._away, self._back = False, time.monotonic() + GRACE
+                    self._whole = whole
                 self._news.notify_all()
         return whole is not None
 
     def _tell(self) -> None:
         self._ledger.refresh()
         with self._telling:
+            with self._news:
+                self._begun += 1
             while rows := self._ledger.untold():
                 self._words.tell(self._ledger.messages(rows))
                 self._ledger.told(rows)
             self._words.turn()
+            with self._news:
+                self._done = self._begun
+                self._news.notify_all()
 
     def close(self) -> None:
         """End the thread, having told what there is to tell where that can be done."""

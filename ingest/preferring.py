@@ -101,7 +101,7 @@ class Preferring:
             raise Refused(503, "unavailable", "nothing can be stored now; try again") from None
         answer = await run_in_threadpool(self._said, asked, [(kind, id)], False)
         answer["receipt"] = await run_in_threadpool(self._choosing.receipt, recorded, site)
-        return JSONResponse(answer)
+        return JSONResponse(answer, await self._choosing.taken())
 
     def _asked(self, request: Request, site: str) -> _Asked:
         country = self._choosing.country(request) if request.headers.get("origin") else None

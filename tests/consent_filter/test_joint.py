@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consent_filter import chain, telling
@@ -80,7 +81,7 @@ class Several:
         claims = one.claims()
         self.topic.tell(one.name, [told for _, _, told in claims])
         self.hear(one)
-        return all(one.holds(whose, salt) for whose, salt, _ in claims)
+        return all(one.holds(whose, salt) for whose, salt, _ in claims) and not one.unclaimed()
 
     def hear(self, one: JointLedger, most: int | None = None) -> None:
         one.hear(self.topic.after(one.heard_until)[:most])
@@ -114,10 +115,11 @@ def several(tmp_path: Path) -> Iterator[Several]:
 
 def visit(one: JointLedger, who: tuple[str, str, str] = WHO) -> bytes:
     """The pseudonym under which an event is stored: decided anew until it holds."""
-    while True:
+    for _ in range(9):
         (person,) = one.persons([(MEASUREMENT, *who)])
         if one.flush():
             return person
+    raise AssertionError("it is decided anew without an end")
 
 
 def number(person: bytes) -> int:
@@ -191,6 +193,44 @@ def test_a_salt_that_is_told_after_a_refusal_is_of_somebody_withdrawn(several: S
     for ledger in several.all:
         assert ledger.withdrawn().tolist() == [number(person)]
         assert ledger.subject(ledger.key(*WHO)).word == Word(0, MEASUREMENT)
+
+
+def test_a_salt_that_was_given_in_ignorance_ends_for_everybody_also_where_they_have_agreed_anew(
+    several: Several,
+) -> None:
+    one, other = several.all
+    other.put(*WHO, {"measurement": False}, "site", NOON)
+    other.put(*WHO, {"measurement": True}, "site", NOON + 1)  # and tells neither yet
+    several.now = NOON + 5000
+    person = visit(one)
+    several.settle()
+    third = several.join()
+    several.settle()
+    assert visit(other) == visit(one) == visit(third) != person
+    for ledger in (one, other):
+        assert ledger.withdrawn().tolist() == [number(person)]
+
+
+def test_a_salt_of_a_collector_that_is_older_was_given_when_it_says() -> None:
+    (one,) = {telling.Given(bytes(range(16)), NOON, NOON, "0123abcd", True, b"instead-")}
+    assert telling.unpack(one.pack()) == one
+    assert telling.unpack(one.pack()[:-8]) == one, "as it was told before"
+    assert telling.unpack(one._replace(knew=7).pack()).knew == 7
+
+
+def test_a_shared_ledger_of_an_older_version_goes_on(several: Several) -> None:
+    one, other = several.all
+    person = visit(one)
+    one.put(*WHO, {"research": True}, "site", NOON)
+    several.settle()
+    other.close()
+    with closing(sqlite3.connect(several.here / "1" / "ledger.sqlite")) as file:
+        file.execute("ALTER TABLE given_at DROP COLUMN knew")
+    again = several.open(several.here / "1")
+    again.put(*WHO, {"measurement": False}, "site", NOON + 1)
+    several.all.remove(other)
+    several.settle()
+    assert one.withdrawn().tolist() == again.withdrawn().tolist() == [number(person)]
 
 
 def test_words_that_are_heard_late_leave_the_latest_standing(several: Several) -> None:
@@ -333,6 +373,8 @@ def hosts(n: int) -> Iterator[Several]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 3))
+@example(35, 3)  # a salt that was given in ignorance of a refusal, heard where it is known they agreed anew
+@example(94_293_623, 2)  # told again before the word that it is given by
 def test_they_come_to_know_the_same_whatever_happens_in_which_order(seed: int, n: int) -> None:
     """The oracle: the records of all, by their time; and whoever was stored under a pseudonym is so still, or
     hidden everywhere."""

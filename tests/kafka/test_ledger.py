@@ -6,7 +6,9 @@ import http.client
 import itertools
 import json
 import shutil
+import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,6 +20,7 @@ import pytest
 from consent_filter.decide import MEASUREMENT
 from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring, subject
+from ingest.conferring import GRACE
 from ingest.log.cluster import cluster
 from ingest.log.opening import settings
 from pipelines import facts
@@ -135,7 +138,7 @@ def test_two_collectors_are_one(broker: Broker, tmp_path: Path) -> None:
 
         # Where nobody hears, what is said binds here at once, and nothing is stored.
         broker.pause()
-        assert put(one, "bob", measurement=False) == 200
+        assert put(one, "bob", measurement=False) == 202, "and elsewhere when it is told"
         assert said(one, "bob") == {"measurement": False}
         assert other.post(event("bob")) == 503
         broker.resume()
@@ -156,12 +159,34 @@ def test_two_collectors_are_one(broker: Broker, tmp_path: Path) -> None:
         soon(lambda: [standing for _, standing in persons(b, "eve")] == ["removing"])
         assert salt not in (b / "ledger.sqlite").read_bytes()
         soon(lambda: not held(broker, topic, salt) and not held(broker, topic, b"research"))
-    assert facts.run(a).stored == 3 + 1
+    assert facts.run(a).stored == 3, "those of ann"
     whole = balance.whole(a)
     assert whole["received"] == whole["stored"] + sum(whole["refused"].values())
     stored = found(a)
     assert set(stored.rows.values()) == {1}
     assert not {"bob"} & {line for one in (one, other) for line in one.output.read_text().split()}
+
+
+def test_what_was_said_while_brokers_were_away_is_heard_before_anything_is_stored(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """The collector where it was said may come back a little later than the other."""
+    with two(broker, tmp_path) as (one, other):
+        assert put(one, "ann", measurement=True) == 200
+        soon(lambda: said(other, "ann") == {"measurement": True})
+        soon(lambda: other.post(event("ann")) == 202)
+        broker.kill()
+        soon(lambda: put(one, "ann", measurement=False) == 202)
+        soon(lambda: "ledger: " in other.output.read_text())
+        one.process.send_signal(signal.SIGSTOP)
+        broker.start()
+        late = threading.Timer(GRACE / 4, one.process.send_signal, (signal.SIGCONT,))
+        late.start()
+        soon(lambda: other.post(event("ann")) == 202)
+        late.join()
+        soon(lambda: [standing for _, standing in persons(tmp_path / "a", "ann")] == ["withdrawn"])
+        soon(lambda: put(one, "ann", research=False) == 200)
+    assert facts.run(tmp_path / "a").stored == 1
 
 
 def strange(data: Path, key: bytes, kind: bytes | None, value: bytes = b"{") -> int:
