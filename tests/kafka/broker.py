@@ -29,10 +29,11 @@ JARS = CACHE / f"kafka-{VERSION}"
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAA"
 USER, PASSWORD = "throng", "a-secret-of-tests"
 
-_PROPERTIES = """\
+#: Of one that is broker and controller; what stands later in its file holds.
+PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners={advertised}
 inter.broker.listener.name=PLAINTEXT
@@ -104,7 +105,9 @@ class Broker:
         listeners = f"PLAINTEXT://127.0.0.1:{port}"
         if pem is not None:
             listeners += f",SASL_SSL://localhost:{self.safe_port}"
-        told = _PROPERTIES.format(
+        told = PROPERTIES.format(
+            node=1,
+            voters=f"1@127.0.0.1:{port + 1}",
             controller=port + 1,
             listeners=listeners,
             logs=self.logs,

@@ -32,25 +32,12 @@ from pipelines import facts
 from tests import certificates
 from tests.faults.stored import numbers
 from tests.kafka import broker
-from tests.kafka.broker import CLUSTER, JARS, PASSWORD, USER
+from tests.kafka.broker import CLUSTER, JARS, PASSWORD, PROPERTIES, USER
 from tests.ports import free_ports
 from tests.warehouse.sample import found
 from tests.whole.running import Up, up
 
 _PROPERTIES = """\
-process.roles=broker,controller
-node.id={node}
-controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://localhost:{safe},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://localhost:{safe}
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
-log.dirs={logs}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 broker.session.timeout.ms=6000
 broker.heartbeat.interval.ms=1000
 controller.quorum.election.timeout.ms=3000
@@ -78,10 +65,11 @@ class Node:
         folder.mkdir(parents=True)
         pem = folder.parent / "both.pem"
         voters = ",".join(f"{one}@127.0.0.1:{ports + 3 * one + 2}" for one in range(3))
-        told = _PROPERTIES.format(
-            node=node, voters=voters, plain=self.plain, safe=self.safe, controller=ports + 3 * node + 2,
-            logs=folder / "log", pem=pem, trusted=trusted,
-        )  # fmt: skip
+        listeners = f"PLAINTEXT://127.0.0.1:{self.plain},SASL_SSL://localhost:{self.safe}"
+        told = PROPERTIES.format(
+            node=node, voters=voters, listeners=listeners, advertised=listeners,
+            controller=ports + 3 * node + 2, logs=folder / "log",
+        ) + _PROPERTIES.format(pem=pem, trusted=trusted)  # fmt: skip
         self._properties = folder / "server.properties"
         self._properties.write_text(told)
         user = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
