@@ -31,7 +31,7 @@ class Measured(NamedTuple):
     commits: float = 1 / 0.015  # a second, to one partition, at the 99th percentile
     read: float = 470_000  # events a second that one reader takes out of a topic
     fold: float = 571_000 / 2  # events a second and core, log to Parquet (`facts`)
-    topic_fold: float = 1.08  # processor that folding out of a topic takes, over segments (`distributed`)
+    topic_fold: float = 1.11  # processor that folding out of a topic takes, over segments (`distributed`)
     report: float = 341_000 / 2  # events a second and core, all reports of a site (`reports`)
     advert_report: float = 1_400_000 / 38.8  # the same with all reports on adverts (`adverts`)
     rest_bytes: float = 13.3  # an event at rest (`facts`)
@@ -39,8 +39,8 @@ class Measured(NamedTuple):
     ledger_bytes: float = 99  # a person (`ledger`)
     ledger_open: float = 3.3  # seconds for a million people
     commit_files: float = 3 / 480  # seconds for each file of one commit of the lake
-    bucket: float = 1.9  # processor of a bucket of reports, however few are in it (`distributed`)
-    job: float = 29.0  # processor of a job on Flink, whatever there is to do (`distributed`)
+    bucket: float = 1.1  # processor of a bucket of reports, however few are in it (`distributed`)
+    job: float = 12.0  # processor of a job on Flink that is warm, whatever there is to do (`distributed`)
     puts: float = 1.0  # requests of one file that is written to a bucket (`stores`)
     named: float = 2.0  # and of one that a commit names: HEAD, and GET of its end
     gets: float = 3.0  # and of one that is read anew: HEAD, its end, what is wanted
