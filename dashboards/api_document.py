@@ -45,6 +45,16 @@ _ANSWER = {
         "question": {"type": "string", "description": "explore: the question in its one form"},
         "days": {"type": "integer", "description": "explore: how many days are in the answer"},
         "left_out": {"type": "object", "description": "explore: reason → days that are not in it, and why"},
+        "first": {"type": "string", "description": "a funnel: the first day that it is of"},
+        "last": {"type": "string", "description": "a funnel: the last day"},
+        "at": {"type": "string", "description": "a funnel: when it was followed (UTC)"},
+        "asked": {"type": "boolean", "description": "a funnel: that it was followed"},
+        "confidence": {"type": "number", "description": "a funnel: of people_low to people_high"},
+        "accounts": {
+            "type": "array",
+            "description": "a funnel: of each month how many new ones are left, and of how many",
+            "items": {"type": "object"},
+        },
         "hidden": {
             "type": "object",
             "description": "explore: measure → how much more may be in rows of too few people",
@@ -82,7 +92,8 @@ OPERATIONS = (
     Operation("/api/sql/tables", ("GET",), "The released tables, their columns and what they mean"),
     Operation(
         "/api/explore", ("GET", "POST"), "One question about the crowd, from facts, as released rows",
-        "people, views by country where device = 'mobile' from 2026-09-01 to 2026-09-30",
+        "people, views by country where device = 'mobile' from 2026-09-01 to 2026-09-30; or a funnel: GET"
+        " reads what was followed already, POST follows, which spends: funnel page '/' then event 'sign_up'",
         asks="question", query=_FORMAT,
         gives=tuple(FORMS.values()),
     ),

@@ -31,6 +31,7 @@ from dashboards.elsewhere import ElsewherePages
 from dashboards.explore_page import ExplorePage
 from dashboards.exports import Exports
 from dashboards.following import Following
+from dashboards.funnel_page import FunnelPage
 from dashboards.gate import Gate
 from dashboards.journeys import Journeys
 from dashboards.kept import Kept
@@ -177,6 +178,7 @@ def create(
             *PanelPage(pages, explore.gate).routes(),
             *TopicPages(pages, kept).routes(),
             *Following(pages, kept).routes(),
+            *FunnelPage(pages, kept, explore.gate).routes(),
             *SpeedPage(pages).routes(),
             *Trials(pages, sites or {}).routes(),
             *Journeys(pages, explore.gate).routes(),

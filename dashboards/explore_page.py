@@ -23,10 +23,12 @@ from starlette.routing import Route
 from consent_filter.errors import Refused
 from dashboards import charts, numbers, replies, words
 from dashboards.access import WITH_SCRIPTS
+from dashboards.funnel_page import address
 from dashboards.language import say
 from dashboards.pages import MOST, Pages
 from dashboards.saved import Saved
 from dashboards.sql_page import answered, kept
+from warehouse import funnel
 from warehouse.askable import DIMENSIONS, MEASURES, MOST_KEYS, PEOPLE, PURPOSES, SUBJECTS
 from warehouse.enquiry import LEFT, Enquiry
 from warehouse.meaning import meaning
@@ -69,6 +71,13 @@ class ExplorePage:
 
         def answer() -> Response:
             begun = time.monotonic()
+            if funnel.asks(text):
+                # To read is for nothing; to ask what was not asked yet spends, and so is a POST.
+                table, said = self.gate.follow(funnel.read(text), spend=request.method == "POST")
+                if not said["asked"]:
+                    raise Refused(409, "not_asked", "this funnel was not followed yet: POST it, which spends"
+                                  " one of the account of each of its months")  # fmt: skip
+                return replies.reply(table, how, said)
             table, said = self.gate.ask(read(text))
             said["left_out"] = {
                 why: {"days": days, "says": LEFT[why]} for why, days in said["left_out"].items()
@@ -101,6 +110,8 @@ class ExplorePage:
         if "m" in request.query_params and "q" not in request.query_params:
             question = await run_in_threadpool(composed, request.query_params)
             return RedirectResponse(f"/explore?{urlencode({'q': str(question)})}", 303)
+        if funnel.asks(text := request.query_params.get("q", "")):
+            return RedirectResponse(address(funnel.read(text)), 303)
         return HTMLResponse(*await run_in_threadpool(self.page, request.query_params), WITH_SCRIPTS)
 
     def page(self, query: Mapping[str, str]) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""`/live`, `/funnels` and `/returning`: what happens now, and who goes on, or comes again."""
+"""`/live` and `/returning`: what happens now, and who comes again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboards import headline, numbers, panels, steps
+from dashboards import headline, numbers, panels
 from dashboards.access import WITH_SCRIPTS
 from dashboards.kept import Kept
 from dashboards.language import say
@@ -29,7 +29,7 @@ _WEEK = timedelta(days=7)
 
 
 class Following:
-    """The three pages."""
+    """The two pages."""
 
     def __init__(self, pages: Pages, kept: Kept) -> None:
         self._pages, self._kept = pages, kept
@@ -37,7 +37,6 @@ class Following:
     def routes(self) -> list[Route]:
         return [
             Route("/live", self._route(self.live, scripts=True), methods=["GET"]),
-            Route("/funnels", self._route(self.funnels), methods=["GET"]),
             Route("/returning", self._route(self.returning), methods=["GET"]),
         ]
 
@@ -77,31 +76,6 @@ class Following:
                 "clock": datetime.now(UTC).astimezone(ZoneInfo(view.zone)), "day": view.newest,
                 "lists": [ask.panel(panel, 6) for panel in _NOW],
                 "again": now.at("/live", live="", where=None),
-            },
-        )  # fmt: skip
-
-    def funnels(self, reading: Reading, view: View, request: Request) -> str:
-        """The funnel that is followed, by weeks, and steps of one's own choice side by side."""
-        chosen = steps.read(request.query_params.get("steps", ""))
-        ask = Numbers(reading, view.site, view.period)
-        before = Numbers(reading, view.site, view.against).funnel() if view.against else []
-        kept = {row["step"]: row["kept"] for row in before}
-        spans, why = headline.fair(view, ask.oldest())
-        here = structs.replace(view, more={"steps": said} if (said := steps.written(chosen)) else {})
-
-        def without(step: steps.Step) -> str:
-            return here.at("/funnels", steps=steps.written(tuple(one for one in chosen if one != step)))
-
-        def added(step: steps.Step) -> str:
-            return here.at("/funnels", steps=steps.written((*chosen, step)))
-
-        return self._pages.page(
-            "funnels.html", "/funnels", title=say("Funnels"), **self._pages.shown(here, "/funnels") | {
-                "funnel": [row | {"before": kept.get(row["step"])} for row in ask.funnel()], "said": why,
-                "chosen": steps.counted(ask, chosen, spans[1] if spans else None), "compared": bool(spans),
-                "offered": [one for one in steps.offered(ask) if one not in chosen],
-                "full": len(chosen) >= steps.MOST,
-                "without": without, "added": added,
             },
         )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The list of who was erased, kept beside backups: a restored copy of an older day brings nobody back (S2).
 
 It holds keyed hashes only: of erased ids, and of removed pseudonyms; names of keys that were destroyed,
-what was spent of the budgets of releases (S9), and which days were asked about (`warehouse/opened.py`).
-Whoever restores reads it first.
+what was spent of the budgets of releases and of funnels (S9), and which days were asked about
+(`warehouse/opened.py`). Whoever restores reads it first.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from consent_filter.errors import Broken
 from consent_filter.pseudonym import Keyring
 from warehouse import budget
 from warehouse.budget import Spent
+from warehouse.followed import Paid, paid
 from warehouse.opened import Mark, marks, newest
 
 NAME = "erased.throng"
@@ -32,7 +33,8 @@ class Stones(NamedTuple):
     """keys: (keyed hash of an erased id, since). tombstones: (hash of a removed pseudonym, since).
     Times are UTC milliseconds. whose: the installation, as the thumbprint of its ledger key. destroyed: names
     of keys that may not come back either. spent: of what months of sites may give away. opened: days that
-    were asked about, and a mark of the people that was answered of."""
+    were asked about, and a mark of the people that was answered of. followed: what funnels have cost
+    (`warehouse/followed.py`)."""
 
     whose: str
     keys: tuple[tuple[bytes, int], ...]
@@ -40,6 +42,7 @@ class Stones(NamedTuple):
     destroyed: tuple[str, ...] = ()
     spent: tuple[Spent, ...] = ()
     opened: tuple[Mark, ...] = ()
+    followed: tuple[Paid, ...] = ()
 
 
 def whose(keys: Keyring) -> str:
@@ -54,8 +57,8 @@ def read(data: Path) -> Stones:
         erased = one.execute("SELECT key, since FROM choice WHERE erased ORDER BY key").fetchall()
         stones = load(Tombstones.read(one, keys).dump())
     gone = sorted(life.id for life in keys.lives() if life.destroyed is not None)
-    spent, opened = budget.spending(data), marks(data)
-    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone), spent, opened)
+    spent, opened, followed = budget.spending(data), marks(data), paid(data)
+    return Stones(whose(keys), tuple(erased), tuple(stones), tuple(gone), spent, opened, followed)
 
 
 def write(stones: Stones, place: Path) -> None:
@@ -71,6 +74,7 @@ def write(stones: Stones, place: Path) -> None:
         "destroyed": stones.destroyed,
         "spent": stones.spent,
         "opened": stones.opened,
+        "followed": stones.followed,
     }
     keyfile.write(place / NAME, json.dumps(text, sort_keys=True).encode())
 
@@ -88,6 +92,7 @@ def parse(file: Path) -> Stones | None:
             tuple(map(str, said.get("destroyed", ()))),
             tuple(Spent(*one) for one in said.get("spent", ())),
             tuple(Mark(*one) for one in said.get("opened", ())),
+            tuple(Paid(*one) for one in said.get("followed", ())),
         )
     except FileNotFoundError:
         return None
@@ -98,12 +103,13 @@ def parse(file: Path) -> Stones | None:
 def merge(lists: Iterable[Stones]) -> Stones:
     """All of them together; of each the first time, of days that were asked about the last."""
     keys, tombstones, destroyed, name = dict[bytes, int](), dict[bytes, int](), set[str](), ""
-    spent, opened = set[Spent](), list[Mark]()
+    spent, opened, followed = set[Spent](), list[Mark](), set[Paid]()
     for one in lists:
         name = one.whose
         destroyed.update(one.destroyed)
         spent.update(one.spent)
         opened += one.opened
+        followed.update(one.followed)
         for held, more in ((keys, one.keys), (tombstones, one.tombstones)):
             for hash, since in more:
                 held[hash] = min(since, held.get(hash, since))
@@ -114,6 +120,7 @@ def merge(lists: Iterable[Stones]) -> Stones:
         tuple(sorted(destroyed)),
         tuple(sorted(spent)),
         newest(opened),
+        tuple(sorted(followed)),
     )
 
 

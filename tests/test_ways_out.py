@@ -44,7 +44,7 @@ PAGES_READ = {
     "catalogue", "catalogue_file", "catalogue_import", "catalogue_rows",  # the operator's own list
     "pacing", "frequency", "advert_settings",  # published groups, and goals of nobody
     "shapley", "incrementality", "paths", "readout",  # reckoned from published groups, and words of these
-    "askable", "question", "enquiry",  # a question as text; what comes back went the way of reports
+    "askable", "question", "enquiry", "funnel",  # a question as text; what comes back is released
     "analyst", "answer", "checks", "deliveries", "draft", "grounds", "link", "meaning", "outward", "own_rows",
     "exits", "pack", "period", "query", "reader", "recipient", "release_settings", "report", "settings",
     "shelf", "snapshot",
@@ -58,7 +58,9 @@ GIVES = {
         "/attribution": "published groups",
         "/sources": "published groups", "/pages": "published groups", "/audience": "published groups",
         "/events": "published groups", "/deals": "published groups", "/consent": "published groups",
-        "/live": "published groups", "/funnels": "published groups", "/returning": "published groups",
+        "/live": "published groups", "/returning": "published groups",
+        "/funnels": "published groups, and drawn numbers from an account",
+        "/funnels/own.csv": "drawn numbers from an account",
         "/experiments": "published groups", "/speed": "published groups",
         "/journeys": "released groups", "/panel/{name:str}": "published groups, or released under a filter",
         "/csv/{name:str}.csv": "published groups", "/quality": "what was checked",

@@ -53,6 +53,7 @@ Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
   throng explore "people, views by country where device = 'mobile' last 28 days"    any question, released
+  throng explore "funnel page '/' then event 'sign_up' last 28 days"     who went on, from an account
   throng balance                   received = stored + refused, by reason
   throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
   throng rights list               requests of people about their own data; what is due

@@ -28,7 +28,7 @@ from pipelines import facts, rights, stones
 from pipelines.settings import Backup, Pipelines
 from throng import backup, jobs, lock, placing
 from throng.settings import load
-from warehouse import budget, lake_settings, opened, relocation
+from warehouse import budget, followed, lake_settings, opened, relocation
 
 #: Goes with the log, whose end it knows.
 _OF_THE_COPY = ("imports.sqlite",)
@@ -72,6 +72,8 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
         budget.remember(draft, sorted(spent))
     asked = [mark for one in own for mark in one.opened]
     opened.remember(draft, opened.newest([*asked, *(opened.marks(data) if standing else ())]))
+    spending = [one for some in own for one in some.followed]
+    followed.remember(draft, [*spending, *(followed.paid(data) if standing else ())])
     (draft / "erasures" / "vetted.json").unlink(missing_ok=True)
     placing.move(draft, here)
     with folder_only():  # what stands with brokers is the folder's that will be, and no copy's to trim

@@ -17,7 +17,9 @@ import msgspec
 import pyarrow as pa
 
 from consent_filter.errors import Refused
+from warehouse import funnel
 from warehouse.apart import ADDRESS_SPACE, Apart, serve
+from warehouse.funnel import Funnel
 from warehouse.question import Question, read
 from warehouse.settings import Warehouse
 
@@ -51,6 +53,11 @@ class Enquiry(Apart):
         days by reason, `hidden`: how much of each measure is in rows too small to be told. Raises Refused."""
         return self._put(str(question))
 
+    def follow(self, asked: Funnel, *, spend: bool) -> tuple[pa.Table, dict[str, Any]]:
+        """What was told of a funnel of one's own, and what is said of it (`follower.py`); where nothing was
+        told yet, no rows, unless `spend`: then it is asked, and paid for. Raises Refused."""
+        return self._put(str(asked), spend=spend)
+
     def ready(self) -> None:
         """Start the process, and let it read what a first question needs, a few days at a time."""
         super().ready()
@@ -73,9 +80,10 @@ class Enquiry(Apart):
         self._closed = True
         super().close()
 
-    def _put(self, question: str) -> tuple[pa.Table, dict[str, Any]]:
+    def _put(self, question: str, *, spend: bool = False) -> tuple[pa.Table, dict[str, Any]]:
         how = msgspec.to_builtins(self._settings)
-        return self.put({"data": str(self._data.resolve()), "question": question, "settings": how})
+        data = str(self._data.resolve())
+        return self.put({"data": data, "question": question, "spend": spend, "settings": how})
 
 
 class Gates:
@@ -94,6 +102,8 @@ class Gates:
         gate = self._open[asked["data"]]
         if not asked["question"]:
             return pa.table({}), {"more": gate.recall()}
+        if funnel.asks(asked["question"]):
+            return gate.follow(funnel.read(asked["question"]), spend=asked["spend"])
         found = gate.ask(read(asked["question"]))
         return found.table, found.said()
 

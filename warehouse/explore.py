@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import msgspec
@@ -30,6 +31,7 @@ from warehouse.crossing import Crossing
 from warehouse.days import named
 from warehouse.finest import standing
 from warehouse.footprint import RECEIVED
+from warehouse.funnel import Funnel
 from warehouse.invalid.judged import judged
 from warehouse.kept import Facts
 from warehouse.opened import Opened
@@ -41,6 +43,9 @@ from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Days, Relations
 from warehouse.report import Report
 from warehouse.settings import Warehouse
+
+if TYPE_CHECKING:
+    from warehouse.follower import Follower
 
 #: A day is over in every time zone when it is over twelve hours west of Greenwich.
 _WEST = timedelta(hours=12)
@@ -89,6 +94,20 @@ class Gate:
         left = {"running": [day for day in wanted if day not in set(days) and day >= span[0]]}
         tables = self._tables(report, site, days, anew, left)
         return shape(asked, report, tables, {why: some for why, some in left.items() if some})
+
+    def follow(self, funnel: Funnel, *, spend: bool) -> tuple[pa.Table, dict[str, Any]]:
+        """A funnel of one's own: what was told of it, or, where `spend`, what it is (`follower.py`). Raises
+        Refused."""
+        with self._reader.reading() as reading:
+            site, span = _published(reading, funnel.site, self._today())
+            if not span:
+                raise Refused(404, "nothing_over", "no day of this site is over and published yet")
+            return self._follower().follow(reading, funnel, site, span, spend=spend)
+
+    def _follower(self) -> Follower:
+        from warehouse.follower import Follower  # what draws noise takes 0.2 s to load
+
+        return Follower(self._data, self._settings, self._recall, self._clock)
 
     def _tables(
         self,

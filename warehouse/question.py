@@ -138,7 +138,7 @@ def read(text: str) -> Question:
     """A question from its text. Raises Refused with what to write instead."""
     if len(text) > LONGEST:
         raise Refused(413, "too_large", "a question has {longest} characters at most", longest=LONGEST)
-    return _Reader(text).question()
+    return Parser(text).question()
 
 
 def made(
@@ -163,8 +163,10 @@ def made(
     return Question(measures=wanted, by=by, where=conditions, purpose=named, **more)
 
 
-class _Reader:
-    """Reads words from the left."""
+class Parser:
+    """Reads words from the left. `example`: what a question of its kind looks like."""
+
+    example = EXAMPLE
 
     def __init__(self, text: str) -> None:
         self._words, at = list[tuple[str, str]](), 0
@@ -179,7 +181,7 @@ class _Reader:
                     "bad_question",
                     "this can't be read after {at} characters; as in: {example}",
                     at=at,
-                    example=EXAMPLE,
+                    example=self.example,
                 )
             kind = ("text", "date", "word", "sign")[next(i for i, one in enumerate(found.groups()) if one)]
             self._words.append((kind, found[found.lastindex or 0]))
@@ -195,19 +197,11 @@ class _Reader:
             if clause == "by":
                 by = tuple(self._names("dimension", (*DIMENSIONS, *TIMES)))
             elif clause == "for":
-                said = self._one("purpose", (*PURPOSES_NAMED, *CALLED))
-                more["purpose"] = CALLED.get(said, said)
+                more["purpose"] = self._purpose()
             elif clause == "where":
                 where += self._conditions(more)
-            elif clause == "from":
-                more["first"] = self._date()
-                self._expect("to")
-                more["last"] = self._date()
-            elif clause == "on":
-                more["first"] = more["last"] = self._date()
-            elif clause == "last":
-                more["days"] = self._number("days", MOST_DAYS)
-                self._expect("days")
+            elif self._span(clause, more, MOST_DAYS):
+                pass
             elif clause == "order":
                 self._expect("by")
                 more["order"] = self._one("column", (*MEASURES, *DIMENSIONS, *TIMES))
@@ -216,19 +210,39 @@ class _Reader:
             elif clause == "limit":
                 more["limit"] = self._number("limit", 10_000)
             else:
-                near = get_close_matches(clause, CLAUSES, 1)
-                if near:
-                    raise Refused(
-                        400, "bad_question", "a word does not belong where it stands; did you mean {near}?",
-                        near=near[0],
-                    )  # fmt: skip
-                raise Refused(
-                    400, "bad_question", "a word does not belong where it stands; as in: {example}",
-                    example=EXAMPLE,
-                )  # fmt: skip
+                raise self._misplaced(clause, CLAUSES)
         if sum(one in TIMES for one in by) > 1:
             raise Refused(400, "bad_question", "one of day, week and month")
         return made(measures, by, where, **more)
+
+    def _purpose(self) -> str:
+        said = self._one("purpose", (*PURPOSES_NAMED, *CALLED))
+        return CALLED.get(said, said)
+
+    def _span(self, clause: str, more: dict[str, Any], most: int) -> bool:
+        """Whether that is a clause of days, of so many at most; then it is read."""
+        if clause == "from":
+            more["first"] = self._date()
+            self._expect("to")
+            more["last"] = self._date()
+        elif clause == "on":
+            more["first"] = more["last"] = self._date()
+        elif clause == "last":
+            more["days"] = self._number("days", most)
+            self._expect("days")
+        return clause in ("from", "on", "last")
+
+    def _misplaced(self, clause: str, clauses: Collection[str]) -> Refused:
+        near = get_close_matches(clause, clauses, 1)
+        if near:
+            return Refused(
+                400, "bad_question", "a word does not belong where it stands; did you mean {near}?",
+                near=near[0],
+            )  # fmt: skip
+        return Refused(
+            400, "bad_question", "a word does not belong where it stands; as in: {example}",
+            example=self.example,
+        )  # fmt: skip
 
     def _conditions(self, more: dict[str, Any]) -> Iterator[Condition]:
         while True:
@@ -310,7 +324,7 @@ class _Reader:
     def _expect(self, word: str) -> None:
         if self._word().lower() != word:
             raise Refused(
-                400, "bad_question", "{word} is missing; as in: {example}", word=word, example=EXAMPLE
+                400, "bad_question", "{word} is missing; as in: {example}", word=word, example=self.example
             )
 
     def _peek(self) -> str:
@@ -319,7 +333,7 @@ class _Reader:
     def _word(self) -> str:
         if self._at >= len(self._words):
             raise Refused(
-                400, "bad_question", "the question stops too soon; as in: {example}", example=EXAMPLE
+                400, "bad_question", "the question stops too soon; as in: {example}", example=self.example
             )
         self._at += 1
         return self._words[self._at - 1][1]

@@ -52,7 +52,8 @@ _APART = ("packs", "languages")
 #: Files of other rooms whose refusals are shown on pages: questions, statements, links, the officer's desk.
 _SHOWN = (
     "warehouse/question.py", "warehouse/askable.py", "warehouse/statement.py", "warehouse/outward.py",
-    "warehouse/apart.py", "warehouse/query.py", "warehouse/explore.py", "warehouse/reader.py",
+    "warehouse/apart.py", "warehouse/query.py", "warehouse/explore.py", "warehouse/funnel.py",
+    "warehouse/followed.py", "warehouse/follower.py", "warehouse/reader.py",
     "consent_filter/rights/docket.py", "consent_filter/rights/office.py", "consent_filter/rights/proof.py",
     "consent_filter/rights/register.py", "consent_filter/rights/carrying.py",
 )  # fmt: skip

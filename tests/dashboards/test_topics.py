@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards import steps, world
+from dashboards import world
 from dashboards.app import create
 from dashboards.settings import Dashboards
 from dashboards.topics import TOPICS
@@ -83,27 +82,6 @@ def test_now_is_the_newest_hour_beside_a_week_before(data: Path, market: Asking)
     assert "nothing of today is published" in text
     assert "15 Nov 2026" in text
     assert "http-equiv" not in text, "what reloads by itself can be paused (WCAG 2.2.1)"
-
-
-def test_steps_are_chosen_by_clicking_and_nobody_is_followed(data: Path, market: Asking) -> None:
-    """The mean of a day of each, from the released rows. Planted: people added up over days."""
-    page = market.get("/funnels?period=7").text
-    (add,) = re.findall(r'href="([^"]*steps=event%3Asign_up)"', page)
-    page = market.get(add.replace("&amp;", "&")).text
-    (add,) = [
-        one for one in re.findall(r'href="([^"]*steps=[^"]*)"', page) if one.endswith("page%3A%2Fprojects")
-    ]
-    page = market.get(add.replace("&amp;", "&")).text
-    for report, key, value in (("custom_events", "name", "sign_up"), ("pages", "path", "/projects")):
-        rows = [r["people"] for r in released(data, report) if r[key] == value and (LAST - r["day"]).days < 7]
-        assert f"<strong>{short(sum(rows) / len(rows))}</strong>" in page
-    assert page.count("Take away") == 2
-    assert "nobody is followed here" in page
-    lost = market.get(f"/funnels?steps={quote('event:none|page:/nowhere')}").text
-    assert lost.count("of too few people, or nobody") == 2
-    for wrong in ("sign_up", "person:1", "|".join(f"event:{n}" for n in range(7))):
-        assert market.get(f"/funnels?steps={quote(wrong)}").status_code == 400
-    assert steps.read("event:a:b|event:a:b") == (steps.Step("event", "a:b"),)
 
 
 def test_what_can_not_be_narrowed_says_so_on_every_page(market: Asking) -> None:

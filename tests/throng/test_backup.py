@@ -18,8 +18,9 @@ from pipelines import facts, publish, reports, stones
 from tests.pipelines.comeback import OPEN, answers, collect, left, persons, whole_pass
 from tests.throng.conftest import Throng
 from throng import backup, restore
-from warehouse import budget, opened, snapshot
+from warehouse import budget, followed, opened, snapshot
 from warehouse.budget import Cost
+from warehouse.followed import Paid
 from warehouse.opened import Mark
 from warehouse.release_settings import Release
 
@@ -114,7 +115,8 @@ def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back
     data: Path, tmp_path: Path
 ) -> None:
     """Planted: a restore that leaves the copy's keys; the old one is found in the folder. One that forgets
-    what was spent since; it could be spent again. One that forgets what was asked about since."""
+    what was spent since; it could be spent again. One that forgets what was asked about
+    since, or what was spent on funnels."""
     place = tmp_path / "place"
     made = backup.make(data, place, 30)
     budget.reserve(data, "a-draft", ["it"], {("shop", "2026-07"): Cost(0.2, 1e-9)}, Release(), 0.0)
@@ -123,6 +125,8 @@ def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back
         for mark, at in (("a", 1.0), ("b", 2.0))
     ]
     opened.remember(data, asked)
+    cost = [Paid("a-funnel", "shop", month, 0.005) for month in ("2026-07", "2026-08")]
+    followed.remember(data, cost)
     gone, others = persons(data, IDS[:2]), persons(data, IDS[3:])
     key = json.loads((data / "keys.json").read_text())["identity"][0]["key"].encode()
     destroy_identity(data)
@@ -148,6 +152,7 @@ def test_an_older_backup_brings_nobody_no_destroyed_key_and_no_spent_budget_back
         assert persons(folder, IDS[3:]) == others, "who is still there is found when they ask"
         (account,) = budget.accounts(folder, Release())
         assert (account.month, account.by) == ("2026-07", {"a-draft": 0.2})
+        assert followed.paid(folder) == tuple(cost), "a copy of before has them to spend again"
         assert opened.marks(folder) == (asked[0],), "answers less those of before would be who has left"
     collect(tmp_path / "elsewhere", IDS[3:4], "collector", [7], time.time())
     assert len(persons(tmp_path / "elsewhere", IDS[3:4])) == 2
