@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 from ua_parser import Parser, load_builtins
@@ -52,6 +53,12 @@ _TV = re.compile(
     re.I,
 )
 _CONSOLE = re.compile(r"playstation|xbox|nintendo", re.I)
+
+
+@cache
+def _parser() -> Parser:
+    """One for the process: making it takes 0.2 s, and it remembers nothing."""
+    return Parser(Resolver(load_builtins()))
 
 
 class _Fast(UserAgent):
@@ -105,7 +112,7 @@ class Agents:
     """Understands agents, and remembers the last ones in memory; nothing of an agent is ever written."""
 
     def __init__(self, remembered: int = 16_384) -> None:
-        self._parser = Parser(Resolver(load_builtins()))
+        self._parser = _parser()
         self._remembered = remembered
         self.known: dict[Said, Agent] = {}
         # Patterns are compiled on first use, which takes a second that no visitor should wait.
