@@ -64,8 +64,12 @@ def each(elements: Iterable[Any], work: Callable[[Any], None], settings: Pipelin
 
 
 def made(elements: Iterable[Any], settings: Pipelines, name: str = "elements") -> beam.PTransform:
-    """Elements of a job, each of which may go to another worker where there are several."""
-    return name >> beam.Create(list(elements), reshuffle=not settings.here)
+    """Elements of a job, each of which may go to another worker where there are several. In this process
+    they come at once: each step of a job takes Beam as long as what it does to a handful of names."""
+    listed = list(elements)
+    if settings.here:
+        return name >> (beam.Impulse() | beam.FlatMap(lambda _: listed))
+    return name >> beam.Create(listed, reshuffle=True)
 
 
 def careful(work: Callable[..., Any], settings: Pipelines) -> Callable[..., Any]:

@@ -178,9 +178,7 @@ class Store:
                 table = self.connection.sql(f"FROM made WHERE {moves}").to_arrow_table()
         self.connection.register("incoming", table)
         try:
-            held = [row[0] for row in run("SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
-                                          " ORDER BY column_index", [name]).fetchall()]  # fmt: skip
-            if held != table.column_names:
+            if self._columns(name) != table.column_names:
                 run(f"CREATE OR REPLACE TABLE {name} AS FROM incoming WITH NO DATA")
             where = f"({'true' if days is None else named(days)}) AND {moves}"
             old = f"(SELECT * FROM {name} WHERE {where})"
@@ -203,6 +201,14 @@ class Store:
             return True
         finally:
             self.connection.unregister("incoming")
+
+    def _columns(self, name: str) -> list[str]:
+        """Of a report's table; none where there is none yet. `duckdb_columns` would look at every table."""
+        try:
+            found = self.connection.execute("SELECT name FROM pragma_table_info(?)", [name])
+            return [column for (column,) in found.fetchall()]
+        except duckdb.CatalogException:
+            return []
 
     def _differ(self, report: Report, table: pa.Table, old: str) -> bool:
         """Whether a report's rows are others than those in `old`, a query. Their keys tell rows apart."""
