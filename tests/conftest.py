@@ -36,10 +36,11 @@ def node() -> bool:
 #: Files that take half a minute or more, the longest first: they begin first, so that no process is left
 #: alone with one of them in the end. What is fetched meanwhile (`.ci/run`) is needed after some minutes only.
 LONG = (
-    *("pipelines/test_restatement.py", "pipelines/test_comeback.py", "whole/test_up.py"),
-    *("pipelines/test_reports.py", "whole/test_kills.py", "whole/test_promises.py", "flink/test_runners.py"),
-    *("throng/test_backup.py", "lake/test_whole.py", "warehouse/test_properties.py"),
+    *("pipelines/test_reports.py", "pipelines/test_restatement.py", "whole/test_up.py"),
+    *("whole/test_kills.py", "whole/test_promises.py", "pipelines/test_comeback.py"),
+    *("flink/test_runners.py", "lake/test_whole.py", "warehouse/test_properties.py"),
     *("whole/test_visit.py", "pipelines/test_retention.py", "pipelines/test_moves.py"),
+    "throng/test_backup.py",
     *("warehouse/test_snapshot.py", "whole/test_advert_clicks.py", "warehouse/checks/test_tables.py"),
     *("pipelines/test_facts.py", "pipelines/test_expire.py", "pipelines/test_rights.py"),
     *("faults/test_faults.py", "pipelines/test_elsewhere.py", "warehouse/test_links.py"),

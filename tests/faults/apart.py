@@ -28,25 +28,18 @@ from typing import Any
 # Each fork would import these anew.
 import pandas  # noqa: F401
 import pyarrow.dataset  # noqa: F401
+import pytest
 
 import throng.jobs
 import throng.parts  # noqa: F401
 from ingest.enrich.agent import Agents
 from pipelines import facts, reports  # noqa: F401
 from tests.faults import planted
+from tests.few import few
 from throng.main import main as throng_main
-from warehouse import report
 
 #: Whose end means that of who waits for it (`throng/child.py`).
 _PARENT = os.pipe()
-#: Of forty reports those that are looked at, and one over all days: the others cost half of a run.
-COUNTED = ("traffic_day", "pages", "balance", "new_returning")
-
-
-def _few() -> None:
-    known = report.load()
-    chosen = {name: known[name] for name in COUNTED}
-    report.load = lambda: chosen  # type: ignore[assignment]
 
 
 def start(arguments: list[str], environment: dict[str, str], fault: str = "") -> int:
@@ -138,7 +131,7 @@ class Starting:
 
 def main() -> None:
     """Until the input ends."""
-    _few()
+    few(pytest.MonkeyPatch())
     warm()
     starting = Starting()
     print(json.dumps("ready"), flush=True)

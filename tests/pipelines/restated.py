@@ -19,6 +19,7 @@ from pipelines import rectify
 from pipelines import reports as job
 from pipelines.element import Work, make
 from pipelines.settings import Pipelines
+from tests.few import few
 from tests.warehouse import plain
 from tests.warehouse.crowd import Row, lay, login, person, whole, withdraw
 from warehouse import departures
@@ -74,8 +75,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch, names: Sequence[str] = READ) -> Non
             make(work)
         return 0.0
 
-    known = {name: one for name, one in reports.load().items() if name in names}
-    monkeypatch.setattr(reports, "load", lambda: known)
+    few(monkeypatch, names)
     monkeypatch.setattr(job, "_map", loop)
 
 
