@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -66,6 +67,9 @@ from warehouse.recipient import Recipient
 from warehouse.release_settings import Release
 from warehouse.settings import Warehouse
 
+#: Seconds that a thread may keep the interpreter while others wait. A request passes it on several times, and
+#: beside a thread that makes pages (`ahead.py`) waits so long each time: five milliseconds, by default.
+_TURN = 0.001
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -98,8 +102,11 @@ def create(
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
+        sys.setswitchinterval(_TURN)
         clockwork.start()
+        kept.ahead.start()
         yield
+        await run_in_threadpool(kept.ahead.end)
         await run_in_threadpool(clockwork.end)
         await run_in_threadpool(pages.close)
         await run_in_threadpool(explore.close)
@@ -118,7 +125,7 @@ def create(
             head = WITH_SCRIPTS if scripts else None
             if of is None:
                 return HTMLResponse(await run_in_threadpool(make, request), headers=head)
-            return await run_in_threadpool(kept.answer, request, lambda: make(request), head, of)
+            return await run_in_threadpool(kept.answer, request, make, head, of)
 
         return answer
 

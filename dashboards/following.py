@@ -51,7 +51,7 @@ class Following:
 
         async def answer(request: Request) -> Response:
             head = WITH_SCRIPTS if scripts else None
-            return await run_in_threadpool(self._kept.answer, request, lambda: page(request), head)
+            return await run_in_threadpool(self._kept.answer, request, page, head)
 
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -38,7 +39,7 @@ class TopicPages:
     async def _page(self, request: Request) -> Response:
         topic = BY_PATH[request.url.path]
         head = WITH_SCRIPTS if "where" in request.query_params else None
-        return await run_in_threadpool(self._kept.answer, request, lambda: self.page(topic, request), head)
+        return await run_in_threadpool(self._kept.answer, request, partial(self.page, topic), head)
 
     def page(self, topic: Topic, request: Request) -> str:
         """The page of a view. Raises Refused."""

@@ -10,6 +10,7 @@ is asked once. A statement names its site, so what is kept knows nothing of who 
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Hashable, Iterator, Sequence
@@ -163,6 +164,13 @@ class Reader:
         if now is None or last is None or last[0] != now:
             last = self._last = now, manifest(self._data)
         return last[1]
+
+    def since(self) -> float:
+        """When what is published took its place (seconds since 1970); 0 where nothing is."""
+        try:
+            return os.lstat(folder(self._data) / CURRENT).st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def withheld(self) -> Hashable:
         """What is another one where a newer generation is held back, or is no more."""

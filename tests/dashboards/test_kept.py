@@ -14,16 +14,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from consent_filter.errors import Refused
-from dashboards import kept
+from dashboards import ahead, kept
 from dashboards.accounts import log
 from dashboards.accounts.door import Door
+from dashboards.ahead import Ahead
+from dashboards.kept import Kept
 from dashboards.sharing.notes import Notes
-from dashboards.who import Role
+from dashboards.who import Role, Who, here
 from tests.dashboards.browsing import Browser, House, house
 from tests.warehouse.tables import fill
 from tests.warehouse.test_reader import change
+from warehouse.reader import Reader
+from warehouse.settings import Warehouse
 
 #: One of each kind that is kept.
 PAGES = ("/", "/sources", "/live", "/returning", "/report/countries", "/attribution", "/adverts", "/?live")
@@ -50,7 +55,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """For whom pages were made, by the sites that they may see."""
     found: list[str] = []
     make = kept._made
-    monkeypatch.setattr(kept, "_made", lambda me, how: found.append(said(me.sites)) or make(me, how))
+    monkeypatch.setattr(kept, "_made", lambda one, now: found.append(said(one.me.sites)) or make(one, now))
     return found
 
 
@@ -208,3 +213,121 @@ def test_fifty_who_ask_for_a_page_at_once_make_it_once(home: House, made: list[s
 
     assert {one.text for one in home.runner.run(ask())} == {browser.get("/sources").text}
     assert made == ["all"]
+
+
+class Late:
+    """Pages that are kept, made ahead by hand; a clock that tests turn, and makings counted."""
+
+    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data, self.made, self.notes = data, list[str](), 0
+        self.reader = Reader(data, Warehouse())
+        self.kept = Kept(self.reader, lambda: self.notes)
+        self.now = 1_795_000_025.0  # far from where a minute begins
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(kept.time, "time", lambda: self.now)
+        monkeypatch.setattr(Ahead, "runs", property(lambda _: True))
+        change(data, 0)  # at this clock
+        self.switched(1_000.0)
+
+    def switched(self, ago: float) -> None:
+        """What is published took its place so many seconds ago."""
+        self.monkeypatch.setattr(Reader, "since", lambda _: self.now - ago)
+
+    def make(self, request: Request) -> str:
+        self.made.append(request.url.path)
+        assert not request.headers, "a page may be made of its address alone"
+        made = self.reader.made()
+        assert made is not None
+        return f"generation {made['generation']} {kept.age(0)}"
+
+    def read(self, path: str = "/", who: Who | None = None) -> str:
+        head = [(b"cookie", b"word")]
+        request = Request({"type": "http", "path": path, "query_string": b"", "headers": head,
+                           "server": ("house", 80), "scheme": "http"})  # fmt: skip
+        with here(who or Who(account="a", name="Ann", roles=frozenset({Role.ANALYST})), "word"):
+            return bytes(self.kept.answer(request, self.make).body).decode()
+
+
+@pytest.fixture
+def late(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Late]:
+    shutil.copytree(published, tmp_path / "data", symlinks=True)
+    one = Late(tmp_path / "data", monkeypatch)
+    yield one
+    one.reader.close()
+
+
+def test_nobody_waits_for_a_page_that_is_being_made_again(late: Late) -> None:
+    """The page of the generation before is shown, as what it is, until the new one is there."""
+    first = late.read()
+    assert first.startswith("generation 2")
+    late.now += 30.0
+    change(late.data, 1)
+    late.switched(1.0)
+    assert late.read() == first.replace("just now", "30 seconds ago") != first
+    assert len(late.made) == 1
+    moment = late.kept._moment()
+    assert moment is not None
+    late.kept.ahead.again(moment)  # what its thread does
+    assert len(late.made) == 2
+    assert late.read().startswith("generation 3")
+    assert len(late.made) == 2
+
+
+def test_a_page_of_before_is_never_older_than_it_may_be(late: Late) -> None:
+    too_long_ago, clock_set_back = {"/long": kept.LATE}, {"/back": -1.0}
+    for path in too_long_ago | clock_set_back:
+        assert late.read(path).startswith("generation 2")
+    change(late.data, 1)
+    for path, ago in (too_long_ago | clock_set_back).items():
+        late.switched(ago)
+        assert late.read(path).startswith("generation 3")
+    for more in (2, 3):  # of two generations later nobody has looked between
+        change(late.data, more)
+    late.switched(0.5)
+    assert late.read("/long").startswith("generation 5")
+
+
+def test_what_else_a_page_is_made_of_is_never_late(late: Late) -> None:
+    """Notes, rights and what is held back show at once, whatever is being made."""
+    late.read()
+    change(late.data, 1)
+    late.switched(0.5)
+    some = Who(account="b", name="Bob", roles=frozenset({Role.ANALYST}), sites=frozenset({"bergen"}))
+    assert late.read(who=some).startswith("generation 3")
+    assert late.read().startswith("generation 2")
+    late.notes += 1
+    assert late.read().startswith("generation 3")
+    late.notes -= 1
+    assert late.read().startswith("generation 2")
+    (late.data / "published" / "held.json").write_text('{"since": 0, "failures": [], "docs": ""}')
+    assert late.read().startswith("generation 3")
+
+
+def test_a_page_of_the_minute_before_is_shown_for_two_seconds(late: Late) -> None:
+    late.now = 1_795_000_020.0 + 59.0
+    late.read()
+    late.now += 2.0
+    late.read()
+    assert len(late.made) == 1
+    late.now += 2.0
+    late.read()
+    assert len(late.made) == 2
+
+
+def test_pages_are_made_again_beside_those_who_read(late: Late) -> None:
+    """By the thread itself, for as long as somebody looks."""
+    late.kept.ahead.start()
+    late.read("/one")
+    late.read("/two")
+    change(late.data, 1)
+    for _ in range(200):
+        if len(late.made) == 4:
+            break
+        time.sleep(0.02)
+    assert sorted(late.made) == ["/one", "/one", "/two", "/two"]
+    assert late.read("/one").startswith("generation 3")
+    assert len(late.made) == 4
+    late.monkeypatch.setattr(ahead, "LATELY", -1.0)
+    assert late.kept.ahead.lately() == []
+    late.kept.ahead.end()
+    late.kept.ahead.end()
