@@ -212,13 +212,12 @@ def permitted(text: str) -> Question | None:
 def differ(n: int, seed: int, each: int = 200) -> list[str]:
     """Ask so many questions, of new facts after `each`; what was answered otherwise than by the oracle."""
     chance, wrong, asked = random.Random(seed), list[str](), 0
-    engine = oracle = None
-    known: dict[str, bool] = {}
+    oracle, known = None, dict[str, bool]()
+    engines: dict[str, Asked] = {}  # one for each purpose: views of adverts are judged once
     for number in range(n):
         if number % each == 0:
             rows = facts(chance)
-            engine, oracle, known = Asked(rows), Oracle(rows), {}
-        assert engine is not None
+            engines, oracle, known = {one: Asked(rows) for one in MAY}, Oracle(rows), {}
         assert oracle is not None
         text, good = drawn(chance)
         found = permitted(text)
@@ -230,7 +229,7 @@ def differ(n: int, seed: int, each: int = 200) -> list[str]:
         of = askable.subject(found.measures, found.keys, found.purpose)
         report = askable.report(of.name, found.keys)
         if report.name not in known:  # the same report is the same answer: looked at once for these facts
-            mine = engine.contributions(report)
+            mine = engines[report.purpose].contributions(report)
             known[report.name] = mine == oracle.contributions(report) and POISON not in repr(mine)
         if not known[report.name]:
             wrong.append(f"{text} ({report.name}, facts {number // each})")
