@@ -52,8 +52,9 @@ class Crossing(Guard):
             by = ", ".join((*report.within, *line))
             connection.execute(
                 f"UPDATE crossed SET hidden = true FROM (WITH mixed AS MATERIALIZED (SELECT {by},"
-                " sum(people) FILTER (hidden) AS places, max(people) FILTER (hidden) AS largest"
-                f" FROM crossed GROUP BY {by} HAVING bool_or(hidden) AND NOT bool_and(hidden)), unsure AS"
+                " sum(people) FILTER (hidden) AS places, max(people) FILTER (hidden) AS largest FROM crossed"
+                f" SEMI JOIN (SELECT DISTINCT {by} FROM crossed WHERE NOT hidden) USING ({by})"
+                f" GROUP BY {by} HAVING bool_or(hidden)), unsure AS"
                 f" (SELECT {by} FROM mixed WHERE largest < {least:d} AND places >= {least:d}"
                 f" AND places < {most:d}), few AS (SELECT {by} FROM mixed WHERE places < {least:d}"
                 f" UNION ALL SELECT {by} FROM contributions SEMI JOIN (SELECT {keys} FROM crossed SEMI JOIN"

@@ -60,31 +60,30 @@ def mark(
     """Rows to look at again: the small ones of each part, and the next smallest where there are any.
 
     `hidden`: parts (level, node) that are not to be shown however large they are (`restatement.py`).
-    Columns: level, the report's keys (finer ones null), `small`.
+    Columns: level, the report's keys (finer ones null), `small`, and `few`: whether it is so by itself, being
+    of too few people or of what the cap has put there.
     """
     least = report.least(settings.min_group)
     some = _any_small(report, whole, least) or hidden.num_rows
     if not some or report.nested or not _last(report):
-        return (
-            whole.select(["level", *report.keys]).slice(0, 0).append_column("small", pa.nulls(0, pa.bool_()))
-        )
+        none = whole.select(["level", *report.keys]).slice(0, 0)
+        for name in ("small", "few"):
+            none = none.append_column(name, pa.nulls(0, pa.bool_()))
+        return none
     keys = ", ".join(report.levels[-1])
-    small = f"{_size(report)} < {least:d}"
-    if report.fold:  # what the cap has put there, or a visitor has called so
-        ends = " ".join(f"WHEN {level} THEN {key}" for level, key in enumerate(report.fold, 1))
-        small += f" OR CASE level {ends} END = '{OTHER}'"
+    small = few = _few(report, least)
     if hidden.num_rows:
         nodes = " ".join(f"WHEN {level} THEN {report.node(level)}" for level in range(1, _last(report) + 1))
         small += f" OR (level, CASE level {nodes} END) IN (SELECT (level, node) FROM hidden)"
     part = ", ".join(f"{said} AS {key}" for key, said in _part(report, "level").items())
     with lent(connection, whole=whole, hidden=hidden):
         found = connection.sql(
-            f"WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small FROM whole"
-            f" WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS few,"
+            f"WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small, {few} AS few"
+            f" FROM whole WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS any_small,"
             f" min(struct_pack(people, {keys})) FILTER (NOT small) AS smallest FROM rows GROUP BY ALL)"
-            f" SELECT level, {keys}, true AS small FROM rows WHERE small UNION ALL BY NAME SELECT level,"
+            f" SELECT level, {keys}, true AS small, few FROM rows WHERE small UNION ALL BY NAME SELECT level,"
             f" {', '.join(f'smallest.{key}' for key in report.levels[-1])},"
-            " false AS small FROM next WHERE few AND smallest IS NOT NULL"
+            " false AS small, false AS few FROM next WHERE any_small AND smallest IS NOT NULL"
         ).to_arrow_table()
     return found if found.num_rows < _MANY else _outermost(connection, report, found)
 
@@ -109,6 +108,16 @@ def _part(report: Report, level: str, of: str = "") -> dict[str, str]:
     return {key: f"{of}{key}" for key in report.within} | {
         key: f"CASE WHEN {level} > {place} THEN {of}{key} END" for place, key in finer
     }
+
+
+def _few(report: Report, least: int) -> str:
+    """Whether a row is hidden by itself: of too few people, or what the cap has put there, or a visitor has
+    called so; as SQL."""
+    few = f"{_size(report)} < {least:d}"
+    if report.fold:
+        ends = " ".join(f"WHEN {level} THEN {key}" for level, key in enumerate(report.fold, 1))
+        few += f" OR CASE level {ends} END = '{OTHER}'"
+    return few
 
 
 def _size(report: Report, of: str = "") -> str:
@@ -212,17 +221,19 @@ def _leaves(report: Report, k: int, levels: Sequence[int]) -> str:
     make, rows = "CREATE OR REPLACE TEMP TABLE leaves AS", f"FROM whole WHERE level = {_last(report)}"
     if not levels:
         return f"{make} SELECT *, 0 AS depth {rows}"
-    same = _same(report, _part(report, "m.level", "m."), "l")
+    same, last = _same(report, _part(report, "m.level", "m."), "l"), _last(report)
+    # Of whole rows that are hidden by themselves, which are most of a long list, that need not be looked up.
     joins = "".join(
         f" LEFT JOIN (SELECT {', '.join(report.levels[level])}, true AS hidden{level} FROM hides"
         f" WHERE level = {level}) USING ({', '.join(report.levels[level])})"
         for level in levels
     )
     cases = " ".join(f"WHEN hidden{level} THEN {level}" for level in levels)
+    cases += f" WHEN {_few(report, k)} THEN {last}"
     return (
         f"{make} WITH hides AS MATERIALIZED (SELECT m.* FROM marks m"
         f" JOIN looked l ON m.level = l.level AND NOT l.more AND {same}"
-        f" WHERE m.small OR {_size(report, 'l.')} < {k:d})"
+        f" WHERE (m.small OR {_size(report, 'l.')} < {k:d}) AND NOT (m.few AND m.level = {last}))"
         f" SELECT *, CASE {cases} ELSE 0 END AS depth FROM ({rows}){joins}"
     )
 
