@@ -44,6 +44,7 @@ def offer(
     run("CREATE OR REPLACE TEMP TABLE joined AS SELECT DISTINCT browser_of AS person FROM logins")
     # Each row with the next login on that browser; `counts`: that may be joined to it, if none is missing on
     # the way there. One sort of the few rows of those browsers, and no join by ranges, which is quadratic.
+    # Rows of one moment are together or not at all (RANGE): two windows may sort them differently.
     run(
         f"CREATE OR REPLACE TEMP TABLE upcoming AS SELECT f.*, moment, account, {_MEASURED}"
         " AND coalesce(day = CAST(moment + to_minutes(offset_min) AS DATE), false) AS counts"
@@ -55,7 +56,7 @@ def offer(
     columns = COLUMNS.replace("person,", "CASE WHEN one_visit THEN account ELSE person END AS person,", 1)
     run(
         f"CREATE OR REPLACE TEMP TABLE rejoined AS SELECT {columns}, offset_min FROM (SELECT *,"
-        f" counts AND bool_and(soon) OVER ({way} ROWS UNBOUNDED PRECEDING) AS one_visit"
+        f" counts AND bool_and(soon) OVER ({way} RANGE UNBOUNDED PRECEDING) AS one_visit"
         f" FROM (SELECT *, coalesce(lag(time) OVER ({way}), moment) - time"
         f" <= INTERVAL {PAUSE // 1000} SECONDS AS soon FROM upcoming))"
     )
