@@ -64,7 +64,9 @@ class FunnelPage:
         # What was told of a funnel changes with no publication.
         if "steps" in request.query_params:
             return HTMLResponse(await run_in_threadpool(self._made, request.query_params))
-        return await run_in_threadpool(self._kept.answer, request, lambda: self._made(request.query_params))
+        return await run_in_threadpool(
+            self._kept.answer, request, lambda asked: self._made(asked.query_params)
+        )
 
     async def _csv(self, request: Request) -> Response:
         def body() -> bytes:

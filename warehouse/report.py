@@ -32,7 +32,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The header of a report, its name and its SQL.
 
-    keys: the columns that name a row, all of them in the order of the table. sums: additive whole numbers of 64 bits.
+    keys: the columns that name a row, all of them in the order of the table. sums: additive whole numbers.
     grain: "day" where each row is of one day and only touched days are made anew, "all" where a row needs
     other days too. people: False where rows are about requests and not about persons: they are then counted
     by the first of the sums. within: the keys of the group whose total is published elsewhere, so that its
