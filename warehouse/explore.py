@@ -33,7 +33,6 @@ from warehouse.finest import standing
 from warehouse.footprint import RECEIVED
 from warehouse.funnel import Funnel
 from warehouse.invalid.judged import judged
-from warehouse.kept import Facts
 from warehouse.opened import Opened
 from warehouse.purges import Mark, coarse
 from warehouse.question import USUAL, Question, spanned
@@ -41,6 +40,7 @@ from warehouse.reader import Reader, Reading
 from warehouse.recall import Held, Recall
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Days, Relations
+from warehouse.remembered import Facts
 from warehouse.report import Report
 from warehouse.settings import Warehouse
 

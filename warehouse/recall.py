@@ -27,11 +27,11 @@ from warehouse.catalog import FILE, Catalog
 from warehouse.days import named
 from warehouse.extensions import quote
 from warehouse.footprint import EVENTS
-from warehouse.kept import BYTES, Facts, Kept, State
 from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import offer_withdrawn
+from warehouse.remembered import BYTES, Facts, Remembered, State
 from warehouse.settings import Warehouse
 
 #: Files by which is known that nothing has changed.
@@ -46,7 +46,7 @@ AT_ONCE = 2_000_000
 class Held(NamedTuple):
     """What is held of a site, the same as facts stood `at`; and where they are coarser than they were."""
 
-    kept: Kept
+    kept: Remembered
     at: tuple[object, ...]
     coarse: tuple[Mark, ...]
 
@@ -114,7 +114,7 @@ class Recall:
             self._drop(key)
             found = None
         if found is None:
-            found = Held(Kept(self._settings.threads, int(PURPOSES[key[1]]), self._keys), (), ())
+            found = Held(Remembered(self._settings.threads, int(PURPOSES[key[1]]), self._keys), (), ())
             self._sites[key] = found
         return found
 

@@ -17,8 +17,8 @@ from warehouse import askable
 from warehouse.build import build
 from warehouse.crossing import Crossing
 from warehouse.explore import Gate
-from warehouse.kept import Kept
 from warehouse.lake import Lake
+from warehouse.remembered import Remembered
 from warehouse.settings import Warehouse
 
 DAYS = [date(2026, 9, day) for day in (1, 2, 3)]
@@ -112,7 +112,7 @@ def test_what_is_held_answers_as_what_is_read(tmp_path: Path) -> None:
     assert seen > 50
 
 
-def _persons(kept: Kept) -> set[int]:
+def _persons(kept: Remembered) -> set[int]:
     tables = ("rows", "daily", "stays", "present")
     return {p for one in tables for (p,) in kept._run(f"SELECT DISTINCT person FROM {one}").fetchall()}
 

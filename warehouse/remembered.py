@@ -65,7 +65,7 @@ class State(NamedTuple):
     logins: Linked
 
 
-class Kept:
+class Remembered:
     """What is held of one site, for one purpose. Its relations are those of a build (`Relations`)."""
 
     def __init__(self, threads: int, bit: int, keys: RecordKeys) -> None:
@@ -288,7 +288,7 @@ class Relating:
         )
 
     def show(self, report: Report) -> None:
-        """Nothing to do: a report of `Kept.asked` reads what is held."""
+        """Nothing to do: a report of `Remembered.asked` reads what is held."""
 
 
 def _type(table: str, name: str) -> str:
