@@ -60,7 +60,10 @@ class Apart:
                 self._lock.release()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; the next question would start another."""
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -71,7 +74,7 @@ class Apart:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            self.close()
+            self._end()
             self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self._greeted = False
         return self._process
@@ -101,13 +104,13 @@ class Apart:
                 return stream.read_all(), head
         except Refused as error:
             if error.code in ("too_long", "too_large"):
-                self.close()
+                self._end()
             raise
         except OSError:
-            self.close()
+            self._end()
             raise Refused(503, "busy", "the question could not be asked; ask again") from None
         except BaseException:
-            self.close()  # what is left unread would be taken for the answer to the next question
+            self._end()  # what is left unread would be taken for the answer to the next question
             raise
 
     def _greet(self, process: subprocess.Popen[bytes]) -> None:

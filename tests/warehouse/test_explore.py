@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from consent_filter.errors import Misconfigured, Refused
@@ -177,6 +178,29 @@ def test_who_leaves_or_comes_late_does_not_show_in_a_difference(tmp_path: Path) 
     lay(tmp_path, [crowd()[0] | {"person": 1234}])
     assert gate.ask(read("people by country")).left["moved"] == DAYS[:1]
     gate.close()
+
+
+class _Noting(Enquiry):
+    """What its process is asked."""
+
+    def __init__(self, data: Path, settings: Warehouse) -> None:
+        super().__init__(data, settings)
+        self.asked = list[str]()
+
+    def put(self, said: Mapping[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+        self.asked.append(said["question"])
+        return super().put(said)
+
+
+def test_facts_are_read_before_anybody_asks(shop: Gate) -> None:
+    gate = _Noting(shop._data, HOW)
+    try:
+        gate.ready()
+        gate.wait()
+        assert gate.asked == [""], "three days are read at once"
+        assert gate._put("")[1] == {"more": False}
+    finally:
+        gate.close()
 
 
 def test_a_fact_is_met_in_a_process_of_its_own(shop: Gate) -> None:
