@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pandas  # noqa: F401  each fork would import these anew
 import pyarrow.dataset  # noqa: F401
-import pytest
 
 from consent_filter.decide import MEASUREMENT
 from consent_filter.ledger import Ledger
@@ -42,7 +41,6 @@ from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
 from pipelines import facts, holders, removal, reports, requests, rights, stones
 from pipelines.settings import Backup, Pipelines
-from tests.few import few
 from tests.warehouse.killed import apart, ended
 from throng import backup, restore
 from warehouse import erase, released
@@ -301,7 +299,6 @@ def run(folder: Path, seed: int, people: int, rounds: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    few(pytest.MonkeyPatch())
     Agents()  # the forks have its parser
     expectations.warm()  # ten seconds, which each restored copy would take again
     print(json.dumps(run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from consent_filter.ledger import Ledger
 from consent_filter.pseudonym import Keyring
 from ingest.log.segment import SegmentLog
 from pipelines import facts, publish, reports, stones
-from tests.few import few
 from tests.pipelines.comeback import OPEN, answers, collect, left, persons, whole_pass
 from tests.throng.conftest import Throng
 from throng import backup, restore
@@ -28,14 +26,6 @@ from warehouse.release_settings import Release
 
 SETTINGS = '[[site]]\nid = "shop"\n[warehouse]\nmin_group = 1\n'
 IDS = [f"person-{n}" for n in range(12)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _counted() -> Iterator[None]:
-    """Other reports would be copied and made anew in the same way."""
-    with pytest.MonkeyPatch.context() as patch:
-        few(patch)
-        yield
 
 
 @pytest.fixture(scope="module")
