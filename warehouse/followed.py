@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from consent_filter.database import transaction
 from consent_filter.errors import Refused
-from warehouse.opened import FILE
+from warehouse.opened import FILE, packed, reading, unpacked
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS followed (question TEXT PRIMARY KEY, at REAL, days INTEGER, rows BLOB);
@@ -47,11 +47,11 @@ class Told(NamedTuple):
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """A month of a site: how many funnels it is good for altogether, and how many are left."""
+    """A month of a site: how many funnels are left, and how many it is good for altogether."""
 
     month: str
-    of: int
     left: int
+    of: int
 
 
 class Followed:
@@ -92,11 +92,8 @@ class Followed:
             id = secrets.token_hex(8)
             paid = [(id, site, month, self._rho) for month in sorted(months)]
             database.executemany("INSERT INTO paid VALUES (?, ?, ?, ?)", paid)
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, told.table.schema) as stream:
-                stream.write_table(told.table)
-            rows = sink.getvalue().to_pybytes()
-            database.execute("INSERT INTO followed VALUES (?, ?, ?, ?)", [question, told.at, told.days, rows])
+            row = [question, told.at, told.days, packed(told.table)]
+            database.execute("INSERT INTO followed VALUES (?, ?, ?, ?)", row)
         return told
 
     def _afford(self, database: sqlite3.Connection, site: str, months: Collection[str]) -> None:
@@ -115,7 +112,7 @@ def paid(data: Path) -> tuple[Paid, ...]:
     """Everything that was ever spent: what a restored copy of an older day must have spent, too."""
     if not (data / FILE).exists():
         return ()
-    with closing(sqlite3.connect(f"{(data / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as one:
+    with reading(data) as one:
         if not one.execute("SELECT 1 FROM sqlite_master WHERE name = 'paid'").fetchone():
             return ()
         return tuple(Paid(*row) for row in one.execute("SELECT * FROM paid ORDER BY id, site, month"))
@@ -140,7 +137,7 @@ def _database(data: Path) -> Iterator[sqlite3.Connection]:
 
 def _told(database: sqlite3.Connection, question: str) -> Told | None:
     row = database.execute("SELECT at, days, rows FROM followed WHERE question = ?", [question]).fetchone()
-    return None if row is None else Told(row[0], row[1], pa.ipc.open_stream(row[2]).read_all())
+    return None if row is None else Told(row[0], row[1], unpacked(row[2]))
 
 
 def _spent(database: sqlite3.Connection, site: str, month: str) -> float:

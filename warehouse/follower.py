@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from consent_filter.errors import Refused
@@ -55,23 +56,17 @@ class Follower:
             _known(reading, asked)
             if spend:
                 self._followed.afford(site, months)
-                table = draw(asked, self._classes(asked, days), self._settings.funnel_rho, self._least)
+                how = self._settings
+                table = draw(asked, self._classes(asked, days), how.funnel_rho, how.min_group)
                 told = self._followed.keep(str(asked), site, months, Told(self._clock(), len(days), table))
         said = {
             "question": str(asked), "first": asked.first.isoformat(), "last": asked.last.isoformat(),
             "asked": told is not None, "confidence": CONFIDENCE,
             "days": told.days if told else len(days),
             "at": datetime.fromtimestamp(told.at, UTC).isoformat(timespec="seconds") if told else None,
-            "accounts": [
-                {"month": one.month, "left": one.left, "of": one.of}
-                for one in self._followed.accounts(site, months)
-            ],
+            "accounts": msgspec.to_builtins(self._followed.accounts(site, months)),
         }  # fmt: skip
         return (told.table if told else SCHEMA.empty_table()), said
-
-    @property
-    def _least(self) -> int:
-        return self._settings.min_group
 
     def _classes(self, funnel: Funnel, days: list[date]) -> list[int]:
         """How many people came exactly so far, of the facts as they stand. Raises Refused."""

@@ -48,11 +48,17 @@ def marks(data: Path) -> tuple[Mark, ...]:
     """Every day that was opened in a folder: what a restored copy of an older day must know, too."""
     if not (data / FILE).exists():
         return ()
-    with closing(sqlite3.connect(f"{(data / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as one:
+    with reading(data) as one:
         found = one.execute(
             "SELECT site, purpose, day, mark, at, text FROM opened, rule ORDER BY site, purpose, day"
         ).fetchall()
     return tuple(Mark(*row) for row in found)
+
+
+def reading(data: Path) -> closing[sqlite3.Connection]:
+    """The file of a folder that has one, to be read while others write."""
+    uri = f"{(data / FILE).resolve().as_uri()}?mode=ro"
+    return closing(sqlite3.connect(uri, uri=True, timeout=10))
 
 
 def newest(found: Iterable[Mark]) -> tuple[Mark, ...]:
@@ -121,7 +127,7 @@ class Opened:
             "SELECT day, rows FROM answered WHERE report = ? AND site = ? AND day BETWEEN ? AND ?",
             [report, site, min(listed, default=""), max(listed, default="")],
         )
-        return {date.fromisoformat(day): pa.ipc.open_stream(rows).read_all() for day, rows in found}
+        return {date.fromisoformat(day): unpacked(rows) for day, rows in found}
 
     def keep(
         self,
@@ -139,7 +145,7 @@ class Opened:
             self._con.executemany("INSERT OR IGNORE INTO opened VALUES (?, ?, ?, ?, ?, NULL)", opened)
             now = self.marks(site, report.purpose)
             good = {day: table for day, table in tables.items() if now[day][0] == marks[day]}
-            rows = [(report.name, site, day.isoformat(), _bytes(table)) for day, table in good.items()]
+            rows = [(report.name, site, day.isoformat(), packed(table)) for day, table in good.items()]
             self._con.executemany("INSERT OR IGNORE INTO answered VALUES (?, ?, ?, ?)", rows)
         return good
 
@@ -167,9 +173,15 @@ class Opened:
             pass
 
 
-def _bytes(table: pa.Table) -> bytes:
+def packed(table: pa.Table) -> bytes:
+    """As it is kept in a row."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     found: bytes = sink.getvalue().to_pybytes()
     return found
+
+
+def unpacked(rows: bytes) -> pa.Table:
+    """As it was packed."""
+    return pa.ipc.open_stream(rows).read_all()

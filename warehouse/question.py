@@ -200,8 +200,6 @@ class Parser:
                 more["purpose"] = self._purpose()
             elif clause == "where":
                 where += self._conditions(more)
-            elif self._span(clause, more, MOST_DAYS):
-                pass
             elif clause == "order":
                 self._expect("by")
                 more["order"] = self._one("column", (*MEASURES, *DIMENSIONS, *TIMES))
@@ -209,7 +207,7 @@ class Parser:
                     more["way"] = self._word().lower()
             elif clause == "limit":
                 more["limit"] = self._number("limit", 10_000)
-            else:
+            elif not self._span(clause, more, MOST_DAYS):
                 raise self._misplaced(clause, CLAUSES)
         if sum(one in TIMES for one in by) > 1:
             raise Refused(400, "bad_question", "one of day, week and month")
