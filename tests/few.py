@@ -8,7 +8,7 @@ import pytest
 
 from warehouse import report
 
-#: Those that are looked at where everything is killed and brought back: of a day, of requests, of all days.
+#: Those that are looked at where everything is killed: of a day, of requests, of all days.
 COUNTED = ("traffic_day", "pages", "balance", "new_returning")
 
 
