@@ -1,4 +1,4 @@
-"""`throng check`: settings, keys, disk, versions, clock; says what is wrong and how to mend it."""
+"""`throng check`: settings, keys, disks, versions, clock; says what is wrong and how to mend it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from consent_filter.one_table import FILE
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
-from throng import belonging, transport
+from throng import belonging, transport, volumes
 from throng import keys as lasting
 from throng.settings import load
 from warehouse import catalogue
@@ -154,6 +154,16 @@ def disk(data: Path) -> Iterator[Finding]:
         yield Finding("disk", f"{place} can't be written", f"chown or chmod {place}")
 
 
+def at_rest(data: Path) -> Iterator[Finding]:
+    """What lies on disks is encrypted, as far as can be seen from here."""
+    try:
+        told = load(data)
+    except Misconfigured:
+        return  # said of the settings already
+    for says, mend in volumes.found(data, told):
+        yield Finding("at rest", says, mend)
+
+
 def versions(data: Path) -> Iterator[Finding]:
     """What is installed is what the project names."""
     yield Finding(
@@ -213,7 +223,7 @@ def adverts(data: Path) -> Iterator[Finding]:
 
 
 LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    settings, adverts, keys, ledger, requests, disk, versions, clock,
+    settings, adverts, keys, ledger, requests, disk, at_rest, versions, clock,
 )  # fmt: skip
 
 

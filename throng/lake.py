@@ -33,13 +33,15 @@ def named(told: LakeSettings) -> str:
 
 
 def show(data: Path) -> dict[str, Any]:
-    """facts, files, bytes of the lake in use, and the place that a move has left."""
-    told, found = load(data).lake, {"at": "", "facts": 0, "files": 0, "bytes": 0, "left": ""}
+    """facts, files, bytes of the lake in use; how many files are not encrypted as its settings say (0, where
+    they say nothing); and the place that a move has left."""
+    told, found = load(data).lake, {"at": "", "facts": 0, "files": 0, "bytes": 0, "unlike": 0, "left": ""}
     lake = Lake.open(data)
     if lake is not None:
         try:
             files = lake.files()
             found |= {"facts": lake.count(), "files": len(files), "bytes": sum(files.values())}
+            found["unlike"] = lake.depot.each(lake.depot.like, list(files)).count(False)
         finally:
             lake.close()
     gone = relocation.left(data)
@@ -128,6 +130,11 @@ def main(arguments: Namespace) -> int:
         print(json.dumps(said))
     elif "at" in said:
         print(f"{said['facts']:,} facts in {said['files']:,} files ({said['bytes']:,} bytes): {said['at']}")
+        if said.get("unlike"):
+            print(
+                f"{said['unlike']:,} of them are not encrypted as [lake] encrypt says, as they were there"
+                " before; move the lake to another prefix to write them anew"
+            )
         if said["left"]:
             print(f"a copy is left: {said['left']}; delete it with `throng lake drop`")
     else:

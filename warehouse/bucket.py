@@ -24,6 +24,8 @@ from xml.etree import ElementTree
 from msgspec import Struct
 
 from consent_filter.errors import Broken, Misconfigured
+from warehouse import encryption
+from warehouse.encryption import Encryption
 from warehouse.lake_settings import LakeSettings, secret
 from warehouse.signature import escaped, query, signed
 
@@ -34,6 +36,14 @@ _TRIES = 4
 #: object is refused without that word, so the answer's own time is looked at.
 _SKEW = 900
 _open = threading.local()
+
+
+class _Lines(dict[tuple[str, LakeSettings], http.client.HTTPConnection]):
+    """Connections of one thread, which end with it."""
+
+    def __del__(self) -> None:
+        for line in self.values():
+            line.close()
 
 
 class Answer(NamedTuple):
@@ -103,7 +113,7 @@ class Bucket(Struct, frozen=True):
         raise Broken(f"{self.told.endpoint} answers {got.status} to {method}")
 
     def _once(self, host: str, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        mine = _open.__dict__.setdefault("of", {})
+        mine = _open.__dict__.setdefault("of", _Lines())
         line = mine.pop((host, self.told), None) or self._line(host)
         line.request(method, target, body or None, dict(headers))
         got = line.getresponse()
@@ -142,6 +152,12 @@ class Bucket(Struct, frozen=True):
             return ""
         return ElementTree.fromstring(got.body).findtext("{*}Status", "")
 
+    def encryption(self) -> Encryption:
+        """How it encrypts objects of which nothing is said."""
+        got = self.ask("GET", asked={"encryption": ""})
+        # 404: no such configuration; 501: a storage that has none.
+        return Encryption("") if got.status in (404, 501) else encryption.by_default(got.body)
+
 
 class Object(NamedTuple):
     """An object, or what names of objects begin with: used as a Path is, where files of facts are meant."""
@@ -176,17 +192,26 @@ class Object(NamedTuple):
         self.bucket.ask("DELETE", self.key)
 
     def put(self, data: bytes) -> None:
-        """Write it, whole; the storage has checked the hash when this returns."""
-        got = self.bucket.ask("PUT", self.key, body=data, headers={DIGEST: hashlib.sha256(data).hexdigest()})
+        """Write it, whole; the storage has checked the hash when this returns, and encrypted it as it was
+        asked to: what lies there in another way is deleted."""
+        told = self.bucket.told
+        said = {DIGEST: hashlib.sha256(data).hexdigest()} | encryption.headers(told)
+        got = self.bucket.ask("PUT", self.key, body=data, headers=said)
         if got.status not in (200, 204):
-            raise Misconfigured("lake.bucket", self.bucket.told.bucket, "a bucket that is there")
+            raise Misconfigured("lake.bucket", told.bucket, "a bucket that is there")
+        try:
+            encryption.demand(told, encryption.of(got.headers), "objects that ask for it")
+        except Misconfigured:
+            self.unlink()
+            raise
+
+    def encryption(self) -> Encryption:
+        """How it is encrypted. Raises FileNotFoundError."""
+        return encryption.of(self._head())
 
     def digest(self) -> str:
         """SHA-256 of it: as was said when it was put, or read anew."""
-        got = self.bucket.ask("HEAD", self.key)
-        if got.status == 404:
-            raise FileNotFoundError(errno.ENOENT, "no such object", self.name)
-        return got.headers.get(DIGEST) or hashlib.sha256(self.read()).hexdigest()
+        return self._head().get(DIGEST) or hashlib.sha256(self.read()).hexdigest()
 
     def read(self, start: int = 0, stop: int | None = None) -> bytes:
         """Its bytes from `start` up to `stop`. Raises FileNotFoundError."""
@@ -198,10 +223,13 @@ class Object(NamedTuple):
 
     def size(self) -> int:
         """Its bytes. Raises FileNotFoundError."""
+        return int(self._head()["content-length"])
+
+    def _head(self) -> Mapping[str, str]:
         got = self.bucket.ask("HEAD", self.key)
         if got.status == 404:
             raise FileNotFoundError(errno.ENOENT, "no such object", self.name)
-        return int(got.headers["content-length"])
+        return got.headers
 
 
 class Ranges(io.RawIOBase):

@@ -18,6 +18,7 @@ from typing import BinaryIO, TypeVar
 import duckdb
 
 from consent_filter.errors import Misconfigured
+from warehouse import encryption
 from warehouse.blur import blur
 from warehouse.bucket import Bucket, Object, Ranges
 from warehouse.extensions import load, quote
@@ -92,14 +93,26 @@ class Depot:
                 yield self._object(file)
 
     def check(self) -> None:
-        """Raises Misconfigured where what is deleted would stay (S2): a bucket that keeps versions."""
-        if self._bucket and (kept := self._bucket.versioned()):
+        """Raises Misconfigured where what is deleted would stay (S2): a bucket that keeps versions; and where
+        files would lie there in another way than encrypted as the settings say."""
+        if not self._bucket:
+            return
+        if kept := self._bucket.versioned():
             raise Misconfigured(
                 "lake.bucket",
                 self._told.bucket,
                 f"a bucket that never kept versions of objects (versioning is {kept}): whoever is erased"
                 " must be gone from all of them",
             )
+        if self._told.encrypt:
+            encryption.demand(self._told, self._bucket.encryption(), "all objects, by itself")
+
+    def like(self, file: str) -> bool:
+        """Whether a file lies there encrypted as the settings say, where they say so. Raises
+        FileNotFoundError."""
+        if not self._bucket or not self._told.encrypt:
+            return True
+        return self._object(file).encryption().keeps(encryption.wanted(self._told))
 
     def lend(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let DuckDB read and write there. Raises Misconfigured."""

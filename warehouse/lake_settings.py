@@ -12,6 +12,8 @@ from consent_filter.one_table import table
 
 CATALOGS = ("sqlite", "postgresql")
 PLACES = ("folder", "s3")
+#: As S3 names them (x-amz-server-side-encryption); "" is whatever the bucket does.
+ENCRYPTIONS = ("", "AES256", "aws:kms", "aws:kms:dsse")
 _HOST = re.compile(r"[0-9A-Za-z:._-]+|/[\w./-]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -31,8 +33,11 @@ class LakeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     endpoint: e.g. "https://s3.eu-central-1.amazonaws.com"; region, bucket; prefix: what names of files begin
     with there. access_key: the key's id; secret_file holds the secret of it. path_style: name the bucket in
     the path rather than in the host. endpoint_ca: PEM file of who signs the storage's certificate. clear:
-    allow either on another machine without TLS, where the network is encrypted itself. timeout_s: how long
-    one request, or one connection, may take. Files are in the data folder or named by a whole path.
+    allow either on another machine without TLS, where the network is encrypted itself. encrypt: what the
+    bucket must do with objects before they lie on its disks, or no job writes: "AES256" under its own keys,
+    "aws:kms" or "aws:kms:dsse" under one of its key service; "" is whatever it does. kms_key: which one, by
+    its id or ARN; "" is the bucket's. timeout_s: how long one request, or one connection, may take. Files are
+    in the data folder or named by a whole path.
     """
 
     catalog: str = "sqlite"
@@ -53,6 +58,8 @@ class LakeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     path_style: bool = True
     endpoint_ca: str = ""
     clear: bool = False
+    encrypt: str = ""
+    kms_key: str = ""
     timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -64,8 +71,16 @@ class LakeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise Misconfigured("lake.timeout_s", self.timeout_s, "1 to 3600 seconds")
         if self.catalog == "postgresql":
             self._database()
+        if self.encrypt not in ENCRYPTIONS:
+            raise Misconfigured(
+                "lake.encrypt", self.encrypt, f"one of {', '.join(ENCRYPTIONS[1:])}, or empty"
+            )
         if self.files == "s3":
             self._storage()
+        elif self.encrypt:
+            raise Misconfigured(
+                "lake.encrypt", self.encrypt, "empty where files are in a folder: encrypt its volume"
+            )
 
     def _database(self) -> None:
         self._like("host", _HOST, "a host, or the folder of a socket")
@@ -98,6 +113,10 @@ class LakeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             )
         if self.endpoint_ca and not self.safe:
             raise Misconfigured("lake.endpoint_ca", self.endpoint_ca, "an endpoint by https")
+        if self.kms_key:
+            self._like("kms_key", _WORD, "the id or ARN of a key of the storage's key service")
+            if not self.encrypt.startswith("aws:kms"):
+                raise Misconfigured("lake.kms_key", self.kms_key, 'encrypt = "aws:kms", which uses it')
 
     def _like(self, name: str, form: re.Pattern[str], allowed: str) -> None:
         if not form.fullmatch(getattr(self, name)):

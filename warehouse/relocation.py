@@ -213,7 +213,7 @@ def _one(source: Depot, target: Depot, file: str) -> int:
     data, _ = _held(source, file)
     goal, said = target.at(target.whole(source.short(file))), hashlib.sha256(data).hexdigest()
     try:
-        there = digest(goal) == said
+        there = digest(goal) == said and target.like(str(goal))
     except FileNotFoundError:
         there = False
     if isinstance(goal, Object):

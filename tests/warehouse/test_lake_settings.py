@@ -36,6 +36,10 @@ POSTGRES: dict[str, Any] = {"catalog": "postgresql"}
         (S3 | {"prefix": "../x"}, "prefix"),
         (S3 | {"access_key": ""}, "access_key"),
         (S3 | {"secret_file": ""}, "secret_file"),
+        (S3 | {"encrypt": "ROT13"}, "encrypt"),
+        (S3 | {"encrypt": "AES256", "kms_key": "1234"}, "kms_key"),
+        (S3 | {"encrypt": "aws:kms", "kms_key": "12 34"}, "kms_key"),
+        ({"encrypt": "AES256"}, "encrypt"),
     ],
 )
 def test_what_can_not_be_is_refused(told: dict[str, Any], key: str) -> None:
