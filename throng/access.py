@@ -104,7 +104,10 @@ def demo(data: Path, settings: Settings, port: int) -> str:
 
 
 def address(settings: Settings, word: str, port: int | None = None) -> str:
-    """The whole link, as it is reached from this machine."""
+    """The whole link: as readers reach the pages (`[dashboards] at`), or from this machine, where the port is
+    said or nothing else is."""
+    if settings.dashboards.at and port is None:
+        return f"{settings.dashboards.at.rstrip('/')}/enter/{word}"
     scheme = "https" if settings.dashboards.certificate else "http"
     return f"{scheme}://127.0.0.1:{port or settings.ingest.port + 1}/enter/{word}"
 

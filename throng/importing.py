@@ -166,7 +166,7 @@ def _next(data: File, site: str, facts_days: int, approximate: bool) -> None:
         print(f"  {APPROXIMATE}")
     where = "" if str(data) == "throng-data" else f" --data {data}"
     if running(data):
-        print("  throng up is running: its reports will have them in some seconds.")
+        print("  Throng is running: its reports will have them in some seconds.")
     else:
         print(f"\n  Next: throng facts{where} && throng reports{where} && throng publish{where}")
     ask = f"SELECT day, people, views FROM traffic_day WHERE site = '{site}' ORDER BY day"

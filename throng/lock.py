@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from consent_filter.errors import Misconfigured
+
+#: How often a part tries to hold what another may only be asking about.
+_ASKED = 20
 
 
 @contextmanager
@@ -33,7 +37,8 @@ def pipeline(data: Path, *, quiet: bool = False) -> Iterator[None]:
 
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """Hold DATA/up.lock for as long as `throng up` runs. Raises Misconfigured where another one does."""
+    """Hold DATA/up.lock for as long as `throng up` runs. Raises Misconfigured where another one does, or a
+    part by itself."""
     data.mkdir(parents=True, exist_ok=True)
     file = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -41,15 +46,34 @@ def alone(data: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Misconfigured(
-                "--data", str(data), "another `throng up` runs in this folder; stop it first"
+                "--data",
+                str(data),
+                "another `throng up`, or a part of it, runs in this folder; stop it first",
             ) from None
         yield
     finally:
         os.close(file)
 
 
+@contextmanager
+def together(data: Path) -> Iterator[None]:
+    """Hold DATA/up.lock with others, for as long as a part runs by itself (a container, a unit)."""
+    data.mkdir(parents=True, exist_ok=True)
+    file = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        for _ in range(_ASKED):
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:  # somebody asks, for a moment; or `throng up` has it, which says the same
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(file)
+
+
 def running(data: Path) -> bool:
-    """Whether a `throng up` runs in this folder. To ask makes no folder."""
+    """Whether a `throng up`, or a part by itself, runs in this folder. To ask makes no folder."""
     if not (data / "up.lock").exists():
         return False
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event, Thread
 
 from consent_filter.errors import Misconfigured
-from throng import __version__, belonging, lines
+from throng import __version__, belonging, lines, lock
 from throng.child import follow_parent
 from throng.settings import load
 
@@ -105,6 +106,7 @@ _PARTS = {
 
 
 def main(arguments: Namespace) -> int:
-    follow_parent()
+    followed = follow_parent()
     lines.begin(arguments.name, load(arguments.data).operations.lines)
-    return _PARTS[arguments.name](arguments)
+    with nullcontext() if followed else lock.together(arguments.data):
+        return _PARTS[arguments.name](arguments)

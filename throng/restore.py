@@ -43,7 +43,7 @@ def run(source: Path, data: Path, region: str | None = None) -> dict[str, object
     if before.exists() and not data.exists():
         os.rename(before, data)  # killed between the two renames
     if data.exists() and lock.running(data):
-        raise Refused(409, "running", "`throng up` runs in this folder: stop it first")
+        raise Refused(409, "running", "Throng runs in this folder: stop `throng up`, or its parts, first")
     for folder in (source / "data", data):
         if not lake_settings.settings(folder).local:
             raise Refused(

@@ -15,8 +15,8 @@ from warehouse.depot import Depot
 def found(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
     """What there is, and how to mend what is wrong with it ("" where nothing is). Raises OSError where the
     storage is away."""
-    for place in (data, *map(Path, settings.backup.places)):
-        yield _volume(place.resolve()), ""
+    places = [data, *map(Path, settings.backup.places)]
+    yield from dict.fromkeys((_volume(place.resolve()), "") for place in places)
     told = settings.lake
     if told.files != "s3":
         return

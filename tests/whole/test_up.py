@@ -130,7 +130,7 @@ def second(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_second_one_on_the_same_folder_says_so(running: Up) -> None:
     done = second("--data", str(running.data), "--port", str(free_ports()))
     assert done.returncode == 2
-    assert "another `throng up` runs in this folder; stop it first" in done.stderr
+    assert "another `throng up`, or a part of it, runs in this folder; stop it first" in done.stderr
     assert done.stdout == ""
 
 
