@@ -204,7 +204,7 @@ def value(name: str, given: object) -> str:
         return gettext(CONTINENTS[text])
     if name in ("referrer_group", "device", "kind") and text:
         return gettext(VALUES.get(text, text.capitalize()))
-    if name in CODES:
+    if name in CODES and "." not in text:  # a rule (`policy.regime.rule`) is looked up as it is written
         return gettext(VALUES.get(text, text.replace("_", " ")))
     if name == "hour":
         return f"{int(text):02d}:00"

@@ -74,9 +74,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--signal", choices=("tcf", "gpp", "none"), default="tcf",
         help="the consent string that players fill in; one that they do not is a refusal",
     )  # fmt: skip
-    other = sub(
-        "elsewhere", "campaigns that others show: their totals, beside the visits here (M77)", ELSEWHERE
-    )
+    other = sub("elsewhere", "campaigns that others show: their totals, beside the visits here", ELSEWHERE)
     other.add_argument("file", nargs="?", metavar="FILE", help="totals to take in; - is standard input")
     other.add_argument("--since", default="", metavar="DAY", help="from that day on")
     other.add_argument("--until", default="", metavar="DAY", help="up to that day")

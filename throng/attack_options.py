@@ -15,9 +15,9 @@ WHERE = {"attack": "throng.attack", "explain": "throng.attack"}
 
 def add(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Both commands."""
-    said = command("attack", "try on a draft what an attacker would (S19); 1 if anything succeeds")
+    said = command("attack", "try on a draft what an attacker would; 1 if anything succeeds")
     said.add_argument("draft", metavar="ID")
-    said = command("explain", "what would follow from a draft for who has other figures (S8); 1 if anything")
+    said = command("explain", "what would follow from a draft for who has other figures; 1 if anything")
     said.add_argument("draft", metavar="ID")
     said.add_argument("--to", required=True, metavar="NAME", help="the recipient")
     said.add_argument("--with", dest="others", action="append", default=[], metavar="OTHER",

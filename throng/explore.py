@@ -30,13 +30,17 @@ def main(arguments: Namespace) -> int:
         gate.close()
     sys.stdout.buffer.write(render(table, arguments.format))
     sys.stdout.flush()
-    print(f"{said['question']}; {said['days']} days", file=sys.stderr)
+    print(f"{said['question']}; {_days(said['days'])}", file=sys.stderr)
     if isinstance(question, Funnel):
         for one in said["accounts"]:
-            print(f"{one['month']}: {one['left']} new funnels of {one['of']} are left", file=sys.stderr)
+            print(f"{one['month']}: new funnels left: {one['left']} of {one['of']}", file=sys.stderr)
         return 0
     for name, n in said["hidden"].items():
         print(f"up to {n} more {name} are in rows of too few people", file=sys.stderr)
     for why, days in said["left_out"].items():
-        print(f"{len(days)} days are left out: {LEFT[why]}", file=sys.stderr)
+        print(f"{_days(len(days))} left out: {LEFT[why]}", file=sys.stderr)
     return 0
+
+
+def _days(n: int) -> str:
+    return f"{n} day" if n == 1 else f"{n} days"

@@ -124,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
     command("facts", "fold the log into facts, once")
     command("reports", "bring the reports up to date, once")
     command("publish", "check the released tables and publish them, once")
-    one = command("balance", "received = stored + refused, by reason (S15)")
+    one = command("balance", "received = stored + refused, by reason")
     one.add_argument("--format", choices=("table", "json"), default="table")
     one = command("query", "one read-only SQL statement on the released tables")
     one.add_argument("sql", metavar="SQL")
@@ -226,7 +226,7 @@ def _policy(one: argparse.ArgumentParser) -> None:
         two.add_argument(name, metavar=name.upper(), help="a pack that ships, or a .toml file")
     one = command("fields", "every column: how it comes, what for, on which basis, how long, and who gets it")
     one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
-    one = command("processors", "who works on data for us: which columns, what for, where, since when (M90)")
+    one = command("processors", "who works on data for us: which columns, what for, where, since when")
     one.add_argument("--out", type=Path, metavar="FILE", help="write the page there")
     for name, says in (
         ("publish", "record that the newest policy of a site is published, and what it changes"),

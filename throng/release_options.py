@@ -60,4 +60,4 @@ def _drafts(command: Command) -> None:
     said = command("show", "one draft: its tables and what is said of them")
     said.add_argument("draft", metavar="ID")
     said.add_argument("--table", metavar="NAME", help="the rows of one table")
-    command("budget", "what each month may still cost, and what has spent it (S9)")
+    command("budget", "what each month may still cost, and what has spent it")

@@ -48,6 +48,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         change = f"{table} SET band = '(other)' WHERE site = 'blog' AND band = '{band}'"
         store.connection.execute(f"UPDATE {change}")
         store.connection.execute(f"DELETE FROM {table} WHERE site = 'blog' AND band IN ('2', '21-40')")
+    few = "delivery SET net_clicks = 0 WHERE site = 'blog' AND ad_campaign = 'help'"
+    store.connection.execute(f"UPDATE {few}")
     publish(one, Warehouse(), store)
     store.close()
     return one
@@ -219,3 +221,12 @@ def test_where_nothing_is_published_it_is_said_why(pages: Asking) -> None:
     wrong = pages.get("/adverts?campaign=%27 OR 1=1")
     assert wrong.status_code == 404
     assert "Nothing is published of that campaign" in wrong.text
+
+
+def test_clicks_of_too_few_are_a_dash_on_the_overview_as_well(pages: Asking) -> None:
+    """Planted: 0 and 0 %, as if it were known that nobody clicked."""
+    text = pages.get("/?site=blog&period=7").text
+    (line,) = re.findall(r'<tr><th scope="row"><bdi>help</bdi>.*?</tr>', text)
+    assert re.findall(r">([^<>]*)</td>", line)[-2:] == ["–", "–"]
+    (line,) = re.findall(r'<tr><th scope="row"><bdi>autumn</bdi>.*?</tr>', text)
+    assert re.findall(r">([^<>]*)</td>", line)[-1].endswith("%")

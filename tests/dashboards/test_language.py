@@ -84,6 +84,11 @@ def test_every_language_is_whole_but_for_what_is_new() -> None:
         assert 20 * len(lacking(one)) < len(one), tag
 
 
+def test_a_rule_is_written_as_it_is_looked_up() -> None:
+    assert words.value("detail", "workallies-2024.opt_in.refused") == "workallies-2024.opt_in.refused"
+    assert words.value("reason", "not_a_page") == "not a page"
+
+
 def test_numbers_and_days_are_written_as_the_language_does() -> None:
     span = Period(date(2026, 11, 3), date(2026, 11, 9), "custom")
 

@@ -48,6 +48,10 @@ PAGES = [
     "/explore?q=people+by+contry",
     "/about",
     "/about-numbers",
+    "/account",
+    "/account/keys",
+    "/accounts",
+    "/quality",
 ]
 MARKET = [
     "/", "/projects", f"/project/{PROJECTS[0].number}", f"/u/{FREELANCERS[0].name}", "/sign-up",
@@ -100,6 +104,21 @@ CRAMPED = """() => [...document.querySelectorAll('svg.columns, svg.curve')].filt
     return boxes.filter((a, i) => a.height < 9 || boxes.some((b, j) => j < i && on(a, b)))
       .map(a => [svg.getAttribute('aria-label'), a.height])
   })"""
+#: Words of tables and of choices that are broken within: "expec" on one line, "ted" on the next.
+TORN = """() => [...document.querySelectorAll('table :is(th, td), label')].flatMap(cell => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), torn = []
+  const range = document.createRange()
+  while (texts.nextNode()) {
+    const text = texts.currentNode, around = text.parentElement
+    if (around.closest('.unseen') || !around.checkVisibility()) continue
+    for (const {0: word, index} of text.data.matchAll(/\\p{L}{2,16}/gu)) {
+      range.setStart(text, index)
+      range.setEnd(text, index + word.length)
+      if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) torn.push(word)
+    }
+  }
+  return torn
+})"""
 #: Whether the element that has the focus shows it; a tab does so on its label.
 RING = """() => {
   const e = document.activeElement, shown = e.matches('input[type=radio]') ? e.nextElementSibling : e
@@ -161,12 +180,26 @@ def test_nothing_hangs_over_and_all_can_be_read(
         page.screenshot(path=tmp_path / f"{name}{path.replace('/', '_')[:20]}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(HANGING) == [], path
+        assert page.evaluate(TORN) == [], path
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(FAINT) == [], (path, scheme)
     context.close()
     assert wrong == []
     assert {url.split("/")[2] for url in asked} <= {"127.0.0.1:9", *(url[7:] for url in served.values())}
+
+
+def test_a_week_that_is_cut_is_a_ring(served: dict[str, str], folder: Path, chromium: Any) -> None:
+    """Planted: a ring in the colour of what is around it, which nobody sees."""
+    context = chromium.new_context()
+    signed.browser(context, folder, served["pages"])
+    page = context.new_page()
+    page.goto(served["pages"] + "/?first=2026-11-04&last=2026-11-22&grain=week")
+    colours = """all => all.map(e => getComputedStyle(e)).map(style => [style.fill, style.stroke])"""
+    rings = page.eval_on_selector_all("svg.wide .dot.part", colours)
+    assert len(rings) == 1
+    assert all(fill != stroke for fill, stroke in rings)
+    context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1280])

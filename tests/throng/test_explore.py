@@ -28,12 +28,12 @@ def test_a_funnel_is_followed_once_and_paid_for_once(
     assert code == 0, said
     assert rows.splitlines()[0].replace(chr(34), "") == "step,kind,value,people,people_low,people_high"
     assert [line.split(",")[2].strip(chr(34)) for line in rows.splitlines()[1:]] == ["/", "sign_up"]
-    assert "2026-09: 1 new funnels of 2 are left" in said
+    assert "; 3 days\n2026-09: new funnels left: 1 of 2\n" in said
     assert ask(ASKED.replace("funnel page", "FUNNEL  Page")) == (0, rows, said), (
         "it is told, and costs nothing"
     )
-    code, rows, said = ask(ASKED.replace("sign_up", "post"))
-    assert (code, "2026-09: 0 new funnels of 2 are left" in said) == (0, True)
+    code, rows, said = ask(ASKED.replace("from 2026-09-01 to 2026-09-03", "on 2026-09-01"))
+    assert (code, "; 1 day\n2026-09: new funnels left: 0 of 2\n" in said) == (0, True), said
     code, rows, said = ask(ASKED.replace("sign_up", "hired"))
     assert code != 0
     assert rows == ""
