@@ -13,17 +13,17 @@ MANUAL = """\
 Who may sign in to the dashboards, and as what (docs/accounts.md). The accounts of the site's own members are
 another thing: throng account.
 
-  throng access add ann@shop.example --name "Ann Lee" --role analyst --site shop
-                                          a new account; prints a link by which they choose a password
-  throng access link                      a link that makes the first account, if there is none
-  throng access link ann@shop.example     a link by which they choose another password
+  throng access add ann@shop.example --name "Ann Lee" --role analyst --only shop
+                                            a new account; prints a link by which they choose a password
+  throng access link                        a link that makes the first account, if there is none
+  throng access link ann@shop.example       a link by which they choose another password
   throng access roles ann@shop.example --role analyst --role administrator
-                                          other roles and sites than before
-  throng access end ann@shop.example      nobody signs in to it again
-  throng access sessions ann@shop.example ends what is signed in
-  throng access factors ann@shop.example  takes away second factors, where they are lost
-  throng access list                      who there is
-  throng access log --kind read           who read what, the newest first; whether the log is whole
+                                            other roles and sites than before
+  throng access end ann@shop.example        nobody signs in to it again
+  throng access sessions ann@shop.example   ends what is signed in
+  throng access factors ann@shop.example    takes away second factors, where they are lost
+  throng access list                        who there is
+  throng access log --kind read             who read what, the newest first; whether the log is whole
 """
 
 

@@ -75,11 +75,11 @@ def _preview(arguments: Namespace) -> int:
     persons = np.sort(np.array(_persons(data, subject, minor=arguments.minor), np.uint64))
     task = Task(data, lambda some: np.isin(some, persons), load(data).pipelines, time.time())
     said: dict[str, Any] = {"linked": len(subject.linked), "pseudonyms": len(persons), "stores": {}}
-    for holder in HOLDERS:
-        changed = holder.change(task, dry_run=True)
-        said["stores"][holder.name] = {"found": changed.found, "would_remove": changed.removed}
-    said["releases"] = _releases(data, persons)
-    with lock.pipeline(data):
+    with lock.pipeline(data):  # a pass that is under way has the released tables for itself
+        for holder in HOLDERS:
+            changed = holder.change(task, dry_run=True)
+            said["stores"][holder.name] = {"found": changed.found, "would_remove": changed.removed}
+        said["releases"] = _releases(data, persons)
         figures = counted(data, persons.tolist(), linked(data / "ledger.sqlite"))
     said["figures"] = [access.figure(row) for row in figures.to_pylist()]
     print(json.dumps(said, default=str, indent=1))

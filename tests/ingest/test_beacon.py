@@ -29,6 +29,8 @@ LARGEST = {"t.js": 2048, "v.js": 3600, "p.js": 1500, "cmp.js": 1000, "banner.js"
 def test_they_are_small(name: str) -> None:
     packed = Script(name).encoded["br"]
     assert len(packed) <= LARGEST[name]
+    (said,) = re.findall(rf"\| `/{name}` \| ([\d,]+) \|", (ROOT / "docs" / "beacon.md").read_text())
+    assert abs(len(packed) - int(said.replace(",", ""))) <= len(packed) / 100, "docs/beacon.md says otherwise"
     assert brotli.decompress(packed) == SHIPPED[name]
 
 

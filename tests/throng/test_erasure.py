@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -153,6 +155,27 @@ def test_a_preview_says_what_would_go_and_changes_nothing(erased: tuple[Path, in
     assert len(said["releases"]["days"]) == 1
     assert "traffic_day" in said["releases"]["reports"]
     assert {file: file.stat().st_mtime_ns for file in (data / "lake").rglob("*.parquet")} == before
+
+
+def test_a_preview_waits_for_the_pass_that_is_under_way(erased: tuple[Path, int], throng: Throng) -> None:
+    """Planted: a look into released tables before the lock, which ended with "this should not happen"."""
+    data, _ = erased
+    passing = """if True:
+        import sys, time
+        from pathlib import Path
+        from throng import lock
+        from warehouse.released import Store
+        with lock.pipeline(Path(sys.argv[1])):
+            store = Store.open(Path(sys.argv[1]))
+            print("under way", flush=True)
+            time.sleep(2)
+            store.close()"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", passing, str(data)], stdout=pipe) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == b"under way\n"
+        said = throng("rights", "preview", IDS[3], "--site", "shop", data=data)
+    assert (said.code, "waiting for it" in said.err) == (0, True), said.err
 
 
 @pytest.mark.requirement("M108")
