@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,7 @@ def test_a_pod_may_do_nothing_but_its_work(name: str, pod: dict[str, Any]) -> No
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-    for box in spec["containers"]:
+    for box in (*spec.get("initContainers", ()), *spec["containers"]):
         of = box["securityContext"]
         assert of == {
             "allowPrivilegeEscalation": False,
@@ -118,12 +121,44 @@ def test_a_service_of_the_compose_file_may_do_nothing_but_its_work() -> None:
     ours = [one for one in whole["services"].values() if one["image"].startswith("throng:")]
     assert {one["image"] for one in ours} == {f"throng:{__version__}"}
     assert all(one["mem_limit"] == one["memswap_limit"] for one in ours), "nothing is written to a swap"
-    assert whole["services"]["dashboards"]["secrets"] == []
+    given = {secret for one in whole["services"].values() for secret in one.get("secrets", ())}
+    assert given == whole["secrets"].keys(), "a secret that nobody is given, or that there is not"
+    assert not any(one.get("secrets") for one in ours), "[log] in throng.toml names no password"
     for kind in ("configs", "secrets"):
         for of in whole[kind].values():
             assert kind == "secrets" or (COMPOSE / of["file"]).exists()
     writers = [name for name, one in whole["services"].items() if "pipeline" in one.get("command", ())]
     assert writers == ["pipeline"]
+
+
+@pytest.mark.parametrize("folder", [COMPOSE, KUBERNETES], ids=["compose", "kubernetes"])
+def test_what_is_said_at_one_collector_binds_at_all(folder: Path) -> None:
+    """Planted: a ledger for each collector, where a refusal bound at the one alone that had heard it."""
+    found = settings.read((folder / "throng.toml").read_bytes())
+    assert found.log.ledger
+
+
+def test_collectors_have_the_keys_of_the_first_before_they_begin(tmp_path: Path) -> None:
+    services = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+    second, keys = services["collector-2"], services["keys"]
+    assert second["depends_on"]["keys"] == {"condition": "service_completed_successfully"}
+    assert keys["depends_on"] == {"collector": {"condition": "service_healthy"}}
+    assert keys["volumes"] == ["data:/from:ro", second["volumes"][0]]
+    python, _, line = keys["entrypoint"]
+    assert python == "python"
+    for name in ("from", "data"):
+        (tmp_path / name).mkdir()
+        line = line.replace(f"/{name}/", f"{tmp_path / name}/")
+    for said in ("the first ones", "those of a year later"):  # which it has by the calendar, or by hand
+        (tmp_path / "from" / "keys.json").write_text(said)
+        subprocess.run([sys.executable, "-c", line], check=True)
+        assert (tmp_path / "data" / "keys.json").read_text() == "the first ones"
+        assert os.listdir(tmp_path / "data") == ["keys.json"]
+    (several,) = (pod for name, pod in _pods() if name == "collectors")
+    (waits,) = several["spec"]["initContainers"]
+    assert "/data/keys.json" in waits["command"][2]
+    assert waits["volumeMounts"] == [{"name": "data", "mountPath": "/data"}]
+    compile(waits["command"][2], "keys", "exec")
 
 
 def test_what_stands_before_keeps_no_trace() -> None:
