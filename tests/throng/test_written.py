@@ -1,4 +1,4 @@
-"""Each command that a page or the manual shows can be given: it has the options that it is shown with."""
+"""Each command that a page or the manual shows can be given, and each setting that a page names is there."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
 from throng.main import MANUAL, parser
+from throng.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,3 +66,30 @@ def test_they_are_found() -> None:
     assert len(SHOWN) > 60
     assert len(HELP) > 50
     assert "throng rights access ID --site shop --out all.zip" in SHOWN
+
+
+def keys(table: type[msgspec.Struct]) -> Iterator[str]:
+    """Each `[table] key` that there is."""
+
+    def of(kind: object) -> Iterator[type[msgspec.Struct]]:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            yield kind
+        for part in get_args(kind):
+            yield from of(part)
+
+    def below(struct: type[msgspec.Struct], place: str) -> Iterator[str]:
+        for field in msgspec.structs.fields(struct):
+            yield f"[{place}] {field.encode_name}"
+            for one in of(field.type):
+                yield from below(one, f"{place}.{field.encode_name}")
+
+    for field in msgspec.structs.fields(table):
+        for one in of(field.type):
+            yield from below(one, field.encode_name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_setting_that_a_page_names_is_there(page: Path) -> None:
+    """Planted: `[backup] keep`, which is `keep_days`."""
+    named = re.findall(r"`\[\[?([a-z_.]+)\]?\] ([a-z_]+)", page.read_text())
+    assert {f"[{table}] {key}" for table, key in named} <= set(keys(Settings))
