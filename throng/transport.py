@@ -1,7 +1,8 @@
-"""What `throng check` says of the way in and out: certificates, and what would come in clear (M102)."""
+"""What `throng check` says of the way in and out: certificates, secrets, what would come in clear (M102)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from consent_filter.transport import faults
 from throng.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: Keys that name a file of a secret, or of who is trusted, of those whom we connect to.
+_FILES = {
+    "log": ("ca", "certificate", "key", "password_file"),
+    "lake": ("ca", "password_file", "endpoint_ca", "secret_file"),
+    "rights": ("mail_password_file",),
+}
 
 
 def found(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -17,6 +24,11 @@ def found(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
     for table in (ingest, settings.dashboards):
         if table.certificate:
             yield from faults(data / table.certificate, data / table.key)
+    for name, keys in _FILES.items():
+        for key in keys:
+            file = getattr(getattr(settings, name), key)
+            if file and not os.access(data / file, os.R_OK):
+                yield f"{data / file} can't be read", f"put it there, or correct [{name}] {key}"
     if ingest.certificate or not settings.site:
         return
     if ingest.host not in _LOOPBACK and not ingest.trusted_proxies:

@@ -251,6 +251,18 @@ def test_a_collector_that_is_open_to_a_network_in_clear(tmp_path: Path, throng: 
     well(throng("check"))
 
 
+def test_a_secret_that_settings_name_and_nobody_has_put_there(tmp_path: Path, throng: Throng) -> None:
+    """Planted: settings alone were looked at, and all was well without a password of brokers."""
+    data = tmp_path / "data"
+    data.mkdir()
+    brokers = 'kind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\nusername = "throng"\nsasl = "SCRAM-SHA-512"'
+    (data / "throng.toml").write_text(f'[log]\n{brokers}\npassword_file = "kafka.password"\n')
+    mend = r"put it there, or correct \[log\] password_file"
+    wrong(throng("check"), "transport +.*/kafka.password can't be read", mend)
+    (data / "kafka.password").write_text("a-secret-of-tests")
+    well(throng("check"))
+
+
 @pytest.mark.parametrize(
     ("said", "key"),
     [
