@@ -18,6 +18,7 @@ from throng.settings import load
 
 if TYPE_CHECKING:
     from warehouse.disclosure import Plan
+    from warehouse.followed import Spent
     from warehouse.period import Period
 
 
@@ -116,12 +117,13 @@ def _list(arguments: Namespace) -> int:
 
 
 def _budget(arguments: Namespace) -> int:
-    from warehouse import budget, exits, mechanism
+    from warehouse import budget, exits, followed, mechanism
 
-    settings = load(arguments.data).release
-    found = budget.accounts(arguments.data, settings)
+    whole = load(arguments.data)
+    settings, found = whole.release, budget.accounts(arguments.data, whole.release)
+    funnels = followed.spending(arguments.data, whole.warehouse.funnel_rho_month)
     if arguments.format == "json":
-        print(msgspec.json.encode(found).decode())
+        print(msgspec.json.encode({"packs": found, "funnels": funnels}).decode())
         return 0
     rows: list[list[object]] = [
         ["site", "month", "limit", "spent", "left", "epsilon", "numbers", "left of them", "by"]
@@ -147,7 +149,20 @@ def _budget(arguments: Namespace) -> int:
         f" {settings.figures_month:,}. Pages and queries, which stay inside, have all tables there are:"
         f" {exits.inside('2026-01'):,} in a month of 31 days."
     )
+    if funnels:
+        _funnels(funnels, settings.delta)
     return 0
+
+
+def _funnels(accounts: Sequence[Spent], delta: float) -> None:
+    from warehouse import mechanism
+
+    print("\nFunnels of one's own have accounts of theirs (docs/funnels.md); who holds both holds the sum.")
+    rows: list[list[object]] = [["site", "month", "limit", "spent", "left", "epsilon", "funnels"]]
+    for one in accounts:
+        rho = [f"{one.limit:g}", f"{one.spent:.4f}", f"{one.left:.4f}"]
+        rows.append([one.site, one.month, *rho, f"{mechanism.epsilon(one.spent, delta):.2f}", one.funnels])
+    _table(rows)
 
 
 def _say(arguments: Namespace, made: Any) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -52,6 +53,17 @@ class Account(Struct, frozen=True, kw_only=True):
     month: str
     left: int
     of: int
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """What all funnels of a month of a site have cost, of what they may (zCDP); `funnels`: how many."""
+
+    site: str
+    month: str
+    limit: float
+    spent: float
+    left: float
+    funnels: int
 
 
 class Followed:
@@ -116,6 +128,20 @@ def paid(data: Path) -> tuple[Paid, ...]:
         if not one.execute("SELECT 1 FROM sqlite_master WHERE name = 'paid'").fetchone():
             return ()
         return tuple(Paid(*row) for row in one.execute("SELECT * FROM paid ORDER BY id, site, month"))
+
+
+def spending(data: Path, month: float) -> list[Spent]:
+    """Each account that anything was ever spent of; month: what it is good for."""
+    costs = defaultdict[tuple[str, str], list[float]](list)
+    for one in paid(data):
+        costs[one.site, one.month].append(one.rho)
+    return [
+        Spent(
+            site=site, month=at, limit=month, spent=sum(mine), left=max(month - sum(mine), 0.0),
+            funnels=len(mine),
+        )
+        for (site, at), mine in sorted(costs.items())
+    ]  # fmt: skip
 
 
 def remember(data: Path, spent: Iterable[Paid]) -> None:

@@ -11,6 +11,8 @@ from tests.throng.conftest import Throng
 from tests.warehouse.crowd import lay
 from warehouse.checks import drafts as checks
 from warehouse.draft import read
+from warehouse.drawn import SCHEMA
+from warehouse.followed import Followed, Told
 
 
 @pytest.mark.requirement("S9")
@@ -49,3 +51,21 @@ def test_a_draft_from_its_price_to_its_numbers(throng: Throng, tmp_path: Path) -
     # What the suite over drafts asks of any, this one answers.
     control = checks.control(data, read(data, name))
     assert {key for row in control for key, n in row.items() if key != "table" and n} == set()
+
+
+def test_the_account_of_funnels_is_listed_beside_that_of_packs(throng: Throng, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "throng.toml").write_text("[warehouse]\nfunnel_rho_month = 0.1\n")
+    assert "unnels" not in throng("release", "budget").out, "nothing was asked"
+    account = Followed(data, 0.02, 0.1)
+    for question, months in (("a", ["2026-01"]), ("b", ["2026-01", "2026-02"])):
+        account.keep(question, "market", months, Told(0.0, 31, SCHEMA.empty_table()))
+    said = throng("release", "budget").out.splitlines()
+    assert [line.split() for line in said[-2:]] == [
+        ["market", "2026-01", "0.1", "0.0400", "0.0600", "1.44", "2"],
+        ["market", "2026-02", "0.1", "0.0200", "0.0800", "1.00", "1"],
+    ]
+    listed = json.loads(throng("release", "budget", "--format", "json").out)
+    assert listed["packs"] == []
+    assert [one["spent"] for one in listed["funnels"]] == [0.04, 0.02]
