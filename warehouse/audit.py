@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse import report as reports
-from warehouse.relations import lent
 from warehouse.report import OTHER, Report
 
 #: What an audit found: the report, the group, how many of its rows are hidden, how many of them can be told.
@@ -39,8 +38,8 @@ class Hidden(NamedTuple):
     rows: pa.Table
 
 
-def gather(connection: duckdb.DuckDBPyConnection, report: Report, table: pa.Table) -> Hidden | None:
-    """The hidden rows of `leaves` (`release.py`), given those that are shown; None where there are none."""
+def gather(connection: duckdb.DuckDBPyConnection, report: Report) -> Hidden | None:
+    """The hidden rows of `leaves`, given those of `shown` (`release.py`); None where there are none."""
     last = len(report.levels) - 1
     cases = " ".join(
         f"WHEN depth = {level} THEN {report.node(level - 1)} || repeat(chr(31) || '{OTHER}',"
@@ -52,15 +51,14 @@ def gather(connection: duckdb.DuckDBPyConnection, report: Report, table: pa.Tabl
     named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold) or "false"
     numbers = ["people", *(name for name in report.sums if name != "people")]
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in numbers)
-    with lent(connection, shown=table.select(report.keys)):
-        found = connection.sql(
-            f"WITH rows AS (SELECT {report.node(0)} AS node, {report.node(last)} AS leaf, {folded} AS other,"
-            f" {named} AS named{margins}, depth, {', '.join(numbers)} FROM leaves),"
-            f" seen AS (SELECT {report.node(last)} AS leaf FROM shown)"
-            " SELECT node, CASE WHEN other IN (SELECT leaf FROM seen) THEN other END AS other"
-            f"{''.join(f', margin{n}' for n in range(len(report.total)))}, count(*) AS n, bool_and(named) AS"
-            f" named, {sums} FROM rows WHERE depth > 0 OR leaf NOT IN (SELECT leaf FROM seen) GROUP BY ALL"
-        ).to_arrow_table()
+    found = connection.sql(
+        f"WITH rows AS (SELECT {report.node(0)} AS node, {report.node(last)} AS leaf, {folded} AS other,"
+        f" {named} AS named{margins}, depth, {', '.join(numbers)} FROM leaves),"
+        f" seen AS (SELECT {report.node(last)} AS leaf FROM shown)"
+        " SELECT node, CASE WHEN other IN (SELECT leaf FROM seen) THEN other END AS other"
+        f"{''.join(f', margin{n}' for n in range(len(report.total)))}, count(*) AS n, bool_and(named) AS"
+        f" named, {sums} FROM rows WHERE depth > 0 OR leaf NOT IN (SELECT leaf FROM seen) GROUP BY ALL"
+    ).to_arrow_table()
     return Hidden(report, found) if found.num_rows else None
 
 

@@ -11,7 +11,7 @@ from warehouse import audit, dominance, effects
 from warehouse.cells import contribute, look, merge, partial, tops
 from warehouse.perturbation import bound
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import Bucket, Relations
+from warehouse.relations import Bucket, Relations, hold
 from warehouse.release import Released, mark, nothing, release
 from warehouse.report import Report
 from warehouse.restatement import Guard
@@ -49,10 +49,10 @@ def build(
     def failing(report: Report, whole: pa.Table) -> pa.Table:
         return dominance.failing(report, whole, report.least(settings.min_group), settings.equals)
 
-    def made(report: Report, whole: pa.Table, marks: pa.Table, looked: pa.Table, most: pa.Table) -> Released:
+    def made(report: Report, whole: pa.Table, levels: set[int], *, tops: bool) -> Released:
         out = release(
-            connection, report, whole, marks, looked, most, settings,
-            moves=keys is not None, hidden=hidden[report.name],
+            connection, report, whole, levels, settings,
+            tops=tops, moves=keys is not None, hidden=hidden[report.name],
         )  # fmt: skip
         if out.hidden:
             suppressed.append(out.hidden)
@@ -74,34 +74,48 @@ def build(
                 if not whole.num_rows and not mind.minds(report):
                     yield report, nothing(report, whole, settings)
                     continue
-                one, over = marked(report, whole), failing(report, whole)
-                looked = look(connection, report, one, keys, top)
-                yield report, made(report, whole, one, looked, tops(connection, report, over, top))
+                at, large = {*marked(report, whole)["level"].to_pylist()}, failing(report, whole)
+                if at:
+                    look(connection, report, at, keys, top)
+                if large.num_rows:
+                    tops(connection, report, large, top)
+                yield report, made(report, whole, at, tops=large.num_rows > 0)
     if len(buckets) == 1:
         if seen is not None:
             seen.append(audit.audit(suppressed, shown, settings.min_group))
         return
     wholes = {report.name: merge(connection, report, parts.pop(report.name)) for report in chosen}
-    marks = {report.name: marked(report, wholes[report.name]) for report in chosen}
+    marks: dict[str, pa.Table] = {}
+    for report in chosen:
+        hold(connection, "whole", wholes[report.name])
+        marks[report.name] = marked(report, wholes[report.name])
     over = {report.name: failing(report, wholes[report.name]) for report in chosen}
     looks: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
     most: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
+    levels = {name: {*table["level"].to_pylist()} for name, table in marks.items()}
     again = [one for one in chosen if marks[one.name].num_rows or over[one.name].num_rows]
     for bucket in buckets if again else ():
         relations.move(bucket, again)
         for report in again:
             relations.show(report)
             contribute(connection, report, settings)
-            looks[report.name].append(look(connection, report, marks[report.name], keys, top))
-            most[report.name].append(tops(connection, report, over[report.name], top))
+            if levels[report.name]:
+                hold(connection, "marks", marks[report.name])
+                look(connection, report, levels[report.name], keys, top)
+                looks[report.name].append(connection.sql("FROM looked").to_arrow_table())
+            if over[report.name].num_rows:
+                tops(connection, report, over[report.name], top)
+                most[report.name].append(connection.sql("FROM tops").to_arrow_table())
     for report in chosen:
-        one = marks[report.name]
-        looked = merge(
-            connection, report, looks[report.name] or [look(connection, report, one, keys, top)], top
-        )
-        largest = merge(
-            connection, report, most[report.name] or [tops(connection, report, over[report.name], top)], top
-        )
-        yield report, made(report, wholes[report.name], one, looked, largest)
+        mine = {
+            "whole": [wholes[report.name]],
+            "marks": [marks[report.name]] if levels[report.name] else [],
+            "looked": looks[report.name],
+            "tops": most[report.name],
+        }
+        for name, found in mine.items():
+            if found:
+                hold(connection, name, merge(connection, report, found, top))
+        yield report, made(report, wholes[report.name], levels[report.name], tops=bool(most[report.name]))
     if seen is not None:
         seen.append(audit.audit(suppressed, shown, settings.min_group))

@@ -1,13 +1,14 @@
 """Cells: contributions of one bucket of people counted, and buckets added up.
 
 A person is wholly in one bucket, so that people, capped sums, record keys and the people of any set of rows
-are exact in each bucket and add up. All functions work on the table `contributions` of one connection (one
-bucket).
+are exact in each bucket and add up. All functions work on tables of one connection: `contributions` (one
+bucket), and of the report that is made `whole`, `marks`, `looked` and `tops`. They stay there because DuckDB
+takes 2 ms to read the fewest rows from Arrow, four times as long as its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -152,22 +153,28 @@ def partial(
             f"SELECT {level} AS level, {node}, {', '.join([*size, *none])}"
             f" FROM {source if report.people else 'contributions'} GROUP BY ALL"
         )
-    return _texts(connection.sql(" UNION ALL BY NAME ".join(queries)))
+    made = _texts(connection, report, " UNION ALL BY NAME ".join(queries))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {made}")
+    return connection.sql("FROM whole").to_arrow_table()
 
 
-def _texts(made: duckdb.DuckDBPyRelation) -> pa.Table:
-    """Names that are held as codes (`kept.py`) leave as texts: cells are few."""
-    kinds = zip(made.columns, made.types, strict=True)
-    coded = [f"{name}::VARCHAR AS {name}" for name, kind in kinds if kind.id == "enum"]
-    return (made.project(f"* REPLACE ({', '.join(coded)})") if coded else made).to_arrow_table()
+def _coded(connection: duckdb.DuckDBPyConnection, report: Report) -> list[str]:
+    """The keys that `contributions` has as codes (`remembered.py`)."""
+    made = connection.sql("FROM contributions")
+    kinds = dict(zip(made.columns, made.types, strict=True))
+    return [key for key in report.keys if kinds[key].id == "enum"]
+
+
+def _texts(connection: duckdb.DuckDBPyConnection, report: Report, rows: str) -> str:
+    """Names that are held as codes leave as texts: cells are few."""
+    coded = ", ".join(f"{key}::VARCHAR AS {key}" for key in _coded(connection, report))
+    return f"SELECT * REPLACE ({coded}) FROM ({rows})" if coded else rows
 
 
 def typed(connection: duckdb.DuckDBPyConnection, report: Report, rows: str) -> str:
-    """The name of a relation of those rows, whose keys are codes where `contributions` has codes (`kept.py`):
-    joining them takes a third of the time that texts do."""
-    made = connection.sql("FROM contributions")
-    kinds = dict(zip(made.columns, made.types, strict=True))
-    if not any(kinds[key].id == "enum" for key in report.keys):
+    """The name of a relation of those rows, whose keys are codes where `contributions` has codes: joining
+    them takes a third of the time that texts do."""
+    if not _coded(connection, report):
         return rows
     columns = connection.sql(f"FROM {rows}").columns
     keys = ", ".join(key for key in report.keys if key in columns)
@@ -184,84 +191,55 @@ def typed(connection: duckdb.DuckDBPyConnection, report: Report, rows: str) -> s
 def look(
     connection: duckdb.DuckDBPyConnection,
     report: Report,
-    marks: pa.Table,
+    levels: Collection[int],
     keys: RecordKeys | None = None,
     top: int = 0,
-) -> pa.Table:
+) -> None:
     """Who of this bucket is in the rows marked under each part of the report, as if they were one row.
 
-    Columns: level, the keys of the part (finer ones null), `more` (false: the rows marked small; true: with
-    the next smallest row), and of each of the two what `partial` has; but `_<sum>` are lists of the `top`
-    largest that one person adds. `marks` as made by `release.mark`.
+    Makes `looked`: level, `more` (false: the rows marked small; true: with the next smallest row), the keys
+    of the part (finer ones null), and of each of the two what `partial` has; but `_<sum>` are lists of the
+    `top` largest that one person adds. `levels`: those that `marks` (`release.mark`) has, one or more.
     """
-    levels = sorted(set(marks["level"].to_pylist()))
-    with lent(connection, marks=marks):
-        marked = typed(connection, report, "marks") if levels else "marks"
-    queries = []
+    marked, queries = typed(connection, report, "marks"), []
     for level in levels:
         parent, node = ", ".join(report.levels[level - 1]), ", ".join(report.levels[level])
         joined = (
             f"contributions JOIN (SELECT {node}, small FROM {marked} WHERE level = {level}) USING ({node})"
         )
         both = ", ".join(
-            f"sum({name})::BIGINT AS {name}, sum({name}) FILTER (small)::BIGINT AS small_{name}"
+            f"sum({name})::BIGINT AS all_{name}, sum({name}) FILTER (small)::BIGINT AS small_{name}"
             for name in report.sums
         )
-        who = f", {_kept(report)}" if report.people else ""
-        queries.append(
-            f"(WITH found AS MATERIALIZED (SELECT {parent}{who}, bool_or(small) AS few, {both}"
-            f" FROM {joined} GROUP BY ALL)"
-            f" SELECT {level} AS level, true AS more, {parent}, {_together(report, keys, top)}"
-            " FROM found GROUP BY ALL UNION ALL BY NAME"
-            f" SELECT {level} AS level, false AS more, {parent}, {_together(report, keys, top, 'small_')}"
-            " FROM found WHERE few GROUP BY ALL)"
+        either = ", ".join(
+            f"CASE WHEN more THEN all_{name} ELSE small_{name} END AS {name}" for name in report.sums
         )
-    if not queries:
-        return _nothing(report, marks)
-    names = ["level", "more", *report.keys, *_columns(report)]
-    with lent(connection, marks=marks):
-        made = connection.sql(" UNION ALL BY NAME ".join(queries))
-        lacking = [f"NULL AS {key}" for key in report.keys if key not in made.columns]
-        found = connection.sql(f"SELECT *{''.join(', ' + one for one in lacking)} FROM made")
-        return _texts(found.select(", ".join(names)))
+        who = f", {_kept(report)}" if report.people else ""
+        found = f"SELECT {parent}{who}, bool_or(small) AS few, {both} FROM {joined} GROUP BY ALL"
+        queries.append(
+            f"SELECT {level} AS level, more, {parent}, {_together(report, keys, top)} FROM"
+            f" (SELECT *, {either} FROM ({found}), (VALUES (true), (false)) AS of(more) WHERE more OR few)"
+            " GROUP BY ALL"
+        )
+    lacking = "".join(f", NULL AS {key}" for key in report.keys if key not in report.levels[max(levels) - 1])
+    rows = f"SELECT *{lacking} FROM ({' UNION ALL BY NAME '.join(queries)})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE looked AS {_texts(connection, report, rows)}")
 
 
-def _together(report: Report, keys: RecordKeys | None, top: int, of: str = "") -> str:
-    """What `look` counts of rows of one person each, or of requests: `of` the small rows alone."""
-    sums = [f"sum({of}{name})::BIGINT AS {name}" for name in report.sums]
+def _together(report: Report, keys: RecordKeys | None, top: int) -> str:
+    """What `look` counts of rows of one person each, or of requests."""
+    sums = [f"sum({name})::BIGINT AS {name}" for name in report.sums]
     if not report.people:
-        return ", ".join([f"sum({of}{report.sums[0]})::BIGINT AS people", *sums])
-    most = [f"max({of}{name}, {max(top, 1):d}) AS _{name}" for name in report.sums]
+        return ", ".join([f"sum({report.sums[0]})::BIGINT AS people", *sums])
+    most = [f"max({name}, {max(top, 1):d}) AS _{name}" for name in report.sums]
     return ", ".join([*_groups(report, keys), *sums, *most])
 
 
-def _columns(report: Report) -> list[str]:
-    if not report.people:
-        return ["people", *report.sums]
-    both = (*report.groups, *report.sums)
-    return [*both, *(f"_{name}" for name in both)]
-
-
-def _nothing(report: Report, marks: pa.Table) -> pa.Table:
-    """What `look` finds where nothing is marked."""
-    lists = {f"_{name}" for name in report.sums}
-    found = marks.select(["level"]).append_column("more", pa.nulls(0, pa.bool_()))
-    for key in report.keys:
-        found = found.append_column(key, marks[key])
-    for name in _columns(report):
-        found = found.append_column(name, pa.nulls(0, pa.list_(pa.int64()) if name in lists else pa.int64()))
-    return found
-
-
-def tops(connection: duckdb.DuckDBPyConnection, report: Report, rows: pa.Table, top: int) -> pa.Table:
-    """Of some rows (`dominance.failing`) the `top` largest that one person of this bucket adds to each sum:
-    keys, and `_<sum>`, a list. Of a sum of which nobody is too much anywhere there are no lists."""
+def tops(connection: duckdb.DuckDBPyConnection, report: Report, rows: pa.Table, top: int) -> None:
+    """Make `tops`: of some rows (`dominance.failing`), one or more, the `top` largest that one person of this
+    bucket adds to each sum: keys, and `_<sum>`, a list. Of a sum of which nobody is too much anywhere there
+    are no lists."""
     keys = ", ".join(report.keys)
-    if not rows.num_rows:
-        rows = rows.select(report.keys)
-        for name in report.sums:
-            rows = rows.append_column(f"_{name}", pa.nulls(0, pa.list_(pa.int64())))
-        return rows
     lists = ", ".join(
         f"max({name}::BIGINT, {max(top, 1):d}) AS _{name}"
         if pc.any(rows[f"_{name}"]).as_py()
@@ -270,11 +248,8 @@ def tops(connection: duckdb.DuckDBPyConnection, report: Report, rows: pa.Table, 
     )
     with lent(connection, failing=rows.select(report.keys)):
         few = typed(connection, report, "failing")
-        return _texts(
-            connection.sql(
-                f"SELECT {keys}, {lists} FROM contributions SEMI JOIN {few} AS f USING ({keys}) GROUP BY ALL"
-            )
-        )
+        found = f"SELECT {keys}, {lists} FROM contributions SEMI JOIN {few} AS f USING ({keys}) GROUP BY ALL"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE tops AS {_texts(connection, report, found)}")
 
 
 def merge(

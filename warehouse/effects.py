@@ -118,10 +118,8 @@ def clipped(clips: pa.Table) -> pa.Table:
     )
 
 
-def hidden(
-    connection: duckdb.DuckDBPyConnection, report: Report, table: pa.Table, hid: pa.Table, least: int
-) -> pa.Table:
-    """What is shown and what is hidden, from `leaves` (`release.py`) and the rows to be shown. What the caps
+def hidden(connection: duckdb.DuckDBPyConnection, report: Report, hid: pa.Table, least: int) -> pa.Table:
+    """What is shown and what is hidden, from the tables `leaves` and `shown` (`release.py`). What the caps
     have put into "(other)" is hidden by them alone."""
     keys = ", ".join(report.keys)
     size = "least(people, others)" if report.two else "people"
@@ -135,11 +133,11 @@ def hidden(
     named = " AND ".join(f"{key} <> '{OTHER}'" for key in report.fold) or "true"
     numbers = [*(["people"] if report.people else []), *report.sums]
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in dict.fromkeys(["people", *numbers]))
-    with lent(connection, shown=table.select(report.keys), hid=hid):
+    with lent(connection, **({"hid": hid} if hid.num_rows else {})):
         told = connection.sql(
             f"SELECT {report.node(0)} AS node, CASE WHEN seen THEN 'shown'"
             f" WHEN {size} < {least:d} THEN 'few' WHEN {was} THEN 'restated' ELSE 'complement' END AS what,"
-            f" count(*) AS rows, {sums} FROM leaves LEFT JOIN (SELECT *, true AS seen FROM shown)"
+            f" count(*) AS rows, {sums} FROM leaves LEFT JOIN (SELECT {keys}, true AS seen FROM shown)"
             f" USING ({keys}) WHERE {named} GROUP BY ALL"
         ).to_arrow_table()
     parts = [

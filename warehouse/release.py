@@ -20,7 +20,8 @@ That 2 and 3 have hidden what they should is looked at once more by other means:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ import pyarrow.compute as pc
 from consent_filter.errors import Broken
 from warehouse import audit, dominance, effects
 from warehouse.perturbation import bound, perturb
-from warehouse.relations import lent
+from warehouse.relations import hold, lent
 from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN
 from warehouse.settings import Warehouse
@@ -61,7 +62,7 @@ def mark(
 
     `hidden`: parts (level, node) that are not to be shown however large they are (`restatement.py`).
     Columns: level, the report's keys (finer ones null), `small`, and `few`: whether it is so by itself, being
-    of too few people or of what the cap has put there.
+    of too few people or of what the cap has put there. Where there are any, they are the table `marks`, too.
     """
     least = report.least(settings.min_group)
     some = _any_small(report, whole, least) or hidden.num_rows
@@ -76,19 +77,28 @@ def mark(
         nodes = " ".join(f"WHEN {level} THEN {report.node(level)}" for level in range(1, _last(report) + 1))
         small += f" OR (level, CASE level {nodes} END) IN (SELECT (level, node) FROM hidden)"
     part = ", ".join(f"{said} AS {key}" for key, said in _part(report, "level").items())
-    with lent(connection, whole=whole, hidden=hidden):
-        found = connection.sql(
-            f"WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small, {few} AS few"
+    with _lent(connection, hidden):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE marks AS"
+            f" WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small, {few} AS few"
             f" FROM whole WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS any_small,"
             f" min(struct_pack(people, {keys})) FILTER (NOT small) AS smallest FROM rows GROUP BY ALL)"
             f" SELECT level, {keys}, true AS small, few FROM rows WHERE small UNION ALL BY NAME SELECT level,"
             f" {', '.join(f'smallest.{key}' for key in report.levels[-1])},"
             " false AS small, false AS few FROM next WHERE any_small AND smallest IS NOT NULL"
-        ).to_arrow_table()
-    return found if found.num_rows < _MANY else _outermost(connection, report, found)
+        )
+    found = connection.sql("FROM marks").to_arrow_table()
+    return found if found.num_rows < _MANY else _outermost(connection, report)
 
 
-def _outermost(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.Table) -> pa.Table:
+@contextmanager
+def _lent(connection: duckdb.DuckDBPyConnection, hidden: pa.Table) -> Iterator[None]:
+    """Let SQL read what is hidden, where anything is."""
+    with lent(connection, **({"hidden": hidden} if hidden.num_rows else {})):
+        yield
+
+
+def _outermost(connection: duckdb.DuckDBPyConnection, report: Report) -> pa.Table:
     """Marks without those inside of a part that is small: its rows are hidden there, whatever they are."""
     within = ""
     for level in range(1, _last(report)):
@@ -97,8 +107,8 @@ def _outermost(connection: duckdb.DuckDBPyConnection, report: Report, marks: pa.
         same.append(f"CASE WHEN m.level > {level} THEN m.{key} END = s{level}.{key}")
         small = f"(SELECT {', '.join((*coarser, key))} FROM marks WHERE level = {level} AND small)"
         within += f" ANTI JOIN {small} s{level} ON {' AND '.join(same)}"
-    with lent(connection, marks=marks):
-        return connection.sql(f"SELECT m.* FROM marks m{within}").to_arrow_table()
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE marks AS SELECT m.* FROM marks m{within}")
+    return connection.sql("FROM marks").to_arrow_table()
 
 
 def _part(report: Report, level: str, of: str = "") -> dict[str, str]:
@@ -145,45 +155,48 @@ def release(
     connection: duckdb.DuckDBPyConnection,
     report: Report,
     whole: pa.Table,
-    marks: pa.Table,
-    looked: pa.Table,
-    tops: pa.Table,
+    levels: Collection[int],
     settings: Warehouse,
     *,
+    tops: bool = False,
     moves: bool = False,
     hidden: pa.Table = HIDDEN.empty_table(),  # noqa: B008
 ) -> Released:
     """Columns: the report's keys, `people` (and `others`) if it has any, its sums; sorted.
 
-    Inputs are of all buckets: `whole` of `cells.partial`, `looked` of `cells.look`, `tops` of `cells.tops`.
-    `moves`: perturb, by the record keys that the cells were counted with.
+    Inputs are of all buckets: the tables `whole` of `cells.partial` (as Arrow, too), `marks` and `looked` of
+    `cells.look`, where there are any (`levels`: of which), `tops` of `cells.tops`, where that is so. `moves`:
+    perturb, by the record keys that the cells were counted with.
     """
     k = report.least(settings.min_group)
     inner = [f"_{name}" for name in (*report.groups, *report.sums)] if report.people else []
     shown = ", ".join([*report.keys, *(report.groups or ("people",)), *report.sums, *inner])
-    with lent(connection, whole=whole, marks=marks, looked=looked, tops=tops):
-        connection.execute(_leaves(report, k, sorted(set(marks["level"].to_pylist()))))
-        queries = [f"SELECT {shown} FROM leaves WHERE depth = 0 AND {_size(report)} >= {k:d}"]
-        if report.people:
-            of, join = (
-                ("t._{0}", f" LEFT JOIN tops t USING ({', '.join(report.keys)})")
-                if tops.num_rows
-                else ("NULL::BIGINT[]", "")
-            )
-            lists = ", ".join(f"{of.format(name)} AS top_{name}" for name in report.sums)
-            queries = [f"SELECT w.*, {lists} FROM ({queries[0]}) w{join}"]
-        if report.fold and marks.num_rows:
-            queries.append(_other(report, k))
-        table = connection.sql(
-            f"FROM ({' UNION ALL BY NAME '.join(queries)}) ORDER BY {', '.join(report.keys)}"
-        ).to_arrow_table()
-    if hidden.num_rows:
-        table = _without(connection, report, table, hidden)
+    connection.execute(_leaves(report, k, sorted(levels)))
+    queries = [f"SELECT {shown} FROM leaves WHERE depth = 0 AND {_size(report)} >= {k:d}"]
+    if report.people:
+        of, join = (
+            ("t._{0}", f" LEFT JOIN tops t USING ({', '.join(report.keys)})")
+            if tops
+            else ("NULL::BIGINT[]", "")
+        )
+        lists = ", ".join(f"{of.format(name)} AS top_{name}" for name in report.sums)
+        queries = [f"SELECT w.*, {lists} FROM ({queries[0]}) w{join}"]
+    if report.fold and levels:
+        queries.append(_other(report, k))
+    with _lent(connection, hidden):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE shown AS"
+            f" FROM ({' UNION ALL BY NAME '.join(queries)}){_seen(report) if hidden.num_rows else ''}"
+        )
+    table = connection.sql(f"FROM shown ORDER BY {', '.join(report.keys)}").to_arrow_table()
     if report.nested:
+        every = table
         table = _nested(report, table, k)
         table = _beside(report, table, whole, k) if report.beside else table
-    done = effects.hidden(connection, report, table, hidden, k)
-    suppressed = audit.gather(connection, report, table) if _hides(done) and not report.nested else None
+        if table.num_rows < every.num_rows:
+            hold(connection, "shown", table)
+    done = effects.hidden(connection, report, hidden, k)
+    suppressed = audit.gather(connection, report) if _hides(done) and not report.nested else None
     if report.people:
         table, took = dominance.cut(report, table, settings.equals)
         done = pa.concat_tables([done, effects.dominance(report, table, took)])
@@ -204,16 +217,12 @@ def _hides(done: pa.Table) -> bool:
     return bool(pc.any(pc.not_equal(done["what"], "shown")).as_py())
 
 
-def _without(
-    connection: duckdb.DuckDBPyConnection, report: Report, table: pa.Table, hidden: pa.Table
-) -> pa.Table:
-    """The rows of no group that is hidden whole; where rows contain each other, of no row that is."""
+def _seen(report: Report) -> str:
+    """Rows of no group that is hidden whole; where rows contain each other, of no row that is; as SQL."""
     levels = {0, _last(report)} if report.nested else {0}
-    where = " AND ".join(
+    return " WHERE " + " AND ".join(
         f"{report.node(level)} NOT IN (SELECT node FROM hidden WHERE level = {level})" for level in levels
     )
-    with lent(connection, shown=table, hidden=hidden):
-        return connection.sql(f"FROM shown WHERE {where} ORDER BY {', '.join(report.keys)}").to_arrow_table()
 
 
 def _leaves(report: Report, k: int, levels: Sequence[int]) -> str:

@@ -71,8 +71,8 @@ class Guard:
     def hide(
         self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
     ) -> pa.Table:
-        """Parts of a report (level, node) that may not be shown, given its counted cells. Level 0: nothing
-        of the group may."""
+        """Parts of a report (level, node) that may not be shown, given its counted cells, which are the table
+        `whole`, too. Level 0: nothing of the group may."""
         away = [self.away.filter(pc.equal(self.away["report"], name)) for name in counted_as(report)]
         stays = self.hidden.filter(pc.equal(self.hidden["report"], report.name)).select(["level", "node"])
         if not any(mine.num_rows for mine in away):
@@ -103,7 +103,7 @@ class Guard:
         last = len(report.levels) - 1
         file = self._before / f"{report.name}@before.parquet"
         old = pq.read_table(file) if file.exists() else whole.slice(0, 0)
-        with lent(connection, who_left=mine, whole=whole, old=old):
+        with lent(connection, who_left=mine, old=old):
             rows = connection.execute(
                 f"SELECT level, m.node, n, CASE WHEN o.{side} IS NULL THEN n ELSE"
                 f" greatest(n, coalesce(w.{side}, 0) - o.{side} - {self.moved:d} + 2 * n) END FROM who_left m"

@@ -78,6 +78,27 @@ def test_what_is_counted_is_what_was_hidden() -> None:
     assert made.table.to_pylist()[1]["views"] == 49 + 49 // 9
 
 
+def test_a_step_left_out_for_who_did_not_take_it_is_counted_as_hidden() -> None:
+    """Of twenty people seventeen went on: three did not, so the second row is not shown."""
+    rows: list[Row] = [{"person": n, "path": "/1"} for n in range(20)]
+    rows += [{"person": n, "path": "/2"} for n in range(17)]
+    one = reports.Report(
+        name="stairs", title="Stairs", doc="Steps.", owner="tests", purpose="measurement",
+        keys=("site", "day", "path"), sums=("views",), nested="previous", caps={"cells": 5},
+        sql="SELECT site, day, path, person, count(*) AS views FROM events GROUP BY ALL",
+    )  # fmt: skip
+    crowd = Crowd(rows)
+    con = crowd._connection
+    offer_withdrawn(con, np.zeros(0, np.uint64))
+    for buckets in ([Bucket()], [Bucket(0, 2), Bucket(1, 2)]):
+        days = Days(con, "facts_of", "balance_of", crowd._days, rows=2_000, many=200)
+        ((_, made),) = build(con, days, [one], Warehouse(), buckets)
+        assert [row["path"] for row in made.table.to_pylist()] == ["/1"]
+        found = {(row["what"], row["number"]): (row["n"], row["people"]) for row in made.effects.to_pylist()}
+        assert (found["shown", "rows"], found["complement", "rows"]) == ((1, 20), (1, 17))
+    crowd.close()
+
+
 def test_of_no_rows_nothing_is_made_as_release_would_make_it() -> None:
     """Most reports have no rows on most days: they are not counted, folded and moved to find that out."""
     crowd = Crowd([])

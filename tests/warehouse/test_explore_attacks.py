@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from tests.warehouse.crowd import Crowd, Row, whole
-from tests.warehouse.test_release_attacks import LEAST, market
+from tests.warehouse.test_release_attacks import LEAST, market, only_small
 from warehouse import build as building
 from warehouse.askable import BY_NAME, MOST_KEYS, report
 from warehouse.crossing import Crossing
@@ -129,14 +129,6 @@ def test_no_difference_of_any_crossing_is_of_a_few(rows: list[Row]) -> None:
     assert [found for one in ATTACKS for found in one(of)] == []
 
 
-def _only_small(mark: Callable[..., pa.Table]) -> Callable[..., pa.Table]:
-    def weak(*how: Any) -> pa.Table:
-        marks = mark(*how)
-        return marks.filter(marks["small"])
-
-    return weak
-
-
 def _raw(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate let everything pass: a group is one person."""
     monkeypatch.setattr(Report, "least", lambda self, min_group: 1)
@@ -144,7 +136,7 @@ def _raw(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _no_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is small is hidden, and nothing with it."""
-    monkeypatch.setattr(building, "mark", _only_small(building.mark))
+    monkeypatch.setattr(building, "mark", only_small(building.mark))
 
 
 def _own_totals_only(monkeypatch: pytest.MonkeyPatch) -> None:
