@@ -37,7 +37,7 @@ from warehouse.opened import Opened
 from warehouse.purges import Mark, coarse
 from warehouse.question import USUAL, Question, spanned
 from warehouse.reader import Reader, Reading
-from warehouse.recall import Held, Recall
+from warehouse.recall import HELD, Held, Recall
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Days, Relations
 from warehouse.remembered import Facts
@@ -234,10 +234,11 @@ class Gate:
         with self._reader.reading() as reading:
             site, span = _published(reading, "", self._today())
         days = [day for day in span if (span[-1] - day).days < USUAL]
-        for at in range(_FEW, len(days) + _FEW, _FEW):
-            if not self._recall.has("events", site, days[:at]):
-                found = self._recall.held(askable.BY_NAME["events"], site, days[:at])
-                return found is not None and at < len(days)
+        for subject in HELD:
+            for at in range(_FEW, len(days) + _FEW, _FEW):
+                if not self._recall.has(subject, site, days[:at]):
+                    found = self._recall.held(askable.BY_NAME[subject], site, days[:at])
+                    return found is not None and (at < len(days) or subject != HELD[-1])
         return False
 
     def rest(self) -> None:

@@ -36,8 +36,9 @@ from warehouse.settings import Warehouse
 
 #: Files by which is known that nothing has changed.
 _WATCHED = (f"lake/{FILE}", "ledger.sqlite", "holds.sqlite")
-#: Subjects whose facts are held: an advert's view needs everybody's, to be judged.
-_HELD = ("events", "visits")
+#: Subjects whose facts are held, in the order of how often they are asked about: an advert's view needs
+#: everybody's, to be judged.
+HELD = ("events", "visits")
 #: About how many rows one question reads to be held; it is answered from the lake where more are lacking, so
 #: that no question takes much longer than it did (3 µs of processor a row).
 AT_ONCE = 2_000_000
@@ -64,7 +65,7 @@ class Recall:
     def held(self, of: Subject, site: str, days: Sequence[date]) -> Held | None:
         """Those days of a site in memory, as facts stand; None where they are not (yet): read the lake."""
         most = self._settings.explore_memory << 20
-        if of.name not in _HELD or not most:
+        if of.name not in HELD or not most:
             return None
         at, key, rows = self.at(), (site, of.purpose), 0
         found = self._sites.get(key)
@@ -74,12 +75,11 @@ class Recall:
         try:
             with self.facts(site, days) as (facts, state):
                 rows = facts.rows
-                found = self._room(key, of, rows, days, most) if rows < self._over else None
+                several = AT_ONCE * len(days) // max(rows, 1) or 1
+                found = self._room(key, of, rows, days, several, most) if rows < self._over else None
                 if found is None:
-                    self._drop(key)
                     return None
                 lacking = [day for day in days if found.kept.lacks(of.name, [day])]
-                several = AT_ONCE * len(days) // max(rows, 1) or 1
                 found.kept.sync(facts, state, of, days if len(lacking) <= several else lacking[:several])
                 found = found._replace(at=at, coarse=tuple(coarse(facts.con)))
         except BaseException as error:
@@ -99,18 +99,22 @@ class Recall:
         return found is not None and found.at == self.at() and found.kept.has(subject, days)
 
     def _room(
-        self, key: tuple[str, str], of: Subject, rows: int, days: Sequence[date], most: int
+        self, key: tuple[str, str], of: Subject, rows: int, days: Sequence[date], several: int, most: int
     ) -> Held | None:
-        """Where so many rows of those days may be held, letting go of what was asked about longest ago."""
+        """Where so many rows of those days may be held, letting go of what was asked about longest ago.
+        several: how many days are read now."""
         if rows * BYTES > most:
             return None
         found = self._sites.get(key)
-        more = rows if found is None else rows * found.kept.lacks(of.name, days) // len(days)
+        lacks = len(days) if found is None else found.kept.lacks(of.name, days)
+        more = rows * min(lacks, several) // max(len(days), 1)  # a visit has an event at least
         for other in [one for one in self._sites if one != key]:
             if (self._rows() + more) * BYTES <= most:
                 break
             self._drop(other)
         if found is not None and (found.kept.rows + more) * BYTES > most:
+            if found.kept.has("events", days):
+                return None  # visits beside them are too much: these are read each time
             self._drop(key)
             found = None
         if found is None:

@@ -197,10 +197,22 @@ def test_facts_are_read_before_anybody_asks(shop: Gate) -> None:
     try:
         gate.ready()
         gate.wait()
-        assert gate.asked == [""], "three days are read at once"
+        # Opening the lake for the first time makes files beside it, by which it seems to be another.
+        assert gate.asked in ([""] * 2, [""] * 3), "three days are read at once, then their visits"
         assert gate._put("")[1] == {"more": False}
     finally:
         gate.close()
+
+
+def test_a_first_question_reads_no_file(shop: Gate) -> None:
+    while shop.recall():
+        pass
+    shop._recall.facts = None  # type: ignore[assignment]
+    try:
+        for text in ("people, views by browser, device", "visits, bounces by entry, browser"):
+            assert ask(shop, text), text
+    finally:
+        del shop._recall.facts
 
 
 def test_a_fact_is_met_in_a_process_of_its_own(shop: Gate) -> None:

@@ -153,6 +153,26 @@ def test_more_than_may_be_held_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     gate.close()
 
 
+def test_events_stay_held_where_visits_do_not_fit_beside_them(tmp_path: Path) -> None:
+    lay(tmp_path, some(random.Random(1)))
+    withdraw(tmp_path, [])
+    gate = Gate(tmp_path, Warehouse(**HOW, explore_memory=1))
+    recall, asked = gate._recall, ("shop", DAYS)
+    held = recall.held(askable.BY_NAME["events"], *asked)
+    assert held is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warehouse.recall.BYTES", (1 << 20) // (held.kept.rows + 1))
+        assert recall.held(askable.BY_NAME["visits"], *asked) is None
+        assert recall._sites["shop", "measurement"].kept is held.kept
+        withdraw(tmp_path, [2])
+        assert recall.held(askable.BY_NAME["visits"], *asked) is None
+        found = recall.held(askable.BY_NAME["events"], *asked)
+        assert found is not None
+        assert person(2) not in _persons(found.kept)
+    assert recall.held(askable.BY_NAME["visits"], *asked) is not None
+    gate.close()
+
+
 def test_no_question_reads_much_more_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay(tmp_path, some(random.Random(1)))
     withdraw(tmp_path, [])
