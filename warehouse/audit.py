@@ -48,16 +48,16 @@ def gather(connection: duckdb.DuckDBPyConnection, report: Report) -> Hidden | No
     )
     folded = f"CASE {cases} END" if report.fold and cases else "NULL::VARCHAR"
     margins = "".join(f", {_margin(report, total)} AS margin{n}" for n, total in enumerate(report.total))
-    named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold) or "false"
     numbers = ["people", *(name for name in report.sums if name != "people")]
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in numbers)
     found = connection.sql(
         f"WITH rows AS (SELECT {report.node(0)} AS node, {report.node(last)} AS leaf, {folded} AS other,"
-        f" {named} AS named{margins}, depth, {', '.join(numbers)} FROM leaves),"
+        f" cells, named{margins}, depth, {', '.join(numbers)} FROM leaves),"
         f" seen AS (SELECT {report.node(last)} AS leaf FROM shown)"
         " SELECT node, CASE WHEN other IN (SELECT leaf FROM seen) THEN other END AS other"
-        f"{''.join(f', margin{n}' for n in range(len(report.total)))}, count(*) AS n, bool_and(named) AS"
-        f" named, {sums} FROM rows WHERE depth > 0 OR leaf NOT IN (SELECT leaf FROM seen) GROUP BY ALL"
+        f"{''.join(f', margin{n}' for n in range(len(report.total)))}, sum(cells)::BIGINT AS n,"
+        f" bool_and(named) AS named, {sums} FROM rows"
+        " WHERE depth > 0 OR leaf NOT IN (SELECT leaf FROM seen) GROUP BY ALL"
     ).to_arrow_table()
     return Hidden(report, found) if found.num_rows else None
 

@@ -49,10 +49,12 @@ def build(
     def failing(report: Report, whole: pa.Table) -> pa.Table:
         return dominance.failing(report, whole, report.least(settings.min_group), settings.equals)
 
-    def made(report: Report, whole: pa.Table, levels: set[int], *, tops: bool) -> Released:
+    def made(
+        report: Report, whole: pa.Table, levels: set[int], *, tops: bool, folded: bool = False
+    ) -> Released:
         out = release(
             connection, report, whole, levels, settings,
-            tops=tops, moves=keys is not None, hidden=hidden[report.name],
+            tops=tops, moves=keys is not None, hidden=hidden[report.name], folded=folded,
         )  # fmt: skip
         if out.hidden:
             suppressed.append(out.hidden)
@@ -63,13 +65,15 @@ def build(
 
     chosen = sorted(reports, key=lambda report: (report.bit, report.mentions("visits"), report.name))
     parts: dict[str, list[pa.Table]] = {report.name: [] for report in chosen}
+    single = len(buckets) == 1
     for bucket in buckets:
         relations.move(bucket, chosen)
         for report in chosen:
             relations.show(report)
             clips[report.name].append(contribute(connection, report, settings))
+            folded = single and mind.fold(connection, report, report.least(settings.min_group))
             parts[report.name].append(partial(connection, report, keys))
-            if len(buckets) == 1:
+            if single:
                 whole = parts[report.name].pop()
                 if not whole.num_rows and not mind.minds(report):
                     yield report, nothing(report, whole, settings)
@@ -79,8 +83,8 @@ def build(
                     look(connection, report, at, keys, top)
                 if large.num_rows:
                     tops(connection, report, large, top)
-                yield report, made(report, whole, at, tops=large.num_rows > 0)
-    if len(buckets) == 1:
+                yield report, made(report, whole, at, tops=large.num_rows > 0, folded=folded)
+    if single:
         if seen is not None:
             seen.append(audit.audit(suppressed, shown, settings.min_group))
         return

@@ -13,6 +13,7 @@ from itertools import combinations
 import duckdb
 import pyarrow as pa
 
+from warehouse import folding
 from warehouse.report import OTHER, Report
 from warehouse.restatement import HIDDEN, Guard
 from warehouse.settings import Warehouse
@@ -27,25 +28,35 @@ class Crossing(Guard):
         none = Guard.none()
         super().__init__(none.away, none.hidden, none._before)
         self._settings = settings
+        #: Report → what is hidden of it besides.
+        self._beside: dict[str, pa.Table] = {}
+
+    def fold(self, connection: duckdb.DuckDBPyConnection, report: Report, least: int) -> bool:
+        """Find what more must be hidden, while `contributions` are of every row, and then fold the small ones
+        (`folding.py`). Returns whether they were."""
+        self._beside[report.name] = _NODES.empty_table()
+        if not report.fold:
+            return False
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {', '.join(report.keys)}, count(*) AS people,"
+            f" people < {least:d} OR {_named(report)} AS hidden FROM contributions"
+            f" GROUP BY {', '.join(report.keys)}"
+        )
+        self._beside[report.name] = self._lines(connection, report, least)
+        return folding.fold(connection, report, least)
 
     def hide(
         self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
     ) -> pa.Table:
-        """Whole rows (level, node) to be hidden besides the small ones, given the counted cells and the table
-        `contributions` that they were counted from.
+        """Whole rows (level, node) to be hidden besides the small ones, as `fold` has found them."""
+        return self._beside.pop(report.name)
+
+    def _lines(self, connection: duckdb.DuckDBPyConnection, report: Report, least: int) -> pa.Table:
+        """Hide in `crossed` what more must be, and return it.
 
         Whose rows are hidden in a line is counted only where it must be: not where no row of it is shown, nor
         where one hidden row is a group by itself, or so many places in rows are no group or surely one."""
-        last = len(report.levels) - 1
-        if last < 2:
-            return _NODES.empty_table()
-        named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold)
-        keys = ", ".join(report.keys)
-        # Counted once more, as that takes less than finding the codes of their texts again.
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE crossed AS SELECT {keys}, count(*) AS people,"
-            f" people < {least:d} OR {named} AS hidden FROM contributions GROUP BY {keys}"
-        )
+        last, keys = len(report.levels) - 1, ", ".join(report.keys)
         # Nobody is in more rows of a group than the cap says, and "(other)".
         most = least * (report.cells(self._settings) + 1)
         for line in _lines(report):
@@ -67,11 +78,16 @@ class Crossing(Guard):
         return (
             connection.sql(
                 f"SELECT {last}::BIGINT AS level, {report.node(last)} AS node FROM crossed"
-                f" WHERE hidden AND people >= {least:d} AND NOT ({named})"
+                f" WHERE hidden AND people >= {least:d} AND NOT ({_named(report)})"
             )
             .to_arrow_table()
             .cast(_NODES)
         )
+
+
+def _named(report: Report) -> str:
+    """Whether a row is called "(other)" by a key of it, as SQL."""
+    return " OR ".join(f"{key} = '{OTHER}'" for key in report.fold)
 
 
 def _lines(report: Report) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.relations import lent
-from warehouse.report import OTHER, Report
+from warehouse.report import Report
 
 #: node: the group, as `Report.node` writes it. what: a reason, or `shown`. number: rows, people or a sum.
 #: n: of what is shown, or was taken away. people: of how many persons (in rows hidden: once for each row).
@@ -130,15 +130,15 @@ def hidden(connection: duckdb.DuckDBPyConnection, report: Report, hid: pa.Table,
         )
         or "false"
     )
-    named = " AND ".join(f"{key} <> '{OTHER}'" for key in report.fold) or "true"
     numbers = [*(["people"] if report.people else []), *report.sums]
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in dict.fromkeys(["people", *numbers]))
     with lent(connection, **({"hid": hid} if hid.num_rows else {})):
         told = connection.sql(
-            f"SELECT {report.node(0)} AS node, CASE WHEN seen THEN 'shown'"
-            f" WHEN {size} < {least:d} THEN 'few' WHEN {was} THEN 'restated' ELSE 'complement' END AS what,"
-            f" count(*) AS rows, {sums} FROM leaves LEFT JOIN (SELECT {keys}, true AS seen FROM shown)"
-            f" USING ({keys}) WHERE {named} GROUP BY ALL"
+            f"SELECT {report.node(0)} AS node, CASE WHEN seen AND depth = 0 THEN 'shown'"
+            f" WHEN {size} < {least:d} OR cells > 1 THEN 'few' WHEN {was} THEN 'restated'"
+            f" ELSE 'complement' END AS what, sum(cells)::BIGINT AS rows, {sums}"
+            f" FROM leaves LEFT JOIN (SELECT {keys}, true AS seen FROM shown)"
+            f" USING ({keys}) WHERE NOT named GROUP BY ALL"
         ).to_arrow_table()
     parts = [
         pa.table(

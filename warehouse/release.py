@@ -161,17 +161,19 @@ def release(
     tops: bool = False,
     moves: bool = False,
     hidden: pa.Table = HIDDEN.empty_table(),  # noqa: B008
+    folded: bool = False,
 ) -> Released:
     """Columns: the report's keys, `people` (and `others`) if it has any, its sums; sorted.
 
     Inputs are of all buckets: the tables `whole` of `cells.partial` (as Arrow, too), `marks` and `looked` of
     `cells.look`, where there are any (`levels`: of which), `tops` of `cells.tops`, where that is so. `moves`:
-    perturb, by the record keys that the cells were counted with.
+    perturb, by the record keys that the cells were counted with. `folded`: some rows are of several that were
+    put together (`folding.py`).
     """
     k = report.least(settings.min_group)
     inner = [f"_{name}" for name in (*report.groups, *report.sums)] if report.people else []
     shown = ", ".join([*report.keys, *(report.groups or ("people",)), *report.sums, *inner])
-    connection.execute(_leaves(report, k, sorted(levels)))
+    connection.execute(_leaves(report, k, sorted(levels), folded=folded))
     queries = [f"SELECT {shown} FROM leaves WHERE depth = 0 AND {_size(report)} >= {k:d}"]
     if report.people:
         of, join = (
@@ -225,9 +227,19 @@ def _seen(report: Report) -> str:
     )
 
 
-def _leaves(report: Report, k: int, levels: Sequence[int]) -> str:
-    """Every row, with the level at which it is hidden: 0 where it may be seen. `levels`: those with marks."""
+def _leaves(report: Report, k: int, levels: Sequence[int], *, folded: bool = False) -> str:
+    """Every row, with the level at which it is hidden: 0 where it may be seen. `levels`: those with marks.
+    cells: of how many rows it is; named: whether all are called "(other)"."""
     make, rows = "CREATE OR REPLACE TEMP TABLE leaves AS", f"FROM whole WHERE level = {_last(report)}"
+    named = " OR ".join(f"{key} = '{OTHER}'" for key in report.fold) or "false"
+    if folded:
+        rows = (
+            f"FROM (SELECT whole.* REPLACE (coalesce(places, people) AS people), coalesce(cells, 1) AS cells,"
+            f" coalesce(named, {named}) AS named FROM whole LEFT JOIN folded USING ({', '.join(report.keys)})"
+            f" WHERE level = {_last(report)})"
+        )
+    else:
+        rows = f"FROM (SELECT *, 1 AS cells, {named} AS named {rows})"
     if not levels:
         return f"{make} SELECT *, 0 AS depth {rows}"
     same, last = _same(report, _part(report, "m.level", "m."), "l"), _last(report)

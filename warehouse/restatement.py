@@ -68,6 +68,11 @@ class Guard:
         names = pa.array([*counted_as(report), report.name])
         return any(pc.any(pc.is_in(rows["report"], names)).as_py() for rows in (self.away, self.hidden))
 
+    def fold(self, connection: duckdb.DuckDBPyConnection, report: Report, least: int) -> bool:
+        """Put small rows of `contributions` together before they are counted; whether it did. Only where
+        every row is there: in one bucket, and not where it is counted how many are hidden why."""
+        return False
+
     def hide(
         self, connection: duckdb.DuckDBPyConnection, report: Report, whole: pa.Table, least: int
     ) -> pa.Table:

@@ -70,8 +70,9 @@ def test_what_is_hidden_is_what_counting_every_line_hides(cells: int) -> None:
             "CREATE TEMP TABLE contributions AS SELECT 'shop' AS site, DATE '2026-09-01' AS day, *,"
             " 1::BIGINT AS views, 1::BIGINT AS events, 0::BIGINT AS duration_ms FROM said"
         )
-        whole = partial(con, one)
-        hidden = Crossing(Warehouse(max_cells=cells)).hide(con, one, whole, LEAST)
+        guard = Crossing(Warehouse(max_cells=cells))
+        guard.fold(con, one, LEAST)
+        hidden = guard.hide(con, one, partial(con, one), LEAST)
         con.close()
         assert one.fold == tuple(texts), "keys in another order are other lines"
         places = [one.keys.index(key) for key in texts]
