@@ -131,6 +131,7 @@ def test_who_has_left_is_held_no_more(tmp_path: Path) -> None:
     assert person(1) not in held()
     assert {person(2), person(3)} <= held()
     withdraw(tmp_path, [1, 2])
+    assert not held() & {person(1), person(2)}, "planted: each table left out, while no day is read anew"
     erased(tmp_path, 3)
     assert not held() & {person(1), person(2), person(3)}
     withdraw(tmp_path, [])
