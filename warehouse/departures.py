@@ -219,9 +219,12 @@ def stand(count: Count, others: NDArray[np.uint64], name: str, events: str = EVE
         if one.name == "growth":  # the sum of published days: `pipelines/reports.py`
             continue
         at = "site, day" if one.grain == "day" else "NULL, NULL"
-        for level in range(len(one.levels)):
-            for side, report in enumerate(counted_as(one)):
-                lake.execute(
-                    f"INSERT INTO {name} SELECT DISTINCT '{report}', {at}, {level}, {one.node(level)},"
-                    f" person FROM contributions {f'WHERE side = {side}' if one.two else ''}"
-                )
+        lake.execute(
+            f"INSERT INTO {name} "
+            + " UNION ALL ".join(
+                f"SELECT DISTINCT '{report}', {at}, {level}, {one.node(level)}, person FROM contributions"
+                f"{f' WHERE side = {side}' if one.two else ''}"
+                for level in range(len(one.levels))
+                for side, report in enumerate(counted_as(one))
+            )
+        )

@@ -176,31 +176,30 @@ class Store:
         if moves != "true":
             with lent(self.connection, made=table):
                 table = self.connection.sql(f"FROM made WHERE {moves}").to_arrow_table()
-        self.connection.register("incoming", table)
-        try:
-            if self._columns(name) != table.column_names:
-                run(f"CREATE OR REPLACE TABLE {name} AS FROM incoming WITH NO DATA")
-            where = f"({'true' if days is None else named(days)}) AND {moves}"
-            old = f"(SELECT * FROM {name} WHERE {where})"
-            differ = self._differ(report, table, old)
-            said = run("SELECT explanation FROM done_to WHERE report = ?", [name]).fetchall()
-            if not differ and said == [(explanation,)]:
-                return False
-            if differ and report.people and report.grain == "day":
-                self.changed |= set(run(
-                    f"SELECT DISTINCT site, day FROM ((FROM {old} EXCEPT ALL FROM incoming) UNION ALL"
-                    f" (FROM incoming EXCEPT ALL FROM {old}))"
-                ).fetchall())  # fmt: skip
-            run(f"DELETE FROM {name} WHERE {where}")
-            run(f"INSERT INTO {name} FROM incoming")
-            run(
-                "INSERT INTO done_to VALUES (?, ?, 1) ON CONFLICT DO UPDATE"
-                " SET explanation = excluded.explanation, version = version + 1",
-                [name, explanation],
-            )
-            return True
-        finally:
-            self.connection.unregister("incoming")
+        there = self._columns(name) == table.column_names
+        where = f"({'true' if days is None else named(days)}) AND {moves}"
+        old = f"(SELECT * FROM {name} WHERE {where})"
+        differ = not there or self._differ(report, table, old)
+        said = run("SELECT explanation FROM done_to WHERE report = ?", [name]).fetchall()
+        if not differ and said == [(explanation,)]:
+            return False
+        hold(self.connection, "new_rows", table)
+        if not there:
+            run(f"CREATE OR REPLACE TABLE {name} AS FROM new_rows WITH NO DATA")
+        if differ and report.people and report.grain == "day":
+            # A row is there once by its keys: what stands in both twice has stayed as it was.
+            self.changed |= set(run(
+                f"SELECT DISTINCT site, day FROM (FROM (FROM {old} UNION ALL FROM new_rows)"
+                " GROUP BY ALL HAVING count(*) = 1)"
+            ).fetchall())  # fmt: skip
+        run(f"DELETE FROM {name} WHERE {where}")
+        run(f"INSERT INTO {name} FROM new_rows")
+        run(
+            "INSERT INTO done_to VALUES (?, ?, 1) ON CONFLICT DO UPDATE"
+            " SET explanation = excluded.explanation, version = version + 1",
+            [name, explanation],
+        )
+        return True
 
     def _columns(self, name: str) -> list[str]:
         """Of a report's table; none where there is none yet. `duckdb_columns` would look at every table."""
