@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,24 @@ def whole(row: Row, zone: str = "UTC") -> dict[str, Any]:
     if full.get("value") is not None:
         full["value"] = float(full["value"])
     at = milliseconds(full["time"])
-    days, offsets = local(full.get("zone", zone), np.array([at], np.int64))
+    day, offset = _local(full.get("zone", zone), at)
     full |= {
         "time": at,
         "received": milliseconds(full.get("received", at)),
-        "day": int(days[0]),
-        "offset_min": int(offsets[0]),
+        "day": day,
+        "offset_min": offset,
     }
     return full | {"person": person(int(full["person"]))}
 
 
+@cache
+def _local(zone: str, at: int) -> tuple[int, int]:
+    """The day in a zone, and minutes east of UTC: of many rows of one moment asked once."""
+    days, offsets = local(zone, np.array([at], np.int64))
+    return int(days[0]), int(offsets[0])
+
+
+@cache
 def milliseconds(time: str | int) -> int:
     """UTC milliseconds of `2026-09-01 12:00` or `2026-09-01 12:00:00`; a number is one already."""
     if isinstance(time, int):
