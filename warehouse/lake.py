@@ -321,6 +321,15 @@ def overtaken() -> Refused:
     return Refused(409, "overtaken", "another job has committed meanwhile; this one has changed nothing")
 
 
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """Rows of a table of the lake; none where the lake is older than its table. The list of all tables, asked
+    first, takes longer than the rows."""
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.CatalogException:
+        return []
+
+
 def _make(data: Path, threads: int, told: LakeSettings) -> None:
     """A new catalog in the data folder, under its name only when it is whole."""
     lake = Lake(take(threads), data, told)
@@ -331,8 +340,9 @@ def _make(data: Path, threads: int, told: LakeSettings) -> None:
     try:
         lake.depot.check()
         lake._attach(f"DATA_INLINING_ROW_LIMIT {_INLINED}", write=True, catalog=draft)
-        for table, columns in TABLES.items():
-            lake.connection.execute(f"CREATE TABLE lake.{table} ({_columns(columns)})")
+        with transaction(lake.connection):  # each commit to a catalog takes as long as all of them together
+            for table, columns in TABLES.items():
+                lake.connection.execute(f"CREATE TABLE lake.{table} ({_columns(columns)})")
         _inline_nothing(lake.connection)
     finally:
         lake.close()

@@ -21,6 +21,7 @@ from consent_filter.purpose import Purpose
 from consent_filter.retention import DEGREES, NULLED, Ends, age
 from warehouse.decay import Due, judged
 from warehouse.extensions import quote
+from warehouse.lake import rows_of
 
 #: Why anything was taken away, or was not: the policy's time is over; a purpose's; a column's; it is to be
 #: coarser; whoever has withdrawn would lose the pseudonym that says so; a closed account; what a hold stops;
@@ -203,24 +204,15 @@ def write(
 
 def coarse(connection: duckdb.DuckDBPyConnection) -> Iterator[Mark]:
     """Every mark, of a lake that was made before there were any, too."""
-    if _there(connection, "coarse"):
-        found = connection.execute("SELECT purpose, field, degree, site, day FROM lake.coarse").fetchall()
-        yield from (Mark(*row) for row in found)
+    for row in rows_of(connection, "SELECT purpose, field, degree, site, day FROM lake.coarse"):
+        yield Mark(*row)
 
 
 def purges(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """What every run has taken away, the newest first: at (UTC seconds), reason, and as `Purged`."""
-    if not _there(connection, "purges"):
-        return []
-    found = connection.execute(
-        "SELECT epoch(moment), reason, facts, cells, files, bytes FROM lake.purges ORDER BY 1 DESC, 2"
-    ).fetchall()
+    found = rows_of(
+        connection,
+        "SELECT epoch(moment), reason, facts, cells, files, bytes FROM lake.purges ORDER BY 1 DESC, 2",
+    )
     names = ("at", "reason", "rows", "values", "files", "bytes")
     return [dict(zip(names, row, strict=True)) for row in found]
-
-
-def _there(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = ?", [table]
-    ).fetchone()
-    return bool(found and found[0])

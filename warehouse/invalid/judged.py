@@ -9,26 +9,18 @@ import duckdb
 
 from consent_filter.errors import Refused
 from warehouse.invalid.rules import in_force, load
-from warehouse.lake import Lake
+from warehouse.lake import Lake, rows_of
 
 
 def judged(connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
     """Day → version, the last that was said; none where the lake is older than that."""
-    there = connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'judged'"
-    ).fetchone()
-    if there is None:
-        return {}
-    rows = connection.execute("SELECT day, arg_max(rules, number) FROM lake.judged GROUP BY day")
-    return dict(rows.fetchall())
+    return dict(rows_of(connection, "SELECT day, arg_max(rules, number) FROM lake.judged GROUP BY day"))
 
 
 def since(connection: duckdb.DuckDBPyConnection, number: int) -> set[date]:
     """Days of which that was said after the commit of that number."""
-    if not judged(connection):
-        return set()
-    rows = connection.execute("SELECT DISTINCT day FROM lake.judged WHERE number > ?", [number])
-    return {day for (day,) in rows.fetchall()}
+    rows = rows_of(connection, f"SELECT DISTINCT day FROM lake.judged WHERE number > {number:d}")
+    return {day for (day,) in rows}
 
 
 def rejudge(
