@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from consent_filter.counts import RECEIVED, REFUSED, STORED, Counts
 from consent_filter.errors import Broken, Refused
 from consent_filter.fields import EVENT
-from warehouse.catalog import FILE, Catalog
+from warehouse.catalog import FILE, META, Catalog
 from warehouse.depot import Depot, Place
 from warehouse.extensions import give, quote, take, transaction
 from warehouse.lake_settings import LakeSettings, settings
@@ -156,8 +156,11 @@ class Lake:
             yield
 
     def _columns(self) -> list[tuple[str, str]]:
+        """Tables and their columns, as the catalog has them now; `duckdb_columns` would load them all."""
+        now = "end_snapshot IS NULL"
         return self.connection.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
+            f"SELECT table_name, column_name FROM (FROM {META}.ducklake_table WHERE {now})"
+            f" JOIN (FROM {META}.ducklake_column WHERE {now} AND parent_column IS NULL) USING (table_id)"
         ).fetchall()
 
     def _widen(self) -> None:
