@@ -69,9 +69,7 @@ def _say(about: Import, least: int, dry: bool) -> None:
         f"  {about.folded:>10,}  rows of fewer than {least} people were put together as (other), day by day"
     )
     print(f"  {about.few:>10,}  were left out, as too few even together")
-    print(
-        "Shown beside your own numbers, marked, on days before the first own one. throng imported lists them."
-    )
+    print("Shown beside your own numbers, marked, on days before the first own one: `throng imported list`.")
 
 
 def _next(data: Path) -> None:

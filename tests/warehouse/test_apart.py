@@ -73,3 +73,20 @@ def test_one_that_ends_at_its_start_is_said(echo: Callable[[float], Apart]) -> N
     with pytest.raises(Refused) as caught:
         asked(one, "first")
     assert caught.value.status == 503
+
+
+def test_whoever_closes_meets_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the process that one thread had ended was looked for by the other, whose thread died of it."""
+    one = Apart([sys.executable, "-c", "import time; time.sleep(60)"], 1.0)
+    process = one._running()
+    kill = process.kill
+
+    def met() -> None:
+        monkeypatch.setattr(process, "kill", kill)
+        one._end()  # as the other thread does, between any two lines of this one
+        kill()
+
+    monkeypatch.setattr(process, "kill", met)
+    one.close()
+    assert process.poll() is not None
+    assert one._process is None
