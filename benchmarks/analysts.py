@@ -1,8 +1,9 @@
 """Fifty analysts on an ordinary Monday: how long each page takes while all of them click, and numbers change.
 
-    python -m benchmarks.analysts [SECONDS] [ANALYSTS]
+    python -m benchmarks.analysts [SECONDS] [ANALYSTS] [DATA]
 
-Dashboards run in a process of their own, over 120 days of two made-up sites; the pipeline's part is played by
+Dashboards run in a process of their own, over 120 days of two made-up sites, or over a copy of the tables
+that a data folder has released, of all days that they have; the pipeline's part is played by
 another process that publishes a new generation again and again, in which every report has new numbers of the
 newest day. Each analyst has an account, every fifth for one site alone; opens a page, reads for two seconds
 in the mean, and opens another. Times are from the request to the last byte, on loopback, and those that the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,40 +84,61 @@ def change(data: Path) -> None:
 
 
 async def _one(
-    client: httpx.AsyncClient, head: dict[str, str], number: int, until: float, took: dict[str, list[float]]
+    client: httpx.AsyncClient,
+    head: dict[str, str],
+    number: int,
+    until: float,
+    pages: list[str],
+    took: dict[str, list[float]],
 ) -> None:
     dice = random.Random(number)
     while time.perf_counter() < until:
         await asyncio.sleep(dice.expovariate(1 / READS))
-        page, begun = dice.choice(PAGES), time.perf_counter()
+        page, begun = dice.choice(pages), time.perf_counter()
         answer = await client.get(page, headers=head)
         assert answer.status_code == 200, (page, answer.status_code)
         took[page].append(time.perf_counter() - begun)
 
 
-async def _crowd(address: str, heads: list[dict[str, str]], seconds: float) -> dict[str, list[float]]:
+async def _crowd(
+    address: str, heads: list[dict[str, str]], seconds: float, pages: list[str]
+) -> dict[str, list[float]]:
     took: dict[str, list[float]] = defaultdict(list)
     # A server closes what was idle for five seconds, and may do so just as it is asked again.
     limits = httpx.Limits(
         max_connections=len(heads), max_keepalive_connections=len(heads), keepalive_expiry=3
     )
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
-        for page in PAGES:  # the first of each is the process's, not an analyst's
+        for page in pages:  # the first of each is the process's, not an analyst's
             (await client.get(page, headers=heads[1])).raise_for_status()
         until = time.perf_counter() + seconds
-        await asyncio.gather(*(_one(client, head, n, until, took) for n, head in enumerate(heads)))
+        await asyncio.gather(*(_one(client, head, n, until, pages, took) for n, head in enumerate(heads)))
     return took
 
 
-def main(seconds: float = SECONDS, analysts: int = ANALYSTS) -> None:
+def _tables(data: Path, source: Path | None) -> tuple[list[str], str]:
+    """Fill a folder with released tables; the pages to ask for, and a site that some may see alone."""
+    if source is None:
+        fill(data, days=DAYS, sites=("market", "blog"))
+    else:
+        shutil.copytree(source / "released", data / "released")
+    store = Store.open(data)
+    publish(data, Warehouse(), store)
+    run = store.connection.execute
+    ((first, last),) = run("SELECT min(day)::VARCHAR, max(day)::VARCHAR FROM traffic_day").fetchall()
+    site = run("SELECT site FROM traffic_day GROUP BY ALL ORDER BY sum(views) LIMIT 1").fetchall()[0][0]
+    store.close()
+    if source is None:
+        return list(PAGES), site
+    return [f"{page.partition('?')[0]}?first={first}&last={last}" for page in dict.fromkeys(PAGES)], site
+
+
+def main(seconds: float = SECONDS, analysts: int = ANALYSTS, source: Path | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
         data, port = Path(temporary), free_ports()
-        fill(data, days=DAYS, sites=("market", "blog"))
-        store = Store.open(data)
-        publish(data, Warehouse(), store)
-        store.close()
+        pages, alone = _tables(data, source)
         heads = [
-            signed.head(data, Role.ANALYST, sites=None if n % 5 else ["blog"], name=f"Analyst {n}")
+            signed.head(data, Role.ANALYST, sites=None if n % 5 else [alone], name=f"Analyst {n}")
             for n in range(analysts)
         ]
         ours = [sys.executable, "-m", "benchmarks.analysts"]
@@ -127,7 +150,7 @@ def main(seconds: float = SECONDS, analysts: int = ANALYSTS) -> None:
             address = f"http://127.0.0.1:{port}"
             _wait(address)
             begun = _processor(others[0].pid)
-            took = asyncio.run(_crowd(address, heads, seconds))
+            took = asyncio.run(_crowd(address, heads, seconds, pages))
             spent = _processor(others[0].pid) - begun
         finally:
             for one in others:
@@ -171,4 +194,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["change"]:
         change(Path(sys.argv[2]))
     else:
-        main(*map(int, sys.argv[1:]))
+        main(*map(int, sys.argv[1:3]), *map(Path, sys.argv[3:4]))
