@@ -82,10 +82,9 @@ def _few_rows(connection: duckdb.DuckDBPyConnection, report: Report, settings: W
     )
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in report.sums)
     kept = "" if report.fold else f" WHERE NOT {beyond}"
-    run(
-        f"CREATE OR REPLACE TEMP TABLE contributions AS SELECT {keys}, {who}, {sums} FROM placed{kept}"
-        f" GROUP BY ALL UNION ALL BY NAME FROM contributions ANTI JOIN many USING ({group})"
-    )
+    run(f"CREATE OR REPLACE TEMP TABLE contributions AS FROM contributions ANTI JOIN many USING ({group})")
+    # Inserted and not united, so that keys that are codes stay so.
+    run(f"INSERT INTO contributions BY NAME SELECT {keys}, {who}, {sums} FROM placed{kept} GROUP BY ALL")
     return [took.cast(CLIPPED)]
 
 
