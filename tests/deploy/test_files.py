@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,18 +143,22 @@ def test_collectors_have_the_keys_of_the_first_before_they_begin(tmp_path: Path)
     services = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
     second, keys = services["collector-2"], services["keys"]
     assert second["depends_on"]["keys"] == {"condition": "service_completed_successfully"}
-    assert keys["depends_on"] == {"collector": {"condition": "service_healthy"}}
+    assert keys["depends_on"] == ["collector"]
     assert keys["volumes"] == ["data:/from:ro", second["volumes"][0]]
     python, _, line = keys["entrypoint"]
     assert python == "python"
     for name in ("from", "data"):
         (tmp_path / name).mkdir()
         line = line.replace(f"/{name}/", f"{tmp_path / name}/")
-    for said in ("the first ones", "those of a year later"):  # which it has by the calendar, or by hand
-        (tmp_path / "from" / "keys.json").write_text(said)
-        subprocess.run([sys.executable, "-c", line], check=True)
-        assert (tmp_path / "data" / "keys.json").read_text() == "the first ones"
-        assert os.listdir(tmp_path / "data") == ["keys.json"]
+    waiting = subprocess.Popen([sys.executable, "-c", line])
+    time.sleep(0.5)
+    assert waiting.poll() is None, "the first collector has not begun yet"
+    (tmp_path / "from" / "keys.json").write_text("the first ones")
+    assert waiting.wait(20) == 0
+    (tmp_path / "from" / "keys.json").write_text("those of a year later")  # by the calendar, or by hand
+    subprocess.run([sys.executable, "-c", line], check=True)
+    assert (tmp_path / "data" / "keys.json").read_text() == "the first ones"
+    assert os.listdir(tmp_path / "data") == ["keys.json"]
     (several,) = (pod for name, pod in _pods() if name == "collectors")
     (waits,) = several["spec"]["initContainers"]
     assert "/data/keys.json" in waits["command"][2]
