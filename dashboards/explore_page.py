@@ -132,7 +132,7 @@ class ExplorePage:
             self.gate.ready()
         with self._pages.reader.reading() as reading:
             sites = numbers.sites(reading)
-        asked = urlencode({"q": said.get("question", text)})
+        asked, told = urlencode({"q": said.get("question", text)}), answered(table)
         more: dict[str, Any] = {
             "text": said.get("question", text), "example": EXAMPLES[0][1], "examples": EXAMPLES,
             "wrong": wrong, "took": took, "most": MOST, "saved": self._saved.all("explore"), "kept": of,
@@ -141,7 +141,8 @@ class ExplorePage:
             "times": TIMES, "keys": MOST_KEYS,
             "said": said, "why": LEFT, "chart": _chart(question, table), "narrow": lambda key, value:
             _narrowed(question, key, value), "again": lambda form: f"/api/explore?{asked}&format={form}",
-            **answered(table), "share": _shares(question, table), "other": OTHER,
+            **told, "share": _shares(question, table), "other": OTHER,
+            "nothing": any(0 in row for row in told["rows"] or ()),
         }  # fmt: skip
         return self._pages.page("explore.html", "explore", title=say("Explore"), **more), status
 

@@ -44,6 +44,17 @@ def test_a_program_asks_and_is_told_what_is_not_in_the_answer(shop: Asking) -> N
         assert (wrong.status_code, set(wrong.json())) == (status, {"error"})
 
 
+def test_a_number_that_is_not_told_is_a_dash_and_said_so(shop: Asking) -> None:
+    """Fewer than ten people bounced, or nobody did: a program has 0, and a reader would believe it."""
+    span, says = "from 2026-09-01 to 2026-09-03", "it is not nought"
+    for measures, dashed in (("people, views", False), ("visits, bounces", True)):
+        text = quote(f"{measures} by device {span}")
+        rows = shop.get(f"/api/explore?q={text}", accept="application/json").json()["rows"]
+        assert (0 in [row[measures.split(", ")[1]] for row in rows]) is dashed, rows
+        page = shop.get(f"/explore?q={text}").text
+        assert ('<td class="n">–</td>' in page, says in page) == (dashed, dashed)
+
+
 def test_the_mouse_and_the_keyboard_ask_the_same(shop: Asking) -> None:
     parts = {"m": ["people", "views"], "by": ["device", "", ""], "site": ["shop"], "for": ["measurement"],
              "k1": ["path"], "o1": ["is"], "v1": ["/1 | /"],
