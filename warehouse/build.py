@@ -111,15 +111,12 @@ def build(
                 tops(connection, report, over[report.name], top)
                 most[report.name].append(connection.sql("FROM tops").to_arrow_table())
     for report in chosen:
-        mine = {
-            "whole": [wholes[report.name]],
-            "marks": [marks[report.name]] if levels[report.name] else [],
-            "looked": looks[report.name],
-            "tops": most[report.name],
-        }
-        for name, found in mine.items():
-            if found:
-                hold(connection, name, merge(connection, report, found, top))
+        hold(connection, "whole", wholes[report.name])
+        if levels[report.name]:
+            hold(connection, "marks", marks[report.name])
+            hold(connection, "looked", merge(connection, report, looks[report.name], top))
+        if most[report.name]:
+            hold(connection, "tops", merge(connection, report, most[report.name], top))
         yield report, made(report, wholes[report.name], levels[report.name], tops=bool(most[report.name]))
     if seen is not None:
         seen.append(audit.audit(suppressed, shown, settings.min_group))
