@@ -130,7 +130,7 @@ def _tables(data: Path, source: Path | None) -> tuple[list[str], str]:
     store.close()
     if source is None:
         return list(PAGES), site
-    return [f"{page.partition('?')[0]}?first={first}&last={last}" for page in dict.fromkeys(PAGES)], site
+    return [f"{page.partition('?')[0]}?first={first}&last={last}" for page in PAGES], site
 
 
 def main(seconds: float = SECONDS, analysts: int = ANALYSTS, source: Path | None = None) -> None:

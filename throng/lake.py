@@ -41,7 +41,7 @@ def show(data: Path) -> dict[str, Any]:
         try:
             files = lake.files()
             found |= {"facts": lake.count(), "files": len(files), "bytes": sum(files.values())}
-            found["unlike"] = lake.depot.each(lake.depot.like, list(files)).count(False)
+            found["unlike"] = lake.depot.unlike(files)
         finally:
             lake.close()
     gone = relocation.left(data)

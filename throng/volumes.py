@@ -8,7 +8,6 @@ from pathlib import Path
 
 from consent_filter.errors import Misconfigured
 from throng.settings import Settings
-from warehouse.bucket import Bucket
 from warehouse.depot import Depot
 
 
@@ -20,17 +19,17 @@ def found(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
     told = settings.lake
     if told.files != "s3":
         return
-    depot, by_itself = Depot(data, told), Bucket(told, str(data.resolve())).encryption()
+    depot = Depot(data, told)
     try:
         depot.check()
     except Misconfigured as error:
         yield str(error), "correct the bucket, or [lake]"
         return
-    says = f"the bucket {told.bucket} encrypts objects: {by_itself}"
+    says = f"the bucket {told.bucket} encrypts objects: {depot.by_itself()}"
     if not told.encrypt:
         yield f"{says}; [lake] encrypt does not insist on it", ""
         return
-    unlike = depot.each(depot.like, list(depot.files())).count(False)
+    unlike = depot.unlike(depot.files())
     mend = "move the lake to another prefix (`throng lake move`)" if unlike else ""
     yield f"{says}; {unlike} files were written before" if unlike else says, mend
 

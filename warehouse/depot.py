@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from consent_filter.errors import Misconfigured
 from warehouse import encryption
 from warehouse.blur import blur
 from warehouse.bucket import Bucket, Object, Ranges
+from warehouse.encryption import Encryption
 from warehouse.extensions import load, quote
 from warehouse.lake_settings import LakeSettings, secret, settings
 
@@ -105,7 +106,15 @@ class Depot:
                 " must be gone from all of them",
             )
         if self._told.encrypt:
-            encryption.demand(self._told, self._bucket.encryption(), "all objects, by itself")
+            encryption.demand(self._told, self.by_itself(), "all objects, by itself")
+
+    def by_itself(self) -> Encryption:
+        """How the bucket encrypts objects that ask for nothing; a folder does not."""
+        return self._bucket.encryption() if self._bucket else Encryption("")
+
+    def unlike(self, files: Iterable[str]) -> int:
+        """How many of these files are not `like` that. One request for each, where the settings say so."""
+        return self.each(self.like, list(files)).count(False)
 
     def like(self, file: str) -> bool:
         """Whether a file lies there encrypted as the settings say, where they say so. Raises
