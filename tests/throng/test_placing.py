@@ -21,11 +21,11 @@ from warehouse.homes import homes
 from warehouse.lake import Lake
 
 TODAY = date.today()
-#: What a pack says of its mechanism's days: since, until.
+#: What a pack says of its mechanism's days: since, until. "Not yet" must last over a midnight in the run.
 DAYS = {
     "in force": (None, None),
     "over": (None, TODAY),
-    "not yet": (TODAY + timedelta(days=1), None),
+    "not yet": (TODAY + timedelta(days=2), None),
     "none": None,
 }
 
