@@ -14,7 +14,7 @@ such equations; they are shown by whole groups of difference.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -110,18 +110,41 @@ def _told(report: Report, classes: list[dict[str, Any]], shown: Mapping[str, set
     alone = [i for i, mine in enumerate(at.values()) if mine["n"] == 1 and not mine["named"]]
     if not alone:
         return 0
-    equations = sorted(
-        {(place, value) for known in at for place, value in enumerate(known) if value is not None}
-    )
-    matrix = np.array([[float(known[place] == value) for known in at] for place, value in equations])
-    told = set()
-    for name in _numbers(report):
-        values = np.array([float(mine[name]) for mine in at.values()])
-        for i in alone:
-            wide = k if name == "people" else min(k, values[i])
-            if width(matrix, values, i) < wide:
+    rows = list(at.values())
+    stands = [[(place, value) for place, value in enumerate(known) if value is not None] for known in at]
+    bound, told = _bound(stands), set()
+    for i in alone:
+        some = bound[i]
+        equations = sorted({one for j in some for one in stands[j]})
+        matrix = np.array([[float(one in stands[j]) for j in some] for one in equations])
+        for name in _numbers(report):
+            values = np.array([float(rows[j][name]) for j in some])
+            wide = k if name == "people" else min(k, rows[i][name])
+            if width(matrix, values, some.index(i)) < wide:
                 told.add(i)
     return len(told)
+
+
+def _bound(stands: Sequence[Sequence[Hashable]]) -> list[list[int]]:
+    """Of each unknown those that equations bind to it, and itself: the others say nothing of it. `stands`: in
+    which equations each stands."""
+    within = defaultdict(list)
+    for i, equations in enumerate(stands):
+        for one in equations:
+            within[one].append(i)
+    found: list[list[int]] = [[] for _ in stands]
+    for i in range(len(stands)):
+        if found[i]:
+            continue
+        some, follow = {i}, [i]
+        while follow:
+            for one in stands[follow.pop()]:
+                more = within.pop(one, [])  # once is enough
+                follow += [j for j in more if j not in some]
+                some.update(more)
+        for j in some:
+            found[j] = sorted(some)
+    return found
 
 
 def _numbers(report: Report) -> tuple[str, ...]:
@@ -135,6 +158,8 @@ def width(matrix: Any, values: Any, place: int) -> float:
 
     if not len(matrix):
         return np.inf
+    if any(row[place] and row.sum() == 1 for row in matrix):
+        return 0.0
     aim = np.zeros(len(values))
     aim[place] = 1.0
     ends = []

@@ -6,9 +6,11 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warehouse import audit, report
 from warehouse.audit import width
 
 #: A small table with its totals by row and by column, and which of its cells are hidden.
@@ -48,3 +50,31 @@ def test_the_interval_of_a_hidden_cell_is_what_all_tables_leave(table: tuple[lis
 def test_a_cell_in_no_equation_has_no_end() -> None:
     assert width(np.zeros((0, 2)), np.array([3.0, 4.0]), 0) == np.inf
     assert width(np.array([[1.0, 0.0]]), np.array([3.0, 4.0]), 1) == np.inf
+
+
+#: Classes of hidden rows: of which "(other)" and of which row of a total each is, how many, and its numbers.
+_CLASSES = st.lists(
+    st.tuples(
+        st.sampled_from([None, "a", "b"]),
+        st.sampled_from([None, "x", "y", "z"]),
+        st.integers(1, 2),
+        st.booleans(),
+        st.integers(0, 20),
+    ),
+    max_size=9,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_CLASSES)
+def test_rows_that_no_equation_binds_together_say_nothing_of_each_other(classes: list[Any]) -> None:
+    of = next(one for one in report.load().values() if len(one.total) == 1 and one.people)
+    rows = [
+        {"other": other, "margin0": margin, "n": n, "named": named, "people": people}
+        | dict.fromkeys(of.sums, people * 2)
+        for other, margin, n, named, people in classes
+    ]
+    found = audit._told(of, rows, {}, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "_bound", lambda stands: [[*range(len(stands))]] * len(stands))
+        assert found == audit._told(of, rows, {}, 5)
