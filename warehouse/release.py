@@ -9,6 +9,8 @@
 3. What is hidden together is about `min_group` people at least, counted exactly: else the next smallest row
    is hidden with it (complementary suppression), since a total less the visible rows is the hidden ones.
    Where that can't be had the whole group is left out. One more row is always enough, being a group itself.
+   So it is where a row of many people, hidden for the sake of others, would be alone in "(other)": that
+   would be the row itself.
 4. Rows that contain each other (steps, cohorts) are shown if the difference between them is a group, too.
 5. What people have left is shown again only where its change is a group's (`restatement.py`).
 6. Nobody is more than a tenth of a number of a row (`dominance.py`).
@@ -82,10 +84,11 @@ def mark(
             "CREATE OR REPLACE TEMP TABLE marks AS"
             f" WITH rows AS (SELECT level, {keys}, {_size(report)} AS people, {small} AS small, {few} AS few"
             f" FROM whole WHERE level > 0), next AS (SELECT level, {part}, bool_or(small) AS any_small,"
+            " count(*) FILTER (small) = 1 AND NOT bool_or(few) AS alone,"
             f" min(struct_pack(people, {keys})) FILTER (NOT small) AS smallest FROM rows GROUP BY ALL)"
             f" SELECT level, {keys}, true AS small, few FROM rows WHERE small UNION ALL BY NAME SELECT level,"
             f" {', '.join(f'smallest.{key}' for key in report.levels[-1])},"
-            " false AS small, false AS few FROM next WHERE any_small AND smallest IS NOT NULL"
+            " alone AS small, false AS few FROM next WHERE any_small AND smallest IS NOT NULL"
         )
     found = connection.sql("FROM marks").to_arrow_table()
     return found if found.num_rows < _MANY else _outermost(connection, report)

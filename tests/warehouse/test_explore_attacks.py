@@ -186,3 +186,41 @@ def test_every_question_is_a_report_that_caps_what_one_person_is() -> None:
                 assert one.people
                 assert {*one.sums} <= one.caps.keys()
                 assert one.grain == "day", "so that days put together are released rows added up"
+
+
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is hidden for the sake of others may be alone in "(other)"."""
+    mark = building.mark
+
+    def bypassed(con: Any, *how: Any) -> pa.Table:
+        found = mark(con, *how)
+        con.execute("UPDATE marks SET small = few WHERE device <> 'tablet'")
+        return found
+
+    monkeypatch.setattr(building, "mark", bypassed)
+
+
+@pytest.mark.requirement("M98")
+def test_a_row_that_is_hidden_for_others_is_not_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tablets of the US are hidden so that the few German ones don't follow from all tablets. "(other)" of
+    the US would be them; so another row is hidden with them, and the day need not be left out."""
+    many = {("DE", "tablet"): 2, ("DE", "mobile"): 30, ("US", "tablet"): 12, ("US", "mobile"): 40,
+            ("US", "desktop"): 50, ("FR", "tablet"): 30, ("FR", "mobile"): 60}  # fmt: skip
+    people = [who for who, n in many.items() for _ in range(n)]
+    rows: list[Row] = [
+        {"site": "shop", "person": number, "country": country, "device": device}
+        for number, (country, device) in enumerate(people)
+    ]
+    one = report("events", ("country", "device"))
+
+    def told() -> tuple[set[str], list[int]]:
+        """Which rows of the US are shown; of each day how many hidden rows follow."""
+        crowd, seen = Crowd(rows), list[pa.Table]()
+        table = crowd.release(SETTINGS, chosen=[one], guard=Crossing(SETTINGS), seen=seen)[one.name]
+        crowd.close()
+        shown = zip(table["country"].to_pylist(), table["device"].to_pylist(), strict=True)
+        return {device for country, device in shown if country == "US"}, seen[0]["told"].to_pylist()
+
+    assert told() == ({"desktop", OTHER}, [0])
+    _alone(monkeypatch)
+    assert told() == ({"desktop", "mobile", OTHER}, [1])
