@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pyarrow as pa
@@ -186,6 +186,27 @@ def test_every_question_is_a_report_that_caps_what_one_person_is() -> None:
                 assert one.people
                 assert {*one.sums} <= one.caps.keys()
                 assert one.grain == "day", "so that days put together are released rows added up"
+
+
+@pytest.mark.requirement("M98")
+def test_whose_rows_are_hidden_in_a_line_is_counted_by_person() -> None:
+    """A few who are in two small rows each are no group, though the places in these rows are as many as one.
+    Planted: places taken for people."""
+    few: list[Row] = [
+        {"site": "shop", "person": number, "path": "/x", "device": device}
+        for number in range(LEAST - 1) for device in ("mobile", "desktop")
+    ]  # fmt: skip
+    many: list[Row] = [
+        {"site": "shop", "person": 100 + number, "path": path, "device": device}
+        for number, (path, device) in enumerate(
+            [("/x", "tablet"), *product(("/y", "/z", "/zz"), ("tablet", "mobile", "desktop"))] * 20
+        )
+    ]  # fmt: skip
+    one, crowd = report("events", ("device", "path")), Crowd([*few, *many])
+    table = crowd.release(SETTINGS, chosen=[one], guard=Crossing(SETTINGS))[one.name]
+    crowd.close()
+    assert "/z" in table["path"].to_pylist()
+    assert "/x" not in table["path"].to_pylist(), "tablets less all would be the few"
 
 
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,8 @@ def told(crowd: Crowd, many: int, patch: pytest.MonkeyPatch) -> tuple[dict[str, 
 @pytest.mark.requirement("M98")
 @pytest.mark.parametrize("seed", range(2))
 def test_the_same_is_released(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: some of who is in small rows left out; rows counted as one by the audit."""
+    """Planted: some of who is in small rows left out; rows counted as one by the audit; parts folded that are
+    no small ones."""
     crowd = Crowd(drawn(seed))
     tables, seen = told(crowd, 0, monkeypatch)
     assert (tables, seen) == told(crowd, 1 << 40, monkeypatch)
