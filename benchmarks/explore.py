@@ -1,8 +1,10 @@
-"""Questions from facts: the first of its kind, which counts, and those after it, which add up kept rows; and
-statements of the SQL page. Through the processes that pages ask, over a month of made-up events."""
+"""Questions from facts: the first of its kind, which counts, and those after it, which add up kept rows; what
+all that may be asked takes to be answered ahead, and questions then; and statements of the SQL page. Through
+the processes that pages ask, over a month of made-up events."""
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 import time
@@ -68,9 +70,29 @@ def timed(ask: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def ahead(data: Path, n: int, size: str) -> None:
+    """Everything answered before it is asked, which takes as long as it takes; then each question once."""
+    (data / "explore.sqlite").unlink(missing_ok=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    gate = Enquiry(data, Warehouse(query_seconds=300))
+    begun = time.perf_counter()
+    gate.ready()
+    gate.wait()
+    took = time.perf_counter() - begun
+    asked = [timed(lambda one=one: gate.ask(read(one))) for one in QUESTIONS * 5]  # type: ignore[misc]
+    gate.close()
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    emit("explore_ahead", took, "s", n=n)
+    emit("explore_ahead_processor", now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, "s", n=n)
+    emit("explore_kept", (data / "explore.sqlite").stat().st_size / 1e6, "MB", n=n)
+    for share in (50, 99):
+        emit(f"explore_ahead_{size}_p{share}", float(np.percentile(asked, share)), "s", n=len(asked))
+
+
 def main(n: int = EVENTS, where: str = "") -> None:
     """`where`: a folder that is kept, and used again where it is there."""
-    how = Warehouse(query_seconds=300)
+    how = Warehouse(query_seconds=300, explore_ahead=0)
+    size = f"{n // 1_000_000}m" if n >= 1_000_000 else str(n)
     with tempfile.TemporaryDirectory(prefix="throng-bench") as temporary:
         data = Path(where or temporary) / f"explore-{n}"
         if not (data / "published" / "current").exists():
@@ -87,8 +109,8 @@ def main(n: int = EVENTS, where: str = "") -> None:
         said = [timed(lambda one=one: desk.ask(one)) for one in SQL * 50]  # type: ignore[misc]
         gate.close()
         desk.close()
+        ahead(data, n, size)
     emit("explore_read", read_in, "s", n=n)
-    size = f"{n // 1_000_000}m" if n >= 1_000_000 else str(n)
     for name, times in (
         (f"explore_first_{size}", first[1:]),
         (f"explore_again_{size}", again),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 #: Address space of the gate's process, which holds facts: eight million need 7.4 gigabytes of it while they
 #: are read, of which 1.6 are used.
 _SPACE = 3 * ADDRESS_SPACE
+#: The most seconds that are waited after each step of what is done ahead, which is done by half of a core.
+_REST = 0.5
 #: Why days are left out of an answer, in words.
 LEFT = {
     "running": "not over yet, or not published: the reports say what is known of them",
@@ -45,13 +48,15 @@ class Enquiry(Apart):
     def __init__(self, data: Path, settings: Warehouse) -> None:
         command = [*shlex.split(settings.explore_with), sys.executable, "-m", "warehouse.enquiry"]
         super().__init__(command, settings.query_seconds)
-        self._data, self._settings, self._closed = data, settings, False
+        self._data, self._settings, self._closed = data, settings, Event()
         self._reading = Thread()
 
     def ask(self, question: Question) -> tuple[pa.Table, dict[str, Any]]:
         """The answer, and what is said of it: `question` in its one form, `days` that are in it, `left_out`
         days by reason, `hidden`: how much of each measure is in rows too small to be told. Raises Refused."""
-        return self._put(str(question))
+        found = self._put(str(question))
+        self.ready()  # whoever asks once asks again
+        return found
 
     def follow(self, asked: Funnel, *, spend: bool) -> tuple[pa.Table, dict[str, Any]]:
         """What was told of a funnel of one's own, and what is said of it (`follower.py`); where nothing was
@@ -59,7 +64,7 @@ class Enquiry(Apart):
         return self._put(str(asked), spend=spend)
 
     def ready(self) -> None:
-        """Start the process, and let it read what a first question needs, a few days at a time."""
+        """Start the process, and let it answer ahead what may be asked, a little at a time."""
         super().ready()
         if not self._reading.is_alive():
             self._reading = Thread(target=self._read, daemon=True)
@@ -72,12 +77,15 @@ class Enquiry(Apart):
 
     def _read(self) -> None:
         with suppress(Refused, OSError, ValueError):  # closed meanwhile: then nobody waits for it
-            while not self._closed and self._put("")[1]["more"]:
-                pass
+            while not self._closed.is_set():
+                begun = time.monotonic()
+                if not self._put("")[1]["more"]:
+                    return
+                self._closed.wait(min(time.monotonic() - begun, _REST))  # whoever asks goes first
 
     def close(self) -> None:
         """End the process."""
-        self._closed = True
+        self._closed.set()
         super().close()
 
     def _put(self, question: str, *, spend: bool = False) -> tuple[pa.Table, dict[str, Any]]:
@@ -101,7 +109,7 @@ class Gates:
             self._open[asked["data"]] = Gate(Path(asked["data"]), settings)
         gate = self._open[asked["data"]]
         if not asked["question"]:
-            return pa.table({}), {"more": gate.recall()}
+            return pa.table({}), {"more": gate.prepare()}
         if funnel.asks(asked["question"]):
             return gate.follow(funnel.read(asked["question"]), spend=asked["spend"])
         found = gate.ask(read(asked["question"]))

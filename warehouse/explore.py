@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from consent_filter.errors import Misconfigured, Refused
-from warehouse import askable
+from consent_filter.errors import Misconfigured
+from warehouse import answerable, askable
+from warehouse.ahead import Ahead
 from warehouse.answered import Answer, shape
 from warehouse.build import build
 from warehouse.crossing import Crossing
@@ -35,9 +36,9 @@ from warehouse.funnel import Funnel
 from warehouse.invalid.judged import judged
 from warehouse.opened import Opened
 from warehouse.purges import Mark, coarse
-from warehouse.question import USUAL, Question, spanned
-from warehouse.reader import Reader, Reading
-from warehouse.recall import HELD, Held, Recall
+from warehouse.question import Question, spanned
+from warehouse.reader import Reader
+from warehouse.recall import Held, Recall
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import Days, Relations
 from warehouse.remembered import Facts
@@ -46,11 +47,6 @@ from warehouse.settings import Warehouse
 
 if TYPE_CHECKING:
     from warehouse.follower import Follower
-
-#: A day is over in every time zone when it is over twelve hours west of Greenwich.
-_WEST = timedelta(hours=12)
-#: Days that are read at once before anybody asks.
-_FEW = 4
 
 
 class _Seen(Struct, frozen=True):
@@ -76,19 +72,18 @@ class Gate:
         self._reader = Reader(data, settings)
         self._recall = Recall(data, settings, self._keys)
         self._seen: dict[tuple[str, str, date, date], _Seen] = {}
+        self._ahead = Ahead(self._recall, self._opened, self._answer, settings.explore_ahead)
 
     def ask(self, question: Question) -> Answer:
         """The answer. Raises Refused."""
         with self._reader.reading() as reading:
-            site, span = _published(reading, question.site, self._today())
-            if not span:
-                raise Refused(404, "nothing_over", "no day of this site is over and published yet")
-            asked = spanned(msgspec.structs.replace(question, site=site), span[0], span[-1])
-            assert asked.first is not None
-            assert asked.last is not None
-            wanted = [asked.first + timedelta(days=n) for n in range((asked.last - asked.first).days + 1)]
-            days = [day for day in wanted if day in set(span)]
-            anew = _restated(reading, site)
+            site, span = answerable.over(reading, question.site, self._clock())
+            anew = answerable.anew(reading, site)
+        asked = spanned(msgspec.structs.replace(question, site=site), span[0], span[-1])
+        assert asked.first is not None
+        assert asked.last is not None
+        wanted = [asked.first + timedelta(days=n) for n in range((asked.last - asked.first).days + 1)]
+        days = [day for day in wanted if day in set(span)]
         of = askable.subject(asked.measures, asked.keys, asked.purpose)
         report = askable.report(of.name, asked.keys)
         left = {"running": [day for day in wanted if day not in set(days) and day >= span[0]]}
@@ -99,9 +94,7 @@ class Gate:
         """A funnel of one's own: what was told of it, or, where `spend`, what it is (`follower.py`). Raises
         Refused."""
         with self._reader.reading() as reading:
-            site, span = _published(reading, funnel.site, self._today())
-            if not span:
-                raise Refused(404, "nothing_over", "no day of this site is over and published yet")
+            site, span = answerable.over(reading, funnel.site, self._clock())
             return self._follower().follow(reading, funnel, site, span, spend=spend)
 
     def _follower(self) -> Follower:
@@ -120,8 +113,8 @@ class Gate:
         """The released rows of each day that may be asked about."""
         if not days:
             return []
-        held = self._recall.held(askable.subject_of(report.name), site, days)
-        marks, rough = self._marks(report, site, days, held)
+        of = askable.subject_of(report.name)
+        marks, rough = self._marks(report, site, days, self._recall.held(of, site, days, marks=True))
         opened = self._opened.marks(site, report.purpose)
         moved = {day for day in days if day in opened and opened[day][0] != marks[day]}
         since = self._opened.move(site, report.purpose, moved, set(days) - moved, self._clock())
@@ -137,10 +130,12 @@ class Gate:
         left["moved"] = [day for day in missing if day in moved]
         left["coarse"] = [day for day in missing if day in rough and day not in moved]
         new = [day for day in missing if day not in moved and day not in rough]
-        left["audit"] = []
-        if new:
-            made, told, counted = self._build(report, site, new, held)
-            left["audit"] = told
+        refused = self._opened.refused(report.name, site)
+        left["audit"] = [day for day in new if refused.get(day) == marks[day]]
+        if new := [day for day in new if day not in left["audit"]]:
+            made, told, counted = self._build(report, site, new, self._recall.held(of, site, new))
+            left["audit"] = sorted([*left["audit"], *told])
+            self._opened.refuse(report.name, site, {day: counted[day] for day in told})
             good = {day: table for day, table in made.items() if day not in told}
             kept = self._opened.keep(report, site, good, counted, self._clock())
             left["moved"] += [day for day in good if day not in kept]
@@ -224,22 +219,19 @@ class Gate:
     def _clock(self) -> float:
         return time.time() if self._now is None else self._now
 
-    def _today(self) -> date:
-        return (datetime.fromtimestamp(self._clock(), UTC) - _WEST).date()
-
-    def recall(self) -> bool:
-        """Hold a few days more of those that a question without days is of; whether there are others."""
-        from scipy import optimize  # noqa: F401 - the audit's: a second that no question need wait
-
+    def prepare(self) -> bool:
+        """Do a little of what can be done before anybody asks; whether there is more."""
+        now = self._clock()
         with self._reader.reading() as reading:
-            site, span = _published(reading, "", self._today())
-        days = [day for day in span if (span[-1] - day).days < USUAL]
-        for subject in HELD:
-            for at in range(_FEW, len(days) + _FEW, _FEW):
-                if not self._recall.has(subject, site, days[:at]):
-                    found = self._recall.held(askable.BY_NAME[subject], site, days[:at])
-                    return found is not None and (at < len(days) or subject != HELD[-1])
-        return False
+            sites = answerable.sites(reading)
+            days = {site: answerable.usual(answerable.over(reading, site, now)[1]) for site in sites}
+        return self._ahead.step(days)
+
+    def _answer(self, report: Report, site: str, days: list[date]) -> None:
+        """Keep the rows of days for whoever asks for them, where they may be told."""
+        with self._reader.reading() as reading:
+            anew = answerable.anew(reading, site)
+        self._tables(report, site, days, anew, {})
 
     def rest(self) -> None:
         """Let go of facts that are held for the next question: none has come for a while."""
@@ -256,30 +248,6 @@ def _standing(report: Report, site: str, marks: Iterable[Mark]) -> set[date]:
     table = standing(report, marks)
     stands = zip(table["site"].to_pylist(), table["day"].to_pylist(), strict=True)
     return {day for where, day in stands if where == site}
-
-
-def _published(reading: Reading, site: str, today: date) -> tuple[str, list[date]]:
-    """The site asked about (the largest, where none is named), and its days that are published and over."""
-    sites = reading.rows(
-        "SELECT site, sum(views) AS views FROM traffic_day GROUP BY site ORDER BY views DESC, site"
-    )
-    if not sites:
-        raise Refused(404, "nothing_published", "nothing is published yet")
-    if site and site not in {one["site"] for one in sites}:
-        raise Refused(404, "no_such_site", "nothing is published of that site")
-    chosen = site or sites[0]["site"]
-    rows = reading.rows(
-        "SELECT DISTINCT day FROM traffic_day WHERE site = ? AND day < ? ORDER BY day", [chosen, today]
-    )
-    return chosen, [row["day"] for row in rows]
-
-
-def _restated(reading: Reading, site: str) -> dict[date, float]:
-    """When each day was published last as it is now (seconds since 1970)."""
-    rows = reading.rows(
-        "SELECT day, max(epoch(made_at)) AS at FROM restatements WHERE site = ? GROUP BY day", [site]
-    )
-    return {row["day"]: row["at"] for row in rows}
 
 
 def _rule(settings: Warehouse, keys: RecordKeys) -> str:

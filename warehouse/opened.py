@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS opened (site TEXT, purpose TEXT, day TEXT, mark TEXT,
     moved REAL, PRIMARY KEY (site, purpose, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answered (report TEXT, site TEXT, day TEXT, rows BLOB,
     PRIMARY KEY (report, site, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (report TEXT, site TEXT, day TEXT, mark TEXT,
+    PRIMARY KEY (report, site, day)) WITHOUT ROWID;
 """
 
 
@@ -88,7 +90,7 @@ class Opened:
         if self._con.execute("SELECT text FROM rule").fetchall() != [(rule,)]:
             with self._con:
                 self._con.execute("BEGIN IMMEDIATE")
-                for table in ("rule", "opened", "answered"):
+                for table in ("rule", "opened", "answered", "refused"):
                     self._con.execute(f"DELETE FROM {table}")
                 self._con.execute("INSERT INTO rule VALUES (?)", [rule])
 
@@ -128,6 +130,32 @@ class Opened:
             [report, site, min(listed, default=""), max(listed, default="")],
         )
         return {date.fromisoformat(day): unpacked(rows) for day, rows in found}
+
+    def known(self, site: str, days: Collection[date]) -> set[tuple[str, date]]:
+        """Which reports of which of these days were answered, or refused by the audit."""
+        listed = [day.isoformat() for day in days]
+        span = [site, min(listed, default=""), max(listed, default="")]
+        where = "WHERE site = ? AND day BETWEEN ? AND ?"
+        found = self._con.execute(
+            f"SELECT report, day FROM answered {where} UNION SELECT report, day FROM refused {where}",
+            span * 2,
+        )
+        return {(report, date.fromisoformat(day)) for report, day in found}
+
+    def refuse(self, report: str, site: str, marks: Mapping[date, str]) -> None:
+        """Note that of these days, counted of these people, a report would tell what is hidden."""
+        with self._con:
+            self._con.executemany(
+                "INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?)",
+                [(report, site, day.isoformat(), mark) for day, mark in marks.items()],
+            )
+
+    def refused(self, report: str, site: str) -> dict[date, str]:
+        """The days of which that was found, and the marks that they had."""
+        found = self._con.execute(
+            "SELECT day, mark FROM refused WHERE report = ? AND site = ?", [report, site]
+        )
+        return {date.fromisoformat(day): mark for day, mark in found}
 
     def keep(
         self,
@@ -176,7 +204,8 @@ class Opened:
 def packed(table: pa.Table) -> bytes:
     """As it is kept in a row."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
+    small = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, table.schema, options=small) as stream:
         stream.write_table(table)
     found: bytes = sink.getvalue().to_pybytes()
     return found

@@ -21,8 +21,8 @@ import pyarrow as pa
 from consent_filter import holds, read
 from consent_filter.errors import Refused
 from consent_filter.purpose import BY_NAME as PURPOSES
-from warehouse import links
-from warehouse.askable import BY_NAME, Subject
+from warehouse import links, remembered
+from warehouse.askable import Subject
 from warehouse.catalog import FILE, Catalog
 from warehouse.days import named
 from warehouse.extensions import quote
@@ -31,7 +31,7 @@ from warehouse.lake import Lake
 from warehouse.purges import Mark, coarse
 from warehouse.recordkeys import RecordKeys
 from warehouse.relations import offer_withdrawn
-from warehouse.remembered import BYTES, Facts, Remembered, State
+from warehouse.remembered import Facts, Remembered, State
 from warehouse.settings import Warehouse
 
 #: Files by which is known that nothing has changed.
@@ -62,25 +62,27 @@ class Recall:
         #: So many rows were more than there was memory for, whatever the settings say: not tried again.
         self._over = 1 << 62
 
-    def held(self, of: Subject, site: str, days: Sequence[date]) -> Held | None:
-        """Those days of a site in memory, as facts stand; None where they are not (yet): read the lake."""
-        most = self._settings.explore_memory << 20
-        if of.name not in HELD or not most:
+    def held(self, of: Subject, site: str, days: Sequence[date], *, marks: bool = False) -> Held | None:
+        """Those days of a site in memory, as facts stand; None where they are not (yet): read the lake.
+        marks: only the marks of days are asked for."""
+        most, subject = self._settings.explore_memory << 20, "" if marks else of.name
+        if subject not in ("", *HELD) or not most:
             return None
         at, key, rows = self.at(), (site, of.purpose), 0
         found = self._sites.get(key)
-        if found is not None and found.at == at and found.kept.has(of.name, days):
+        if found is not None and found.at == at and not found.kept.lacking(subject, days):
             self._sites.move_to_end(key)
             return found
         try:
             with self.facts(site, days) as (facts, state):
                 rows = facts.rows
-                several = AT_ONCE * len(days) // max(rows, 1) or 1
-                found = self._room(key, of, rows, days, several, most) if rows < self._over else None
+                each = remembered.BYTES if subject else remembered.PRESENT
+                several = AT_ONCE * remembered.BYTES // each * len(days) // max(rows, 1) or 1
+                found = self._room(key, subject, rows, days, several, most) if rows < self._over else None
                 if found is None:
                     return None
-                lacking = [day for day in days if found.kept.lacks(of.name, [day])]
-                found.kept.sync(facts, state, of, days if len(lacking) <= several else lacking[:several])
+                lacking = found.kept.lacking(subject, days)
+                found.kept.sync(facts, state, subject, days if len(lacking) <= several else lacking[:several])
                 found = found._replace(at=at, coarse=tuple(coarse(facts.con)))
         except BaseException as error:
             # Half of what was to be read would be counted for the whole.
@@ -91,39 +93,36 @@ class Recall:
             raise
         self._sites[key] = found
         self._sites.move_to_end(key)
-        return found if found.kept.has(of.name, days) else None
-
-    def has(self, subject: str, site: str, days: Sequence[date]) -> bool:
-        """Whether those days of a site are held, as facts stand."""
-        found = self._sites.get((site, BY_NAME[subject].purpose))
-        return found is not None and found.at == self.at() and found.kept.has(subject, days)
+        return None if found.kept.lacking(subject, days) else found
 
     def _room(
-        self, key: tuple[str, str], of: Subject, rows: int, days: Sequence[date], several: int, most: int
+        self, key: tuple[str, str], subject: str, rows: int, days: Sequence[date], several: int, most: int
     ) -> Held | None:
         """Where so many rows of those days may be held, letting go of what was asked about longest ago.
         several: how many days are read now."""
-        if rows * BYTES > most:
+        each = remembered.BYTES if subject else remembered.PRESENT
+        if rows * each > most:
             return None
         found = self._sites.get(key)
-        lacks = len(days) if found is None else found.kept.lacks(of.name, days)
-        more = rows * min(lacks, several) // max(len(days), 1)  # a visit has an event at least
+        lacks = len(days if found is None else found.kept.lacking(subject, days))
+        more = each * rows * min(lacks, several) // max(len(days), 1)  # a visit has an event at least
         for other in [one for one in self._sites if one != key]:
-            if (self._rows() + more) * BYTES <= most:
+            if sum(one.kept.bytes for one in self._sites.values()) + more <= most:
                 break
             self._drop(other)
-        if found is not None and (found.kept.rows + more) * BYTES > most:
-            if found.kept.has("events", days):
+        if found is not None and found.kept.bytes + more > most:
+            if subject == "visits" and not found.kept.lacking("events", days):
                 return None  # visits beside them are too much: these are read each time
-            self._drop(key)
-            found = None
+            found.kept.shed()
         if found is None:
             found = Held(Remembered(self._settings.threads, int(PURPOSES[key[1]]), self._keys), (), ())
             self._sites[key] = found
         return found
 
-    def _rows(self) -> int:
-        return sum(one.kept.rows for one in self._sites.values())
+    def shed(self) -> None:
+        """Let go of facts that are held, and keep who came on which day."""
+        for one in self._sites.values():
+            one.kept.shed()
 
     def _drop(self, key: tuple[str, str]) -> None:
         found = self._sites.pop(key, None)

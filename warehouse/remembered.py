@@ -12,7 +12,7 @@ The same contributions come of it as of the report's own SQL (`askable.py`), whi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import PurePath
@@ -31,16 +31,20 @@ from warehouse.answer import coded
 from warehouse.days import named
 from warehouse.extensions import OFFLINE
 from warehouse.recordkeys import RecordKeys
-from warehouse.relations import OWN, ROWS, Bucket, Days, lent
+from warehouse.relations import OWN, ROWS, Bucket, Days, hold, lent
 from warehouse.report import OTHER, Report
 
 #: Bytes that one fact takes in all tables, and while it is read; measured, and rounded up.
 BYTES = 96
+#: And that one takes of which is held only who came on which day: a third of a row, at most.
+PRESENT = 16
 #: About how many rows are read at once.
 _CHUNK = 500_000
 _EVENTS, _VISITS = askable.BY_NAME["events"], askable.BY_NAME["visits"]
 #: table → its columns that are texts.
 _TEXTS = {"rows": tuple(_EVENTS.dimensions), "stays": tuple(_VISITS.dimensions)}
+#: subject → what is held for its questions; "" is for marks of days alone.
+_READS = {"": ("present",), "events": ("present", "rows"), "visits": ("present", "stays")}
 #: What one person has on nearly every event of a day, and the hour.
 _DAILY = ("country", "device", "os", "browser", "hour")
 _TABLES = {
@@ -74,56 +78,66 @@ class Remembered:
             ":memory:", config={**OFFLINE, "threads": str(threads), "temp_directory": ""}
         )
         #: Days of each table, and what they were read from.
-        self._read: dict[str, dict[date, str]] = {name: {} for name in _TEXTS}
+        self._read: dict[str, dict[date, str]] = {name: {} for name in ("present", *_TEXTS)}
         self._spans: dict[str, tuple[date, date] | None] = {}
         self._words: dict[str, list[str]] = {}
         self._gone: NDArray[np.uint64] = np.zeros(0, np.uint64)
-        run = self._engine.execute
         for table, names in _TEXTS.items():
             for name in names:
                 self._enum(table, name, sorted({OTHER, TYPE, "page_view", "engagement"}))
-            texts = ", ".join(f"{name} {_type(table, name)}" for name in names)
-            run(f"CREATE TABLE {table} ({_TABLES[table]}, {texts})")
-        run(f"CREATE TABLE daily AS {self._day_by_day('false')}")
-        run("CREATE TABLE present (day DATE, person UBIGINT, n BIGINT, mark HUGEINT)")
-        run("CREATE TABLE away (day DATE, person UBIGINT)")
+        self._run("CREATE TABLE present (day DATE, person UBIGINT, n BIGINT, mark HUGEINT)")
+        self._run("CREATE TABLE away (day DATE, person UBIGINT)")
+        self.shed()
 
     def close(self) -> None:
         """Let go of everything."""
         with suppress(duckdb.Error):
             self._engine.close()
 
+    def shed(self) -> None:
+        """Let go of facts, and keep who came on which day."""
+        for table, names in _TEXTS.items():
+            texts = ", ".join(f"{name} {_type(table, name)}" for name in names)
+            self._run(f"CREATE OR REPLACE TABLE {table} ({_TABLES[table]}, {texts})")
+            self._read[table].clear()
+        self._run(f"CREATE OR REPLACE TABLE daily AS {self._day_by_day('false')}")
+
     @property
     def rows(self) -> int:
         """About how many facts are held."""
         return self._count("rows") + self._count("stays")
 
-    def has(self, subject: str, days: Iterable[date]) -> bool:
-        """Whether these days are held for such questions."""
-        return not self.lacks(subject, days)
+    @property
+    def bytes(self) -> int:
+        """About how much memory is taken."""
+        return self.rows * BYTES + self._count("present") * 3 * PRESENT
 
-    def lacks(self, subject: str, days: Iterable[date]) -> int:
-        """How many of these days are not."""
-        tables = ("rows",) if subject == "events" else ("rows", "stays")
-        return sum(any(day not in self._read[one] for one in tables) for day in days)
+    def lacking(self, subject: str, days: Iterable[date]) -> list[date]:
+        """Which of these days are not held for questions of a subject; of none ("") only marks."""
+        return [day for day in days if any(day not in self._read[one] for one in _READS[subject])]
 
-    def sync(self, facts: Facts, state: State, subject: askable.Subject, days: Sequence[date]) -> None:
+    def sync(self, facts: Facts, state: State, subject: str, days: Sequence[date]) -> None:
         """Make what is held the same as facts, the ledger and the rights as they stand, and hold these days
         for that subject."""
-        known = {day for read in self._read.values() for day in read} | {*days}
-        now = self._standing(facts, state, known)
-        for table, read in self._read.items():
-            self._forget(table, [day for day, was in read.items() if was != now[day]])
+        now = self._standing(facts, state, {*self._read["present"], *days})
+        self._forget([day for day, was in self._read["present"].items() if was != now[day]])
         self._part(state.gone)
-        missing = [day for day in days if day not in self._read["rows"]]
-        if missing:
+        self._meet(facts, [day for day in days if day not in self._read["present"]])
+        self._read["present"] |= {day: now[day] for day in days}
+        missing = self.lacking(subject, days)
+        if missing and subject == "events":
             self._fill("rows", _chunks(facts, self._bit, missing))
             self._run(f"INSERT INTO daily {self._day_by_day(named(missing))}")
-        lacking = [day for day in days if day not in self._read["stays"]] if subject is _VISITS else []
-        if lacking:
-            self._fill("stays", _stays(facts, lacking))
-        for table, those in (("rows", missing), ("stays", lacking)):
-            self._read[table] |= {day: now[day] for day in those}
+        elif missing:
+            self._fill("stays", _stays(facts, missing))
+        for table in _READS[subject]:
+            self._read[table] |= {day: now[day] for day in missing}
+
+    def sizes(self, days: Sequence[date]) -> list[int]:
+        """How many facts each of these days has."""
+        found = self._run(f"SELECT day, sum(n)::BIGINT FROM present WHERE {named(days)} GROUP BY ALL")
+        sizes = dict(found.fetchall())
+        return [sizes.get(day, 0) for day in days]
 
     def marks(self, days: Sequence[date]) -> dict[date, str]:
         """Of each day of which people it is counted: how many rows, and a sum of keyed hashes."""
@@ -164,15 +178,14 @@ class Remembered:
         ((n,),) = self._run(f"SELECT count(*) FROM {table}").fetchall()
         return int(n)
 
-    def _forget(self, table: str, days: Sequence[date]) -> None:
+    def _forget(self, days: Collection[date]) -> None:
         if not days:
             return
-        for name in ("rows", "daily", "present", "away") if table == "rows" else ("stays",):
+        for name in ("rows", "daily", "stays", "present", "away"):
             self._run(f"DELETE FROM {name} WHERE {named(days)}")
-        for day in days:
-            del self._read[table][day]
-        if table == "rows":  # `away` says of both who is not in them
-            self._forget("stays", [day for day in days if day in self._read["stays"]])
+        for read in self._read.values():
+            for day in days:
+                read.pop(day, None)
 
     def _part(self, gone: NDArray[np.uint64]) -> None:
         """Take out who has left since; let go of days of who has come back, so that they are read anew."""
@@ -181,7 +194,7 @@ class Remembered:
         if len(back):
             with lent(self._engine, back=pa.table({"person": back})):
                 found = self._run("SELECT DISTINCT day FROM away SEMI JOIN back USING (person)").fetchall()
-            self._forget("rows", [day for (day,) in found])
+            self._forget([day for (day,) in found])
         if len(left):
             with lent(self._engine, left_now=pa.table({"person": left})):
                 self._run(
@@ -211,17 +224,23 @@ class Remembered:
         self._run(
             f"INSERT INTO {table} SELECT {numbers}, {texts} FROM chunk ANTI JOIN gone USING (person){own}"
         )
-        if table == "stays":
+
+    def _meet(self, facts: Facts, days: Sequence[date]) -> None:
+        """Read who came on days: of how many events, and what marks are sums of."""
+        if not days:
             return
         hashed = f"(hash(xor(person, {self._keys.two:d}::UBIGINT)) >> 32)::BIGINT"
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE met AS SELECT day, person, count(*) AS n FROM chunk GROUP BY ALL"
+        where = _granted(self._bit, days)
+        met = facts.con.sql(
+            f"SELECT day, person, count(*) AS n FROM {facts.those} WHERE {where} GROUP BY ALL"
         )
-        self._run("INSERT INTO away SELECT day, person FROM met SEMI JOIN gone USING (person)")
-        self._run(
-            f"INSERT INTO present SELECT day, person, n, n * {hashed}::HUGEINT"
-            " FROM met ANTI JOIN gone USING (person)"
-        )
+        hold(self._engine, "met", met.to_arrow_table())
+        with lent(self._engine, gone=pa.table({"person": self._gone})):
+            self._run("INSERT INTO away SELECT day, person FROM met SEMI JOIN gone USING (person)")
+            self._run(
+                f"INSERT INTO present SELECT day, person, n, n * {hashed}::HUGEINT"
+                " FROM met ANTI JOIN gone USING (person)"
+            )
         self._run("DROP TABLE met")
 
     def _day_by_day(self, where: str) -> str:
@@ -295,6 +314,11 @@ def _type(table: str, name: str) -> str:
     return f"{table}_{name}"
 
 
+def _granted(bit: int, days: Sequence[date]) -> str:
+    """Which rows of days may be read for a purpose, as SQL."""
+    return f"person IS NOT NULL AND purposes & {bit:d} <> 0 AND {named(days)}"
+
+
 def _chunks(facts: Facts, bit: int, days: Sequence[date]) -> Iterator[pa.Table]:
     """Rows of days as Arrow, texts as codes: everybody's, and those of other people's events, too."""
     local = "time + to_minutes(offset_min)"
@@ -303,8 +327,8 @@ def _chunks(facts: Facts, bit: int, days: Sequence[date]) -> Iterator[pa.Table]:
     several = max(len(days) * _CHUNK // max(facts.rows, 1), 1)
     for at in range(0, len(days), several):
         found = facts.con.sql(
-            f"SELECT day, person, {ms}, {texts} FROM {facts.those} WHERE person IS NOT NULL"
-            f" AND purposes & {bit:d} <> 0 AND {named(days[at : at + several])}"
+            f"SELECT day, person, {ms}, {texts} FROM {facts.those}"
+            f" WHERE {_granted(bit, days[at : at + several])}"
         )
         yield coded(found.to_arrow_table(), _TEXTS["rows"])
 

@@ -20,12 +20,13 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_seconds: how long an analyst's query may run. query_memory: how much memory it may take.
     explore_with: what the process that answers questions from facts is started with, such as "sudo -u
     throng-gate", so that the pages need no rights to facts. explore_memory: how many megabytes of facts that
-    process may hold in memory between questions; 0 is none. funnel_rho: what one funnel that somebody
-    chooses costs each month of a site that it is of (zCDP): its noise is 1 / √(2 · funnel_rho) people for
-    each step. funnel_rho_month: what they may cost a month of a site altogether. keep_generations: published
-    generations that stay for readers who have them open. restate_minutes: how long a published day that
-    somebody has left stands still, so that no row need be hidden. restate_days: how long it waits for
-    others to leave; then what is of too few is left out.
+    process may hold in memory between questions; 0 is none. explore_ahead: of how many dimensions it answers
+    the last days' questions before they are asked, once the page is opened; 0 is none. funnel_rho: what one
+    funnel that somebody chooses costs each month of a site that it is of (zCDP): its noise is
+    1 / √(2 · funnel_rho) people for each step. funnel_rho_month: what they may cost a month of a site
+    altogether. keep_generations: published generations that stay for readers who have them open.
+    restate_minutes: how long a published day that somebody has left stands still, so that no row need be
+    hidden. restate_days: how long it waits for others to leave; then what is of too few is left out.
     """
 
     min_group: int = 10
@@ -41,6 +42,7 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     keep_generations: int = 5
     explore_with: str = ""
     explore_memory: int = 1024
+    explore_ahead: int = 3
     funnel_rho: float = 0.005
     funnel_rho_month: float = 0.25
     restate_minutes: float = 10.0
@@ -57,6 +59,8 @@ class Warehouse(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         for name in ("explore_memory", "idle_share", "restate_minutes"):
             if not getattr(self, name) >= 0:
                 raise Misconfigured(f"warehouse.{name}", getattr(self, name), "0 or more")
+        if not 0 <= self.explore_ahead <= 3:
+            raise Misconfigured("warehouse.explore_ahead", self.explore_ahead, "0 to 3 dimensions")
         if not 0 < self.funnel_rho <= self.funnel_rho_month < float("inf"):
             raise Misconfigured("warehouse.funnel_rho", self.funnel_rho, "above 0, at most funnel_rho_month")
         if not 0 <= self.restate_days <= 30:

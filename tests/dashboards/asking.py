@@ -94,7 +94,8 @@ def asking(
     sites: Mapping[str, Site] | None = None,
 ) -> Iterator[Asking]:
     """The dashboards of a data folder, until done."""
-    one = Asking(data, generated, warehouse or Warehouse(), recipients, release, adverts, sites)
+    usual = Warehouse(explore_ahead=0)  # half a minute of processor for each process that is asked
+    one = Asking(data, generated, warehouse or usual, recipients, release, adverts, sites)
     try:
         yield one
     finally:

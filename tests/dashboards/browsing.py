@@ -64,7 +64,7 @@ class House:
 
     def __init__(self, data: Path, settings: AccountSettings, dashboards: Dashboards) -> None:
         self.data, self.runner = data, asyncio.Runner()
-        self.app = create(data, dashboards, Warehouse(), accounts=settings)
+        self.app = create(data, dashboards, Warehouse(explore_ahead=0), accounts=settings)
         self.door = Door(data, settings)
         self.people, self.sessions = self.door.open().people, self.door.open().sessions
         self.store = self.door.open().store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
 from consent_filter.errors import Misconfigured, Refused
 from tests.warehouse.crowd import Row, lay, withdraw
 from tests.warehouse.tables import put
+from warehouse import ahead, askable, audit, remembered
 from warehouse import report as reports
 from warehouse.enquiry import LEFT, Enquiry
 from warehouse.explore import Gate
@@ -192,27 +195,90 @@ class _Noting(Enquiry):
         return super().put(said)
 
 
+HOLDS, AHEAD = replace(HOW, explore_ahead=0), replace(HOW, explore_ahead=1)
+
+
 def test_facts_are_read_before_anybody_asks(shop: Gate) -> None:
-    gate = _Noting(shop._data, HOW)
+    gate = _Noting(shop._data, HOLDS)
     try:
         gate.ready()
         gate.wait()
         # Opening the lake for the first time makes files beside it, by which it seems to be another.
-        assert gate.asked in ([""] * 2, [""] * 3), "three days are read at once, then their visits"
-        assert gate._put("")[1] == {"more": False}
+        assert gate.asked in ([""] * 3, [""] * 4), "three days are read at once, then their visits"
+        assert gate._put("")[1] == {"more": True}, "they are looked at again, for what is new"
     finally:
         gate.close()
 
 
 def test_a_first_question_reads_no_file(shop: Gate) -> None:
-    while shop.recall():
+    gate = Gate(shop._data, HOLDS, NOW)
+    while gate.prepare():
         pass
-    shop._recall.facts = None  # type: ignore[assignment]
+    gate._recall.facts = None  # type: ignore[assignment,method-assign]
+    for text in ("people, views by browser, device", "visits, bounces by entry, browser"):
+        assert ask(gate, text), text
+    gate.close()
+
+
+@pytest.mark.requirement("M98")
+@pytest.mark.parametrize("memory", [1024, 1])
+def test_what_may_be_asked_is_answered_before(
+    memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is told of the day's people as they were, also when somebody has left them. Where memory is
+    scarce each day's facts are read by themselves. Planted: days or subjects left out; what is held never
+    let go."""
+    gate = Gate(filled(tmp_path / "data"), replace(AHEAD, explore_memory=memory), NOW)
+    shutil.copytree(tmp_path / "data", tmp_path / "same")
+    monkeypatch.setattr(ahead, "_STEP", 1)
+    monkeypatch.setattr(remembered, "BYTES", (1 << 20) // 200)  # a day's events, or its visits
+    while gate.prepare():
+        pass
+    fresh, more = Gate(tmp_path / "same", HOW, NOW), read("views by country, browser on 2026-09-03")
+    assert gate.ask(more).table == fresh.ask(more).table
+    withdraw(tmp_path / "data", [3])
+    for of in askable.SUBJECTS[:2]:
+        for key in ("", *of.dimensions):
+            text = f"people, {next(iter(of.measures))}{f' by {key}' if key else ''}"
+            found = gate.ask(read(text))
+            assert (found.table, found.told) == (fresh.ask(read(text)).table, 3), text
+    while gate.prepare():
+        pass
+    assert gate.ask(read("people by country, device")).left["moved"] == DAYS, "this was not, nor will it be"
+    gate._now = NOW + 60 * 86_400
+    while gate.prepare():
+        pass
+    assert not gate._opened.known("shop", DAYS), "what may stand no longer goes, though nobody asks"
+    gate.close()
+    fresh.close()
+
+
+def test_who_asks_goes_before_what_is_answered_ahead(shop: Gate) -> None:
+    gate = Enquiry(shop._data, HOW)
     try:
-        for text in ("people, views by browser, device", "visits, bounces by entry, browser"):
-            assert ask(shop, text), text
+        gate.ready()
+        assert gate.ask(read("people by device"))[1]["days"] == 3
+        assert gate._reading.is_alive(), "hundreds of steps are left"
     finally:
-        del shop._recall.facts
+        gate.close()
+
+
+def test_what_the_audit_refuses_is_not_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by the next process: the mark of the day says that it would be the same."""
+    data, question, built = filled(tmp_path), read("people by device"), list[int]()
+    monkeypatch.setattr(audit, "_told", lambda *_: 1)
+    build = Gate._build
+    monkeypatch.setattr(Gate, "_build", lambda *how: (built.append(1), build(*how))[1])
+    for _ in range(2):
+        gate = Gate(data, HOW, NOW)
+        assert gate.ask(question).left["audit"] == DAYS
+        gate.close()
+    assert built == [1]
+    withdraw(data, [3])
+    gate = Gate(data, HOW, NOW)
+    assert gate.ask(question).left["audit"] == DAYS
+    assert built == [1, 1], "other people"
+    gate.close()
 
 
 def test_a_fact_is_met_in_a_process_of_its_own(shop: Gate) -> None:

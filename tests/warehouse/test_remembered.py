@@ -146,7 +146,7 @@ def test_more_than_may_be_held_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     withdraw(tmp_path, [])
     of, gate = askable.BY_NAME["events"], Gate(tmp_path, Warehouse(**HOW, explore_memory=1))
     for bytes_each, sites in ((9_000, {"help"}), (1 << 20, set())):
-        monkeypatch.setattr("warehouse.recall.BYTES", bytes_each)
+        monkeypatch.setattr("warehouse.remembered.BYTES", bytes_each)
         gate.rest()
         for site in ("shop", "help"):
             gate._recall.held(of, site, DAYS)
@@ -162,7 +162,7 @@ def test_events_stay_held_where_visits_do_not_fit_beside_them(tmp_path: Path) ->
     held = recall.held(askable.BY_NAME["events"], *asked)
     assert held is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("warehouse.recall.BYTES", (1 << 20) // (held.kept.rows + 1))
+        patch.setattr("warehouse.remembered.BYTES", (1 << 20) // (held.kept.rows + 1))
         assert recall.held(askable.BY_NAME["visits"], *asked) is None
         assert recall._sites["shop", "measurement"].kept is held.kept
         withdraw(tmp_path, [2])
