@@ -185,8 +185,9 @@ def test_keys_of_a_site(officer: Officer, tmp_path: Path) -> None:
 def test_what_is_overdue_is_seen(officer: Officer, capsys: pytest.CaptureFixture[str]) -> None:
     """`throng status` says it and exits with 1; the month in numbers."""
     assert status.rights(officer.data) is None
-    officer.enter("erase")
     now = time.time_ns() // 1_000_000
+    lately = time.strftime("%Y-%m-%d", time.gmtime(now / 1000 - 5 * 86_400))
+    officer.enter("erase", "--received", lately)
     register = Register.open(officer.data, Rights(), lambda: now - 40 * 86_400_000)
     register.receive("shop", "access", b"k" * 16, officer="Ms Officer", channel="letter")
     register.close()
@@ -194,7 +195,7 @@ def test_what_is_overdue_is_seen(officer: Officer, capsys: pytest.CaptureFixture
     assert main(["status", "--data", str(officer.data)]) == 1
     assert "OVERDUE    1 of them" in capsys.readouterr().out
     assert "OVERDUE since" in officer.run("list")
-    month = officer.json("statistics", "--month", "2026-11")
+    month = officer.json("statistics", "--month", lately[:7])
     assert month["received"]["by_channel"]["letter"] >= 1
     assert "(month)" in officer.run("statistics", "--month", "November", code=1)
 
