@@ -23,6 +23,7 @@ from dashboards.settings import Dashboards
 from dashboards.who import Role
 from tests.dashboards.asking import Asking, asking
 from tests.dashboards.browsing import house
+from tests.days import within_one
 from tests.test_ways_out import GIVES
 from tests.warehouse.crowd import person
 from tests.warehouse.tables import fill, put, table
@@ -82,6 +83,7 @@ def word(data: Path) -> str:
 @pytest.mark.requirement("M53")
 def test_an_advertiser_sees_its_own_rows_and_no_other(market: Asking, word: str) -> None:
     """Late, of fifty people and more; what was folded is nobody's, also where a campaign is called so."""
+    within_one(30)
     page = market.get(f"/advertiser/{word}", base=OUTSIDE)
     assert page.status_code == 200
     assert "autumn" in page.text

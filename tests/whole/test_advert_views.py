@@ -13,6 +13,7 @@ import pytest
 
 from ingest.protocols.event import Decoder
 from ingest.settings import Ingest
+from tests.days import within_one
 from tests.whole.place import outside, stored
 from tests.whole.recording import Recorder, quiet
 from tests.whole.running import until
@@ -295,6 +296,7 @@ def test_the_next_click_in_a_silent_frame_is_known_by_what_is_new(record: Record
 
 @pytest.mark.requirement("S10")
 def test_a_browser_tells_of_no_more_than_five_hundred_views_a_day(record: Recorder, visitor: Any) -> None:
+    within_one(60)
     page = visitor.new_page()
     at = record.page("/a", "".join(f"<div data-throng-ad=c/{n} style=height:20px></div>" for n in range(4)))
     page.goto(record.page("/b"))
@@ -380,6 +382,7 @@ def test_a_landing_says_which_click_it_was_and_no_address_has_it(record: Recorde
 @pytest.mark.requirement("S11")
 def test_the_browser_counts_and_says_only_how_often_about(record: Recorder, visitor: Any) -> None:
     """Ten impressions: 1, 2, 3, 4-6, 7+; nothing before it is allowed, nothing after a refusal."""
+    within_one(60)
     page, at = visitor.new_page(), record.page("/a", SLOT)
     page.goto(at)
     (first,) = sent(record, "ad_impression")
