@@ -51,7 +51,6 @@ def pipeline(arguments: Namespace) -> int:
 
     stop = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    # Traces first: no two threads may be the first to ask a module that waits (warehouse/lazily.py).
     end = traces.begin(load(arguments.data).operations.traces)
     Thread(target=expectations.warm, name="warm", daemon=True).start()
     loop.run(arguments.data, stop)

@@ -2,7 +2,8 @@
 
 Not when looked at: `importlib.util.LazyLoader` loads at any touch, and Beam, which weighs what a side input
 holds (objsize), takes `vars` of every module there is. So each process that had published loaded all of it
-with the next reports. The first to ask may be any thread, but not two at a time.
+with the next reports. Whoever else asks while it comes waits, by the import system's own lock of that module:
+it knows of threads that wait for each other's modules, where a lock of ours would have them wait for ever.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from importlib._bootstrap import (  # type: ignore[attr-defined]
+    _DeadlockError,
+    _get_module_lock,
+    _lock_unlock_module,
+)
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -21,13 +27,44 @@ class _Waiting(ModuleType):
     def __getattr__(self, name: str) -> object:
         spec = self.__spec__
         assert spec is not None
-        assert isinstance(spec.loader, _Lazy)
-        self.__class__ = ModuleType  # type: ignore[assignment]
-        self.__loader__ = spec.loader = spec.loader.whole
-        if spec.submodule_search_locations is not None:
-            self.__path__ = spec.submodule_search_locations
-        spec.loader.exec_module(self)
+        lock = _get_module_lock(spec.name)
+        try:
+            lock.acquire()
+        except _DeadlockError:
+            # Who loads it waits for what this thread loads: what there is has to do, as in circular imports.
+            return ModuleType.__getattribute__(self, name)
+        try:
+            if type(self) is _Waiting:  # nobody has loaded it meanwhile
+                _load(self, spec)
+        finally:
+            lock.release()
         return getattr(self, name)
+
+
+class _Loading(ModuleType):
+    """A module that a thread is loading. Others wait for it, unless they only look."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name not in ("__class__", "__dict__", "__spec__"):
+            _lock_unlock_module(ModuleType.__getattribute__(self, "__spec__").name)
+        return ModuleType.__getattribute__(self, name)
+
+
+def _load(module: ModuleType, spec: ModuleSpec) -> None:
+    """Whoever calls holds the lock. What can't be loaded waits again, as an import may be tried again."""
+    lazy = spec.loader
+    assert isinstance(lazy, _Lazy)
+    module.__class__ = _Loading
+    module.__loader__ = spec.loader = lazy.whole
+    if spec.submodule_search_locations is not None:
+        module.__path__ = spec.submodule_search_locations
+    try:
+        lazy.whole.exec_module(module)
+    except BaseException:
+        module.__loader__ = spec.loader = lazy
+        lazy.exec_module(module)
+        raise
+    module.__class__ = ModuleType
 
 
 class _Lazy(Loader):
