@@ -20,6 +20,7 @@ from dashboards.accounts.people import Account, People
 from dashboards.accounts.sessions import CHOOSE, ENTER, SET_UP, Sessions
 from dashboards.accounts.store import FILE
 from dashboards.who import Role
+from throng import lock
 from throng.settings import Settings, load
 
 #: In the log, what was done here.
@@ -44,21 +45,24 @@ def opened(data: Path, settings: Settings) -> Iterator[tuple[People, Sessions]]:
 
 
 def _act(people: People, sessions: Sessions, settings: Settings, said: Namespace) -> int:
+    def enter(word: str) -> None:
+        print(f"{_reached(said.data, settings)}/enter/{word}")
+
     match said.what:
         case "add":
             roles = [Role(one) for one in said.role]
             made = people.add(said.login, said.name, roles, said.only, _HERE, said.advertiser, said.recipient)
-            print(address(settings, sessions.link(made.who.account, _HERE)))
+            enter(sessions.link(made.who.account, _HERE))
         case "roles":
             id, roles = _named(people, said.login).who.account, [Role(one) for one in said.role]
             people.change(id, roles, said.only, _HERE, said.advertiser, said.recipient)
         case "link" if said.login is None:
             if (word := first(people, sessions)) is None:
                 raise Refused(409, "not_the_first", "there are accounts: say of which one")
-            print(address(settings, word))
+            enter(word)
         case "link":
             id = _named(people, said.login).who.account
-            print(address(settings, sessions.link(id, _HERE, CHOOSE)))
+            enter(sessions.link(id, _HERE, CHOOSE))
         case "end":
             people.end(_named(people, said.login).who.account, _HERE)
         case "sessions":
@@ -85,7 +89,7 @@ def set_up(data: Path, settings: Settings, port: int) -> str:
     """What `throng up` says of signing in: a link where there is no account yet, nothing otherwise."""
     with opened(data, settings) as (people, sessions):
         word = first(people, sessions)
-    return "" if word is None else address(settings, word, port)
+    return "" if word is None else f"{_local(settings, port)}/enter/{word}"
 
 
 def visitor(data: Path, settings: Settings) -> None:
@@ -99,17 +103,20 @@ def demo(data: Path, settings: Settings, port: int) -> str:
     """A link that signs in as the demo's visitor; the door, where that account has ended."""
     with opened(data, settings) as (people, sessions):
         if (one := people.find(_DEMO)) is None:
-            return address(settings, "", port).replace("/enter/", "/")
-        return address(settings, sessions.link(one.who.account, _HERE, ENTER), port)
+            return f"{_local(settings, port)}/"
+        return f"{_local(settings, port)}/enter/{sessions.link(one.who.account, _HERE, ENTER)}"
 
 
-def address(settings: Settings, word: str, port: int | None = None) -> str:
-    """The whole link: as readers reach the pages (`[dashboards] at`), or from this machine, where the port is
-    said or nothing else is."""
-    if settings.dashboards.at and port is None:
-        return f"{settings.dashboards.at.rstrip('/')}/enter/{word}"
-    scheme = "https" if settings.dashboards.certificate else "http"
-    return f"{scheme}://127.0.0.1:{port or settings.ingest.port + 1}/enter/{word}"
+def _reached(data: Path, settings: Settings) -> str:
+    """Where readers reach the pages: as `[dashboards] at` says; else on this machine, where they run now, or
+    would by the settings."""
+    at = settings.dashboards.at.rstrip("/")
+    return at or _local(settings, lock.pages(data) or settings.ingest.port + 1)
+
+
+def _local(settings: Settings, port: int) -> str:
+    """The pages at that port of this machine."""
+    return f"{'https' if settings.dashboards.certificate else 'http'}://127.0.0.1:{port}"
 
 
 def _named(people: People, login: str) -> Account:

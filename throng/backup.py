@@ -39,6 +39,7 @@ _DAY = 86_400
 _LEFT_OUT = (
     "pipeline.lock",
     "up.lock",
+    "pages.lock",
     "status.json",
     "metrics.prom",
     "output.txt",

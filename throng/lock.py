@@ -61,15 +61,50 @@ def together(data: Path) -> Iterator[None]:
     data.mkdir(parents=True, exist_ok=True)
     file = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        for _ in range(_ASKED):
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:  # somebody asks, for a moment; or `throng up` has it, which says the same
-                time.sleep(0.05)
+        _held(file, fcntl.LOCK_SH)  # or `throng up` has it, which says the same
         yield
     finally:
         os.close(file)
+
+
+@contextmanager
+def shown(data: Path, port: int) -> Iterator[None]:
+    """Hold DATA/pages.lock, which says at which port of this machine the pages are, as long as they are."""
+    file = os.open(data / "pages.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if _held(file, fcntl.LOCK_EX):  # else other pages of this folder have said where they are
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(port).encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def pages(data: Path) -> int | None:
+    """The port of this machine at which the pages of that folder are now; None where they are not."""
+    try:
+        file = os.open(data / "pages.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(file, 8, 0)
+        return int(said) if said else None
+    finally:
+        os.close(file)
+    return None
+
+
+def _held(file: int, how: int) -> bool:
+    """Whether it could be had; somebody who only asks has it for a moment."""
+    for _ in range(_ASKED):
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.05)
+    return False
 
 
 def running(data: Path) -> bool:

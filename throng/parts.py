@@ -63,19 +63,20 @@ def dashboards(arguments: Namespace) -> int:
     from ingest.settings import Sites
 
     settings = load(arguments.data)
-    serve(
-        arguments.data,
-        settings.dashboards,
-        settings.warehouse,
-        port=arguments.port + 1,
-        generated=settings.demo.generated,
-        rights=settings.rights,
-        sites=Sites(settings.site),
-        adverts=settings.adverts,
-        accounts=settings.accounts,
-        recipients=settings.recipient,
-        release=settings.release,
-    )
+    with lock.shown(arguments.data, arguments.port + 1):
+        serve(
+            arguments.data,
+            settings.dashboards,
+            settings.warehouse,
+            port=arguments.port + 1,
+            generated=settings.demo.generated,
+            rights=settings.rights,
+            sites=Sites(settings.site),
+            adverts=settings.adverts,
+            accounts=settings.accounts,
+            recipients=settings.recipient,
+            release=settings.release,
+        )
     return 0
 
 

@@ -19,8 +19,6 @@ from dashboards.settings import Dashboards
 from dashboards.who import Role
 from tests.dashboards.browsing import PASSWORD, House, house
 from tests.warehouse.tables import fill
-from throng import access
-from throng.settings import Settings
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import publish
@@ -42,13 +40,6 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     store.close()
     with house(data, dashboards=Dashboards(console=True)) as one:
         yield one
-
-
-def test_a_link_names_the_pages_as_readers_reach_them() -> None:
-    there = Settings(dashboards=Dashboards(at="https://stats.example"))
-    assert access.address(there, "word") == "https://stats.example/enter/word"
-    assert access.address(there, "word", 9000) == "http://127.0.0.1:9000/enter/word", "as `throng up` says it"
-    assert access.address(Settings(), "word") == "http://127.0.0.1:8601/enter/word"
 
 
 @pytest.mark.requirement("M125")
