@@ -41,14 +41,18 @@ class OwnAccount:
 
     def _page(self, request: Request, form: FormData | None) -> Response:
         opened, wrong, done = self._door.open(), None, ""
+        session: Session = request.scope[SESSION]
         if form is not None:
+            # A first password needs no other, and with it whoever holds a session could answer the door.
+            first = forms.text(form, "act") == "password" and not session.account.has_password
+            if first and (stale := stale_session(request, "/account", opened)):
+                return stale
             try:
                 done = self._act(opened, request, form)
                 if not done:
                     return RedirectResponse("/account", 303)
             except Refused as error:
                 wrong = error
-        session: Session = request.scope[SESSION]
         account = opened.people.get(who(request).account)
         return self._html(
             "account.html", wrong, title=account.who.name, account=account, done=done,

@@ -17,6 +17,7 @@ from dashboards.accounts.door import Door
 from dashboards.accounts.sessions import Session
 from dashboards.gate import COOKIE, SESSION
 from dashboards.language import say
+from dashboards.own_account import stale_session
 from dashboards.pages import Pages
 from dashboards.sign_in import SignIn, onward, take
 from dashboards.who import who
@@ -66,6 +67,8 @@ class SecondStep:
         opened, id = self._door.open(), who(request).account
         account, wrong, codes = opened.people.get(id), None, list[str]()
         secret = totp.draft()
+        if form is not None and (stale := stale_session(request, "/account/second", opened)):
+            return stale
         if form is not None:
             try:
                 act = forms.text(form, "act")

@@ -291,8 +291,7 @@ def test_what_is_dangerous_asks_for_the_password_again_after_a_while(market: Hou
     market.account("late", Role.ADMINISTRATOR)
     browser = market.browser()
     browser.sign_in("late")
-    with market.store.transaction() as database:
-        database.execute("UPDATE session SET made = made - 40 * 60000")
+    _later(market)
     answer = browser.send("/accounts", login="x", role=["analyst"])
     assert answer.headers["location"] == "/sign-in?again=&next=/accounts"
     assert market.people.find("x") is None
@@ -300,6 +299,25 @@ def test_what_is_dangerous_asks_for_the_password_again_after_a_while(market: Hou
     said = {"word": form["word"], "login": "late", "password": PASSWORD}
     assert browser.post("/sign-in?next=/accounts", said).headers["location"] == "/accounts"
     assert browser.send("/accounts", login="x", role=["analyst"]).status_code == 200
+
+
+def test_a_first_password_and_a_second_factor_ask_again_after_a_while(market: House) -> None:
+    """Else whoever finds a browser open could give themselves what they would be asked for."""
+    id = market.people.add("bare", "", [Role.ADMINISTRATOR]).who.account
+    browser = market.browser()
+    browser.send(f"/enter/{market.sessions.link(id, '', ENTER)}")
+    _later(market)
+    first = browser.send("/account", act="password", password=PASSWORD)
+    assert first.headers["location"] == "/sign-in?again=&next=/account"
+    assert not market.people.get(id).has_password
+    second = browser.send("/account/second", act="set up", draft="", code="")
+    assert second.headers["location"] == "/sign-in?again=&next=/account/second"
+    assert browser.send("/account", act="language", language="de").headers["location"] == "/account"
+
+
+def _later(market: House) -> None:
+    with market.store.transaction() as database:
+        database.execute("UPDATE session SET made = made - 40 * 60000")
 
 
 @pytest.mark.requirement("M126")
