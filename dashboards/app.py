@@ -55,7 +55,7 @@ from dashboards.sharing.notes_page import NotesPage
 from dashboards.sharing.shared_page import SharedPage
 from dashboards.sharing.shares_page import SharesPage
 from dashboards.sharing.views_page import ViewsPage
-from dashboards.sign_in import SignIn
+from dashboards.sign_in import LINK, SignIn
 from dashboards.speed_page import SpeedPage
 from dashboards.sql_page import SqlPage
 from dashboards.topic_pages import TopicPages
@@ -85,15 +85,17 @@ def create(
     accounts: AccountSettings | None = None,
     recipients: Iterable[Recipient] = (),
     release: Release = Release(),  # noqa: B008
+    link: str = LINK,
 ) -> Starlette:
-    """The ASGI application over one data folder's published tables; with the console where it is on."""
+    """The ASGI application over one data folder's published tables; with the console where it is on.
+    link: the command that prints links which sign in."""
     door = Door(data, accounts)
     pages = Pages(data, warehouse, generated, console=settings.console, sites=sites, release=release)
     shown = adverts or Adverts()
     campaigns = AdvertsPage(pages, lambda: catalogued(data / shown.catalogue), shown)
     kept = Kept(pages.reader, lambda: door.open().store.shown())
     listed = lambda: mark(data / shown.catalogue)  # noqa: E731
-    sign_in = SignIn(door, pages, console=settings.console)
+    sign_in = SignIn(door, pages, console=settings.console, link=link)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
     explore = ExplorePage(data, pages)

@@ -13,6 +13,7 @@ from consent_filter.transport import Certificate
 from dashboards.accounts.settings import AccountSettings
 from dashboards.app import create
 from dashboards.settings import Dashboards
+from dashboards.sign_in import LINK
 from warehouse.advert_settings import Adverts
 from warehouse.recipient import Recipient
 from warehouse.release_settings import Release
@@ -32,11 +33,12 @@ def serve(
     accounts: AccountSettings | None = None,
     recipients: Iterable[Recipient] = (),
     release: Release = Release(),  # noqa: B008
+    link: str = LINK,
 ) -> None:
     """Serve until SIGTERM. Only loopback is bound; a proxy in front of it is the operator's."""
     app = create(
         data, settings, warehouse, generated=generated, rights=rights, sites=sites, adverts=adverts,
-        accounts=accounts, recipients=recipients, release=release,
+        accounts=accounts, recipients=recipients, release=release, link=link,
     )  # fmt: skip
     pair = data / settings.certificate, data / settings.key
     certificate = Certificate(*pair) if settings.certificate else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,21 +16,25 @@ from dashboards import forms
 from dashboards.access import WITH_SCRIPTS
 from dashboards.accounts import log
 from dashboards.accounts.door import Door
+from dashboards.accounts.people import Account
 from dashboards.accounts.sessions import CHOOSE, SET_UP, Session
 from dashboards.gate import COOKIE, SESSION, cookie_name
 from dashboards.language import say
 from dashboards.pages import Pages
 from dashboards.rights import home, rule
 
+#: What prints a link, of a name.
+LINK = "throng access link"
 #: Said of every wrong name, password and mixture of both.
 _WRONG = Refused(403, "sign_in", "that is no name and password of an account")
 
 
 class SignIn:
-    """`/sign-in`, `/sign-out` and `/enter/…`. console: the officer's console is there."""
+    """`/sign-in`, `/sign-out` and `/enter/…`. console: the officer's console is there. link: the command
+    that prints links, as a terminal of this machine takes it."""
 
-    def __init__(self, door: Door, pages: Pages, *, console: bool) -> None:
-        self._door, self._pages, self._console = door, pages, console
+    def __init__(self, door: Door, pages: Pages, *, console: bool, link: str = LINK) -> None:
+        self._door, self._pages, self._console, self._link = door, pages, console, link
 
     def routes(self) -> list[Route]:
         return [
@@ -43,23 +48,31 @@ class SignIn:
         again = session is not None and "again" in request.query_params
         if session is not None and form is None and not again:
             return self.inside(request, session)
-        login, wrong = session.account.login if session is not None and again else "", None
+        known, wrong = session.account if session is not None and again else None, None
+        login = known.login if known is not None else ""
         if form is not None:
             login = forms.text(form, "login")
             try:
                 return self._checked(request, login, forms.raw(form, "password"))
             except Refused as error:
                 wrong = error
-        return self._door_page(request, login, wrong, again=again)
+        return self._door_page(request, login, wrong, again=known)
 
     def _door_page(
-        self, request: Request, login: str, wrong: Refused | None, *, again: bool = False
+        self, request: Request, login: str, wrong: Refused | None, *, again: Account | None = None
     ) -> Response:
+        """again: who is signed in, and asked for the password once more."""
         return self._html(
             "sign_in.html", wrong.status if wrong else 200, title=say("Sign in"), login=login, wrong=wrong,
             empty=not self._door.open().people.any(), next=onward(request), issuer=self._door.settings.issuer,
-            again=again, request=request,
+            again=again, request=request, command=self._prints(again) if again else "",
         )  # fmt: skip
+
+    def _prints(self, one: Account) -> str:
+        """The command by which an account that has no way to sign in gets one; "" where it has one."""
+        if one.has_password or "passkey" in one.second or self._door.settings.issuer.address:
+            return ""
+        return f"{self._link} {shlex.quote(one.login)}"
 
     def wrong(self, request: Request, error: Refused) -> Response:
         """The door again, and why somebody was not let in; or the second step, after the first."""

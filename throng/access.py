@@ -6,6 +6,9 @@ Whoever may read and write the data folder may do all of it: that is why a lost 
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -26,7 +29,7 @@ from throng.settings import Settings, load
 #: In the log, what was done here.
 _HERE = "terminal"
 #: What the demo's visitor is called.
-_DEMO = "demo"
+DEMO = "demo"
 
 
 def main(arguments: Namespace) -> int:
@@ -96,15 +99,21 @@ def visitor(data: Path, settings: Settings) -> None:
     """An account for whoever tries the demo, who may see all of it, where there is none yet."""
     with opened(data, settings) as (people, _):
         if not people.any():
-            people.add(_DEMO, "Demo", list(Role), None, _HERE)
+            people.add(DEMO, "Demo", list(Role), None, _HERE)
 
 
 def demo(data: Path, settings: Settings, port: int) -> str:
     """A link that signs in as the demo's visitor; the door, where that account has ended."""
     with opened(data, settings) as (people, sessions):
-        if (one := people.find(_DEMO)) is None:
+        if (one := people.find(DEMO)) is None:
             return f"{_local(settings, port)}/"
         return f"{_local(settings, port)}/enter/{sessions.link(one.who.account, _HERE, ENTER)}"
+
+
+def command(data: Path) -> str:
+    """What prints a link of a name, as a shell on this machine takes it, wherever it stands."""
+    program = "throng" if shutil.which("throng") else str(Path(sys.executable).with_name("throng"))
+    return shlex.join([program, "access", "link", "--data", str(data.resolve())])
 
 
 def _reached(data: Path, settings: Settings) -> str:

@@ -60,7 +60,9 @@ def pipeline(arguments: Namespace) -> int:
 
 def dashboards(arguments: Namespace) -> int:
     from dashboards.server import serve
+    from dashboards.sign_in import LINK
     from ingest.settings import Sites
+    from throng import access
 
     settings = load(arguments.data)
     with lock.shown(arguments.data, arguments.port + 1):
@@ -76,6 +78,8 @@ def dashboards(arguments: Namespace) -> int:
             accounts=settings.accounts,
             recipients=settings.recipient,
             release=settings.release,
+            # Only who tries the demo, on this machine, is told where its folder is.
+            link=access.command(arguments.data) if settings.demo.generated else LINK,
         )
     return 0
 

@@ -315,6 +315,26 @@ def test_a_first_password_and_a_second_factor_ask_again_after_a_while(market: Ho
     assert browser.send("/account", act="language", language="de").headers["location"] == "/account"
 
 
+def test_who_never_had_a_password_is_told_how_to_get_one(market: House) -> None:
+    """As the visitor of the demo, whose first link has signed them in."""
+    id = market.people.add("bare one", "", [Role.ADMINISTRATOR]).who.account
+    browser = market.browser()
+    browser.send(f"/enter/{market.sessions.link(id, '', ENTER)}")
+    _later(market)
+    door = browser.send("/accounts", login="x", role=["analyst"]).headers["location"]
+    said = browser.text(door)
+    assert "<pre tabindex=\"0\">throng access link 'bare one'</pre>" in said
+    assert 'type="password"' not in said
+    link = market.sessions.link(id, "terminal")  # what that command prints
+    assert browser.send(f"/enter/{link}", password=PASSWORD).status_code == 303
+    assert browser.send("/accounts", login="x2", role=["analyst"]).status_code == 200
+    _later(market)
+    said = browser.text(door)
+    assert "asks for your password again" in said
+    assert "throng access link 'bare one'" not in said
+    assert 'type="password"' in said
+
+
 def _later(market: House) -> None:
     with market.store.transaction() as database:
         database.execute("UPDATE session SET made = made - 40 * 60000")
