@@ -89,7 +89,8 @@ def curve(daily: Daily, hourly: Hourly | None, view: View, metric: Metric) -> Cu
     if view.grain == "hour" and metric.hours and hourly is not None:
         return _hours(hourly, view, metric)
     grain = "day" if view.grain == "hour" else view.grain
-    note = gettext(_NO_HOURS) if view.grain == "hour" and view.period.days > 1 else ""
+    asked = view.grain == "hour" and (view.period.days > 1 or hourly is not None)
+    note = gettext(_NO_HOURS) if asked else ""
     if metric.of == "people" and grain in ("week", "month"):
         note = gettext(_MEAN[grain])
     points = stretches(view.period, grain)
@@ -146,7 +147,8 @@ def headed(
     daily: Daily, hourly: Hourly | None, view: View, spans: tuple[Period, Period] | None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> dict[str, Any]:  # fmt: skip
-    """What the head of a page shows: every metric, and the curve of the chosen one. Raises Refused."""
+    """What the head of a page shows: every metric, and the curve of the chosen one. hours: some of it can be
+    told by the hour. Raises Refused."""
     show = shown(view, metrics)
     metric = metrics[show]
     line = curve(daily, hourly, view, metric)
@@ -157,6 +159,7 @@ def headed(
     return {
         "headline": headline(daily, view, spans, metrics), "metric": metric, "show": show,
         "parts": line.parts, "grain": line.grain,
+        "hours": hourly is not None and any(one.hours for one in metrics.values()),
         "chart": charts.curve(line.labels, line.now, line.before, title, metric.unit, line.parts),
         "rows": list(zip(line.labels, line.now, line.before, strict=True)),
         "empty": all(value is None for value in line.now), "notes": notes,

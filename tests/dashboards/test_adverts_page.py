@@ -230,3 +230,31 @@ def test_clicks_of_too_few_are_a_dash_on_the_overview_as_well(pages: Asking) -> 
     assert re.findall(r">([^<>]*)</td>", line)[-2:] == ["–", "–"]
     (line,) = re.findall(r'<tr><th scope="row"><bdi>autumn</bdi>.*?</tr>', text)
     assert re.findall(r">([^<>]*)</td>", line)[-1].endswith("%")
+
+
+@pytest.mark.parametrize(
+    ("address", "grain"),
+    [
+        ("/?period=day", "hour"),
+        ("/?period=day&show=bounce", "day"),
+        ("/adverts?period=day", "day"),
+        ("/adverts?period=7&grain=hour", "day"),
+        ("/adverts?period=7&grain=week", "week"),
+        ("/sources?period=day", "hour"),
+    ],
+)
+def test_what_is_said_is_what_is_drawn(address: str, grain: str, pages: Asking) -> None:
+    """Planted: by hour was said of a day of adverts, which is drawn as one point."""
+    text = pages.get(address).text
+    assert f"<summary>By {grain}, beside" in text
+    assert f'<thead><tr><th scope="col">{grain.capitalize()}</th>' in text
+    choices = text.partition('aria-label="Grain"')[2].partition("</div>")[0]
+    assert re.findall(r'aria-current="true">(\w+)<', choices) == [grain]
+    assert (">hour<" in choices) == ("/adverts" not in address)
+
+
+def test_a_page_that_draws_nothing_over_time_says_no_grain(pages: Asking) -> None:
+    for path in ("/deals", "/consent", "/returning", "/funnels", "/speed"):
+        text = pages.get(f"{path}?period=day").text
+        assert "beside" in text, path
+        assert "By hour" not in text, path
