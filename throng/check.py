@@ -1,4 +1,4 @@
-"""`throng check`: settings, keys, disks, versions, clock; says what is wrong and how to mend it."""
+"""`throng check`: settings, keys, disks, brokers, versions, clock; says what is wrong and how to mend it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from consent_filter.one_table import FILE
 from consent_filter.rights import store, vault
 from consent_filter.signing import SigningKey
 from ingest.enrich.place import Places
-from throng import belonging, transport, volumes
+from throng import belonging, brokers, transport, volumes
 from throng import keys as lasting
-from throng.settings import load
+from throng.settings import Settings, load
 from warehouse import catalogue
 
+_CORRECT = "correct it in throng.toml"
 #: Below this much free space the log is about to refuse events.
 DISK_WARN = 1 << 30
 
@@ -40,10 +41,9 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-def settings(data: Path) -> Iterator[Finding]:
-    """The file parses, every pack loads, the geo database opens, the sites are safe for the address bound,
+def settings(data: Path, found: Settings) -> Iterator[Finding]:
+    """Every pack loads, the geo database opens, the sites are safe for the address bound,
     and what comes over a network is encrypted."""
-    found = load(data)
     file = data / FILE
     yield Finding("settings", f"{file} is well" if file.exists() else "no throng.toml: defaults")
     packs = policy.Packs({site.id: site for site in found.site})
@@ -83,7 +83,7 @@ def settings(data: Path) -> Iterator[Finding]:
         yield Finding("transport", says, mend)
 
 
-def keys(data: Path) -> Iterator[Finding]:
+def keys(data: Path, told: Settings) -> Iterator[Finding]:
     """The keyring and the key that signs receipts are the owner's alone, and the latter is a key."""
     for name, when in (("keys.json", "the first event comes"), (signing.FILE, "a receipt is asked for")):
         file = data / name
@@ -102,18 +102,20 @@ def keys(data: Path) -> Iterator[Finding]:
     if said := belonging.wrong(data):
         what, _, mend = said.partition(": ")
         yield Finding("keys", what, mend)
+
+
+def due(data: Path, told: Settings) -> Iterator[Finding]:
+    """Keys were replaced and destroyed when they should have been."""
+    if belonging.wrong(data) or not (data / "keys.json").exists():
         return
-    try:
-        late = lasting.waiting(data, load(data).keys)
-    except Misconfigured:
-        return  # said of the settings already
+    late = lasting.waiting(data, told.keys)
     for one in late:
         yield Finding("keys", one, "let `throng up` run: the collector does it; `throng keys` lists them")
-    if not late and (data / "keys.json").exists():
+    if not late:
         yield Finding("keys", "none is to be replaced or destroyed by now")
 
 
-def ledger(data: Path) -> Iterator[Finding]:
+def ledger(data: Path, told: Settings) -> Iterator[Finding]:
     """The chain of consent records is whole."""
     file = data / "ledger.sqlite"
     if not file.exists():
@@ -128,7 +130,7 @@ def ledger(data: Path) -> Iterator[Finding]:
     yield Finding("ledger", "hash chain verifies" if whole else "the hash chain does not verify", mend)
 
 
-def requests(data: Path) -> Iterator[Finding]:
+def requests(data: Path, told: Settings) -> Iterator[Finding]:
     """The register of requests opens, is its owner's alone, and nothing that was done was taken out of it."""
     if not (data / store.FILE).exists():
         yield Finding("requests", "no register yet: made when somebody asks for their data")
@@ -142,7 +144,7 @@ def requests(data: Path) -> Iterator[Finding]:
     yield Finding("requests", "what was done verifies" if whole else "its hash chain does not verify", mend)
 
 
-def disk(data: Path) -> Iterator[Finding]:
+def disk(data: Path, told: Settings) -> Iterator[Finding]:
     """There is room, and the folder can be written."""
     place = data
     while not place.exists():
@@ -154,17 +156,19 @@ def disk(data: Path) -> Iterator[Finding]:
         yield Finding("disk", f"{place} can't be written", f"chown or chmod {place}")
 
 
-def at_rest(data: Path) -> Iterator[Finding]:
+def at_rest(data: Path, told: Settings) -> Iterator[Finding]:
     """What lies on disks is encrypted, as far as can be seen from here."""
-    try:
-        told = load(data)
-    except Misconfigured:
-        return  # said of the settings already
     for says, mend in volumes.found(data, told):
         yield Finding("at rest", says, mend)
 
 
-def versions(data: Path) -> Iterator[Finding]:
+def kafka(data: Path, told: Settings) -> Iterator[Finding]:
+    """Brokers of the log answer, and their topics are as they have to be."""
+    for says, mend in brokers.found(data, told.log):
+        yield Finding("brokers", says, mend)
+
+
+def versions(data: Path, told: Settings) -> Iterator[Finding]:
     """What is installed is what the project names."""
     yield Finding(
         "python", sys.version.split()[0], "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
@@ -185,7 +189,7 @@ def versions(data: Path) -> Iterator[Finding]:
         yield Finding("packages", "as locked")
 
 
-def clock(data: Path) -> Iterator[Finding]:
+def clock(data: Path, told: Settings) -> Iterator[Finding]:
     """The clock is not before what this folder has already seen."""
     now = time.time()
     newest = max(map(_written, data.rglob("*")), default=0.0)
@@ -207,12 +211,9 @@ def _written(path: Path) -> float:
         return 0.0
 
 
-def adverts(data: Path) -> Iterator[Finding]:
+def adverts(data: Path, told: Settings) -> Iterator[Finding]:
     """The list of adverts can be read; reports go on with the last one that could be."""
-    try:
-        file = data / load(data).adverts.catalogue
-    except Misconfigured:
-        return  # said of the settings already
+    file = data / told.adverts.catalogue
     try:
         found = catalogue.read(file)
     except Misconfigured as error:
@@ -222,18 +223,28 @@ def adverts(data: Path) -> Iterator[Finding]:
     yield Finding("adverts", says)
 
 
-LOOK: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    settings, adverts, keys, ledger, requests, disk, at_rest, versions, clock,
+LOOK: tuple[Callable[[Path, Settings], Iterator[Finding]], ...] = (
+    settings, adverts, keys, due, ledger, requests, disk, at_rest, kafka, versions, clock,
 )  # fmt: skip
+#: Those that look at what the settings say: there is nothing to look at where these can't be read.
+_SAID = {settings, adverts, due, at_rest, kafka}
 
 
 def findings(data: Path) -> Iterator[Finding]:
-    """All of them; one that breaks is a finding too, and does not hide the others."""
+    """All of them, by one reading of the settings; one that breaks is a finding too, and does not hide the
+    others."""
+    told: Settings | None = None
+    try:
+        told = load(data)
+    except Misconfigured as error:
+        yield Finding("settings", str(error), _CORRECT)
     for look in LOOK:
+        if told is None and look in _SAID:
+            continue
         try:
-            yield from look(data)
+            yield from look(data, told or Settings())
         except Misconfigured as error:
-            yield Finding(look.__name__, str(error), "correct it in throng.toml")
+            yield Finding(look.__name__, str(error), _CORRECT)
         except (Broken, Refused, OSError) as error:
             yield Finding(look.__name__, describe(error), "see above")
 

@@ -161,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", choices=("table", "json"), default="table")
     one = command("status", "lag, freshness, balance, versions")
     one.add_argument("--format", choices=("table", "json"), default="table")
-    command("check", "settings, keys, disk, versions, clock: what is wrong and how to mend it")
+    command("check", "settings, keys, disk, brokers, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
     advertisers_options.add(command)
     partners_options.add(command)

@@ -21,11 +21,12 @@ def found(data: Path, settings: Settings) -> Iterator[tuple[str, str]]:
         return
     depot = Depot(data, told)
     try:
-        depot.check()
+        itself = depot.by_itself()
+        depot.check(itself)
     except Misconfigured as error:
         yield str(error), "correct the bucket, or [lake]"
         return
-    says = f"the bucket {told.bucket} encrypts objects: {depot.by_itself()}"
+    says = f"the bucket {told.bucket} encrypts objects: {itself}"
     if not told.encrypt:
         yield f"{says}; [lake] encrypt does not insist on it", ""
         return

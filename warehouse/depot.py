@@ -93,9 +93,10 @@ class Depot:
             for file in sorted(self.files()):
                 yield self._object(file)
 
-    def check(self) -> None:
+    def check(self, found: Encryption | None = None) -> None:
         """Raises Misconfigured where what is deleted would stay (S2): a bucket that keeps versions; and where
-        files would lie there in another way than encrypted as the settings say."""
+        files would lie there in another way than encrypted as the settings say. `found`: what the bucket does
+        by itself, where it was asked already."""
         if not self._bucket:
             return
         if kept := self._bucket.versioned():
@@ -106,7 +107,7 @@ class Depot:
                 " must be gone from all of them",
             )
         if self._told.encrypt:
-            encryption.demand(self._told, self.by_itself(), "all objects, by itself")
+            encryption.demand(self._told, found or self.by_itself(), "all objects, by itself")
 
     def by_itself(self) -> Encryption:
         """How the bucket encrypts objects that ask for nothing; a folder does not."""

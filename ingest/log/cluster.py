@@ -85,6 +85,14 @@ def ours(error: Exception, settings: LogSettings) -> Exception:
     return away(f"the Kafka brokers at {where} can't be used now ({name}){hint}")
 
 
+def listens(server: str) -> bool:
+    """Whether anybody listens at a broker's address."""
+    host, _, port = server.rpartition(":")
+    with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2):
+        return True
+    return False
+
+
 def away(said: str) -> OSError:
     """A failure that may pass by itself, with words of ours that may be shown."""
     return OSError(errno.EHOSTUNREACH, said)
@@ -188,10 +196,8 @@ class Cluster:
             raise
 
     def _listening(self) -> None:
-        for server in self.settings.bootstrap:
-            host, _, port = server.rpartition(":")
-            with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2):
-                return
+        if any(map(listens, self.settings.bootstrap)):
+            return
         raise away(f"no Kafka broker listens at {', '.join(self.settings.bootstrap)}")
 
     def _connection(self) -> dict[str, Any]:

@@ -25,7 +25,12 @@ def make(brokers: Cluster) -> None:
         if told.topic not in admin.list_topics():
             with suppress(errors.TopicAlreadyExistsError):
                 admin.create_topics({told.topic: _topic(told)}, wait_for_metadata=True)
-    found = brokers.topic()
+    demand(brokers)
+
+
+def demand(brokers: Cluster) -> None:
+    """Raises Misconfigured where a topic that is there loses what it should keep, or keeps what should go."""
+    told, found = brokers.settings, brokers.topic()
     largest = int(told.largest_mib * (1 << 20))
     for name, good, allowed in (
         ("cleanup.policy", found["cleanup.policy"] == "delete", '"delete": compaction drops records'),

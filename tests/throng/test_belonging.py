@@ -31,7 +31,7 @@ def test_keys_of_another_folder_and_none_are_refused(tmp_path: Path) -> None:
     shutil.copy(other / "keys.json", data / "keys.json")
     with pytest.raises(Broken, match="is not of this folder"):
         belonging.hold(data)
-    assert any("not of this folder" in one.says and one.mend for one in check.keys(data))
+    assert any("not of this folder" in one.says and one.mend for one in check.findings(data))
     command = [sys.executable, "-m", "throng.main", "part", "collector", "--data", str(data), "--port", "1"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRON)
     assert ran.returncode != 0

@@ -20,8 +20,10 @@ from consent_filter.signing import Signer
 from consent_filter.transport import Certificate
 from tests import certificates
 from tests.consent_filter.rights.desk import desk
+from tests.ports import free_ports
 from tests.throng.conftest import Said, Throng
-from throng.settings import load
+from throng import check
+from throng.settings import Settings, load
 
 
 def well(said: Said) -> None:
@@ -41,6 +43,19 @@ def wrong(said: Said, what: str, mend: str) -> None:
 def test_a_folder_that_is_not_there_yet_is_well(tmp_path: Path, throng: Throng) -> None:
     well(throng("check"))
     assert list(tmp_path.iterdir()) == [], "to look makes nothing"
+
+
+def test_settings_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who changes them meanwhile is not told half of each."""
+    read = list[Path]()
+
+    def counted(data: Path) -> Settings:
+        read.append(data)
+        return load(data)
+
+    monkeypatch.setattr(check, "load", counted)
+    assert not [one for one in check.findings(tmp_path) if one.mend]
+    assert read == [tmp_path]
 
 
 def test_a_folder_in_use_is_well(tmp_path: Path, throng: Throng) -> None:
@@ -255,12 +270,16 @@ def test_a_secret_that_settings_name_and_nobody_has_put_there(tmp_path: Path, th
     """Planted: settings alone were looked at, and all was well without a password of brokers."""
     data = tmp_path / "data"
     data.mkdir()
-    brokers = 'kind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\nusername = "throng"\nsasl = "SCRAM-SHA-512"'
+    where = f'kind = "kafka"\nbootstrap = ["127.0.0.1:{free_ports(1)}"]\n'
+    brokers = f'{where}username = "throng"\nsasl = "SCRAM-SHA-512"'
     (data / "throng.toml").write_text(f'[log]\n{brokers}\npassword_file = "kafka.password"\n')
     mend = r"put it there, or correct \[log\] password_file"
-    wrong(throng("check"), "transport +.*/kafka.password can't be read", mend)
+    said = throng("check").out  # nobody listens there, which is said, too
+    assert re.search(rf"WRONG +transport +.*/kafka.password can't be read\n +to mend it: {mend}", said), said
     (data / "kafka.password").write_text("a-secret-of-tests")
-    well(throng("check"))
+    said = throng("check").out
+    assert "WRONG transport" not in said
+    assert "WRONG brokers   nobody listens at 127.0.0.1:" in said
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from throng.volumes import encrypts
+from throng.settings import Settings
+from throng.volumes import encrypts, found
+from warehouse.bucket import Bucket
+from warehouse.encryption import Encryption
+from warehouse.lake_settings import LakeSettings
 
 
 class Machine:
@@ -88,3 +92,19 @@ def test_a_file_system_of_no_one_device_names_its_source(
     assert machine.encrypts(mounts)
     mounts.write_text("31 1 0:41 / /data rw - zfs tank/data rw\n")
     assert not machine.encrypts(mounts)
+
+
+@pytest.mark.parametrize("encrypt", ["", "AES256"])
+def test_a_bucket_is_asked_once(encrypt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+    monkeypatch.setattr(Bucket, "versioned", lambda _: "")
+    monkeypatch.setattr(Bucket, "listed", lambda *_: [])
+    monkeypatch.setattr(Bucket, "encryption", lambda _: asked.append("") or Encryption("AES256"))
+    lake = LakeSettings(
+        files="s3", endpoint="http://127.0.0.1:1", bucket="facts", access_key="us", secret_file="secret",
+        encrypt=encrypt,
+    )  # fmt: skip
+    (tmp_path / "secret").write_text("a-secret-of-tests")
+    said = [says for says, mend in found(tmp_path, Settings(lake=lake)) if not mend]
+    assert any("the bucket facts encrypts objects: AES256" in one for one in said)
+    assert asked == [""]
