@@ -216,6 +216,23 @@ def test_words_of_charts_can_be_read(width: int, served: dict[str, str], folder:
     context.close()
 
 
+def test_what_is_printed_says_what_it_is(served: dict[str, str], folder: Path, chromium: Any) -> None:
+    """Of which site and days it is, each list of a card under its title, nothing to click, and no words that
+    are for screen readers: they stood in every row."""
+    context = chromium.new_context(viewport={"width": 1000, "height": 800})
+    signed.browser(context, folder, served["pages"])
+    page = context.new_page()
+    page.goto(served["pages"] + "/?site=market&period=28")
+    assert not page.locator(".printed").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(".printed").inner_text() == "market, 26 Oct to 22 Nov 2026"
+    assert {"Entry pages", "Browsers"} <= set(page.locator("h2:not(.unseen), .tabs h2").all_inner_texts())
+    told = "all => all.filter(e => getComputedStyle(e).clipPath === 'none').map(e => e.textContent)"
+    assert page.eval_on_selector_all("main .unseen:not(h2)", told) == []
+    assert [a for a in page.locator("main a[download], .choose").all() if a.is_visible()] == []
+    context.close()
+
+
 def test_all_can_be_reached_by_keyboard(served: dict[str, str], folder: Path, chromium: Any) -> None:
     """Each stop of the tab key can be seen, and the tabs of a card answer to the arrows."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
