@@ -43,6 +43,7 @@ from dashboards.own_pages import OwnPages, advertisers, partners
 from dashboards.own_passkeys import OwnPasskeys
 from dashboards.pages import Pages
 from dashboards.panel_page import PanelPage
+from dashboards.report_page import ReportPage
 from dashboards.second_step import SecondStep
 from dashboards.segments import Segments
 from dashboards.settings import Dashboards
@@ -98,7 +99,7 @@ def create(
     sign_in = SignIn(door, pages, console=settings.console, link=link)
     console = Console(data, pages, rights or Rights(), sites or {}) if settings.console else None
 
-    explore = ExplorePage(data, pages)
+    explore, reports = ExplorePage(data, pages), ReportPage(pages)
     post = Post(rights or Rights(), settings.at, settings.language)
     clockwork = Clockwork(door, pages, post, sites or {})
 
@@ -170,7 +171,7 @@ def create(
             Route("/", html(lambda request: pages.overview(request.query_params))),
             Route(
                 "/report/{name:str}",
-                html(lambda request: pages.report(request.path_params["name"], request.query_params)),
+                html(lambda request: reports.page(request.path_params["name"], request.query_params)),
             ),
             Route("/attribution", html(lambda request: pages.attribution(request.query_params))),
             Route("/csv/{name:str}.csv", csv),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +17,6 @@ from consent_filter.counts import REASONS
 from consent_filter.errors import Refused
 from consent_filter.site import Site
 from dashboards import (
-    additive,
     attribution,
     charts,
     headline,
@@ -161,49 +160,6 @@ class Pages:
         found = [[{"panel": one} for one in card if not one.unasked] for card in cards]
         return self.shown(seen, path) | {"cards": found, "keys": keys, "left": left}
 
-    def report(self, name: str, query: Mapping[str, str]) -> str:
-        """One report, all its rows."""
-        with self.reader.reading() as reading:
-            about, site, span = self._report(reading, name, query)
-            daily = "day" in about["keys"]
-            keys = [key for key in about["keys"] if key not in ("site", "day")] or ["day"]
-            sums = [*about["counts"], *about["sums"]]
-            what = ", ".join([*keys, *(f"sum({one})::BIGINT AS {one}" for one in sums)])
-            when, values = ("AND day BETWEEN ? AND ?", [span.first, span.last]) if daily else ("", [])
-            apart = not daily or query.get("imported") == "no"
-            rows_of = name if apart else numbers.joined(reading, name)
-            order = f"{sums[0]} DESC, {', '.join(keys)}" if daily and keys != ["day"] else ", ".join(keys)
-            rows = reading.rows(
-                f"SELECT {what} FROM {rows_of} WHERE site = ? {when}"
-                f" GROUP BY {', '.join(keys)} ORDER BY {order}",
-                [site["site"], *values],
-            )
-            # A total is of what is counted here: beside days of another tool it would explain nothing.
-            own = daily and rows_of == name
-            foot = additive.footing(reading, name, site["site"], span, rows) if own else None
-            first, last = (span.first, span.last) if daily else (date.min, date.max)
-            versions = reading.rows(
-                "SELECT day, version, made_at, reason, people, hidden, says FROM restatements WHERE site = ?"
-                " AND day BETWEEN ? AND ? AND reason NOT IN ('first', 'new_events')"
-                " ORDER BY made_at DESC, day DESC LIMIT 20",
-                [site["site"], first, last],
-            )
-        here = urlencode({"site": site["site"], **span.query})
-        said = {
-            "versions": versions if about["has_people"] else [],
-            "about": about,
-            "site": site["site"],
-            "period": span if daily else None,
-            "keys": keys,
-            "numbers": sums,
-            "rows": rows[:MOST],
-            "foot": foot,
-            "n": len(rows),
-            "back": f"/?{here}",
-            "csv": f"/csv/{name}.csv?{here}",
-        }
-        return self.page("report.html", "overview", title=language.gettext(about["title"]), **said)
-
     def attribution(self, query: Mapping[str, str]) -> str:
         """Orders, what they are credited to by a chosen rule, and what campaigns added."""
         with self.reader.reading() as reading:
@@ -229,10 +185,11 @@ class Pages:
     def table(self, name: str, query: Mapping[str, str]) -> tuple[Any, dict[str, Any], period.Period]:
         """The same as a table, what the report is, and the period."""
         with self.reader.reading() as reading:
-            about, site, span = self._report(reading, name, query)
+            about, site, span = self.found(reading, name, query)
             return numbers.table(reading, name, site["site"], span, about["keys"]), about, span
 
-    def _report(self, reading: Reading, name: str, query: Mapping[str, str]) -> Any:
+    def found(self, reading: Reading, name: str, query: Mapping[str, str]) -> Any:
+        """A report as published tables tell it, and the site and the days of an address. Raises Refused."""
         found = reading.rows("SELECT * FROM reports WHERE name = ?", [name])
         sites = numbers.sites(reading)
         if not found or not sites:

@@ -14,6 +14,11 @@ class Rate(Struct, frozen=True):
     unit: str
     times: float = 1
 
+    @property
+    def name(self) -> str:
+        """What it is called in an address."""
+        return self.title.replace(" ", "_")
+
 
 class Panel(Struct, frozen=True):
     """A list: what it is called, which report and rows it reads, its keys and its numbers.
