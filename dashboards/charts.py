@@ -26,23 +26,28 @@ def nice(most: float) -> float:
     power = 1.0
     while power * 10 <= most:
         power *= 10
-    return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if step * power >= most)
+    steps = (step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10, 12))
+    return next(step for step in steps if step >= most and step % 4 == 0)
 
 
 def curve(
     labels: Sequence[str], now: Values, before: Values, title: str, unit: str = "",
-    parts: Collection[int] = (),
+    parts: Collection[int] = (), *, wide: int = 1120, tall: int = 280,
 ) -> Markup:  # fmt: skip
     """This period as a filled line, the one before as a dashed one. A gap is a gap, not a zero. `parts`:
-    points of less than a whole day, week or month, which are hollow."""
-    return Markup("").join(_curve(shape, labels, now, before, title, unit, parts) for shape in _SHAPES)
+    points of less than a whole day, week or month, which are hollow. `wide`, `tall`: of a screen that is no
+    telephone's, in which it is drawn so that its words are of one size with those around it."""
+    sizes = _SHAPES | {"wide": (wide, tall, 60, 16, wide // 124)}
+    return Markup("").join(
+        _curve(shape, size, labels, now, before, title, unit, parts) for shape, size in sizes.items()
+    )
 
 
 def _curve(
-    shape: str, labels: Sequence[str], now: Values, before: Values, title: str, unit: str,
-    parts: Collection[int],
+    shape: str, size: tuple[int, int, int, int, int], labels: Sequence[str], now: Values, before: Values,
+    title: str, unit: str, parts: Collection[int],
 ) -> Markup:  # fmt: skip
-    width, height, left, right, fit = _SHAPES[shape]
+    width, height, left, right, fit = size
     n, floor = len(labels), height - _BOTTOM
     top = nice(max((v for v in (*now, *before) if v is not None), default=0))
 

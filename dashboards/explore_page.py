@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from dashboards import charts, numbers, replies, words
+from dashboards import curves, numbers, replies
 from dashboards.access import WITH_SCRIPTS
 from dashboards.funnel_page import address
 from dashboards.language import say
@@ -132,6 +132,8 @@ class ExplorePage:
             self.gate.ready()
         with self._pages.reader.reading() as reading:
             sites = numbers.sites(reading)
+        if question and table is not None:
+            table = _told(question, table, said["days"])
         asked, told = urlencode({"q": said.get("question", text)}), answered(table)
         more: dict[str, Any] = {
             "text": said.get("question", text), "example": EXAMPLES[0][1], "examples": EXAMPLES,
@@ -139,8 +141,10 @@ class ExplorePage:
             "question": question,
             "sites": sites, "subjects": SUBJECTS, "purposes": PURPOSES, "dimensions": DIMENSIONS,
             "times": TIMES, "keys": MOST_KEYS,
-            "said": said, "why": LEFT, "chart": _chart(question, table), "narrow": lambda key, value:
-            _narrowed(question, key, value), "again": lambda form: f"/api/explore?{asked}&format={form}",
+            "said": said, "why": LEFT, "dated": date.fromisoformat,
+            "drawn": curves.of_question(question, table),
+            "narrow": lambda key, value: _narrowed(question, key, value),
+            "again": lambda form: f"/api/explore?{asked}&format={form}",
             **told, "share": _shares(question, table), "other": OTHER,
             "nothing": any(0 in row for row in told["rows"] or ()),
         }  # fmt: skip
@@ -198,19 +202,13 @@ def _narrowed(question: Question | None, key: str, value: object) -> str | None:
     return f"/explore?{urlencode({'q': str(msgspec.structs.replace(found, order='', limit=0))})}"
 
 
-def _chart(question: Question | None, table: pa.Table | None) -> Any:
-    """The first measure over time, where nothing but time tells the rows apart."""
-    if question is None or table is None or len(question.shown) != 1 or question.shown[0] not in TIMES:
-        return None
-    if table.num_rows < 2:
-        return None
-    rows = table.sort_by(question.shown[0])
-    labels = [words.day(value, "day") for value in rows[question.shown[0]].to_pylist()]
-    values = rows[question.measures[0]].to_pylist()
-    title = say(
-        "{what} by {key}", what=words.column(question.measures[0]), key=words.column(question.shown[0])
-    )
-    return charts.curve(labels, values, [None] * len(values), title)
+def _told(question: Question, table: pa.Table, days: int) -> pa.Table:
+    """The answer as the page has it: in the order of time where it is by that and nothing else was asked for,
+    and of how many days a row is only where that can be several."""
+    at = curves.clock(question)
+    if at and not question.order and not question.limit:
+        table = table.sort_by([(at, "ascending"), (question.measures[0], "descending")])
+    return table.drop_columns(["days"]) if days == 1 and "days" in table.column_names else table
 
 
 def _shares(question: Question | None, table: pa.Table | None) -> list[float]:

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from consent_filter.errors import Refused
-from dashboards import charts, forms, replies, words
+from dashboards import curves, forms, replies
 from dashboards.access import WITH_SCRIPTS
 from dashboards.examples import EXAMPLES
-from dashboards.language import say
 from dashboards.pages import MOST, Pages
 from dashboards.saved import LONGEST, Saved
-from warehouse.answer import render, shown
+from warehouse.answer import render
 from warehouse.meaning import meaning
 from warehouse.query import cut
 
-#: Ways to draw an answer, and what they are called; and the most rows that are drawn.
+#: Ways to draw an answer, and what they are called.
 CHARTS = {"": "No chart", "line": "Line", "bars": "Bars"}
-_DRAWN = 400
 
 
 class SqlPage:
@@ -114,7 +110,7 @@ class SqlPage:
             "statement": statement, "examples": EXAMPLES, "reports": known, "wrong": wrong, "took": took,
             "most": MOST, "charts": CHARTS, "chart": chart, "saved": self._saved.all("sql"), "kept": kept,
             "again": lambda form: f"/api/sql?{asked}&format={form}", "csv": f"/sql?{asked}&format=csv",
-            **answered(answer), **_drawn(answer, chart),
+            **answered(answer), **curves.of_statement(answer, chart),
         }  # fmt: skip
         return self._pages.page("sql.html", "sql", title="SQL", **said), status
 
@@ -143,41 +139,8 @@ def answered(answer: pa.Table | None) -> dict[str, Any]:
     columns = [column.to_pylist() for column in answer.slice(0, MOST).columns]
     return {
         "names": answer.column_names,
-        "right": [number(kind) for kind in answer.schema.types],
+        "right": [curves.number(kind) for kind in answer.schema.types],
         "rows": list(zip(*columns, strict=True)),
         "n": answer.num_rows,
         "cut": cut(answer),
     }
-
-
-def number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _drawn(answer: pa.Table | None, chart: str) -> dict[str, Any]:
-    """The answer as a chart: its first column that is no number names the points, its first that is one,
-    after that, is their height; or a word why there is none."""
-    if answer is None or not chart:
-        return {"drawn": None, "undrawn": ""}
-    kinds = list(zip(answer.column_names, answer.schema.types, strict=True))
-    label = next((name for name, kind in kinds if not number(kind)), kinds[0][0])
-    height = next((name for name, kind in kinds if number(kind) and name != label), None)
-    if height is None or not answer.num_rows:
-        return {"drawn": None, "undrawn": "A chart needs a column of names and one of numbers."}
-    rows = answer.slice(0, _DRAWN)
-    if pa.types.is_temporal(rows[label].type):
-        rows = rows.sort_by(label)
-    labels = [_label(value) for value in rows[label].to_pylist()]
-    values = rows[height].to_pylist()
-    title = say("{what} by {key}", what=height, key=label)
-    made: Markup = (
-        charts.curve(labels, values, [None] * len(values), title)
-        if chart == "line"
-        else charts.columns(labels, values, title, wide=760)
-    )
-    more = say(", the first {n} rows", n=_DRAWN) if answer.num_rows > _DRAWN else ""
-    return {"drawn": made, "undrawn": "", "drawn_as": title + more}
-
-
-def _label(value: object) -> str:
-    return words.day(value, "day") if isinstance(value, date) else shown(value)[:14]

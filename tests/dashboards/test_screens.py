@@ -213,6 +213,10 @@ def test_words_of_charts_can_be_read(width: int, served: dict[str, str], folder:
         assert page.evaluate(CRAMPED) == [], path
         shown = "[...document.querySelectorAll('svg.columns')].filter(e => e.checkVisibility()).length"
         assert page.evaluate(shown) * 2 == page.locator("svg.columns").count() > 0, path
+    # Drawn for the whole page and shown in half of it, words had 6 pixels.
+    page.goto(served["pages"] + "/sql?q=SELECT+day,+views+FROM+traffic_day&chart=line")
+    assert page.evaluate(CRAMPED) == []
+    assert page.locator("svg.curve").count() == 2
     context.close()
 
 
