@@ -48,7 +48,8 @@ class Left(Struct):
         """The same as sentences."""
         found = []
         for why, days in self.days.items():
-            parts = {"first": days[0], "last": days[-1], "why": gettext(LEFT[why])}
+            first, last = (words.day(date.fromisoformat(one)) for one in (days[0], days[-1]))
+            parts = {"first": first, "last": last, "why": gettext(LEFT[why])}
             found.append(
                 say_n(
                     "{n} day left out ({first}): {why}.",
@@ -148,7 +149,7 @@ class Narrowed:
         return {
             tuple(row[panel.dims[key]] for key in keys): {name: row[panel.asked[name]] for name in panel.sums}
             for row in rows
-            if not any(row.get(panel.dims[key]) == value for key, value in panel.unless.items())
+            if not any(row.get(panel.dims[key]) in values for key, values in panel.unless.items())
         }
 
 

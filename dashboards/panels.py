@@ -40,7 +40,7 @@ class Panel(Struct, frozen=True):
     where: str = "true"
     dims: dict[str, str] = {}
     asked: dict[str, str] = {}
-    unless: dict[str, str] = {}
+    unless: dict[str, tuple[str, ...]] = {}
     unasked: str = ""
     rates: tuple[Rate, ...] = ()
 
@@ -82,9 +82,13 @@ BROWSERS = Panel(
     "Browsers", "browsers", ("browser", "os"), asked=_VIEWS, dims={"browser": "browser", "os": "os"}
 )
 SYSTEMS = Panel("Systems", "browsers", ("os",), ("views",), asked=_VIEWS, dims={"os": "os"})
+#: What pages report by themselves: nobody did it, and each has a page of its own.
+_SELF = ("engagement", "vital", "error")
 EVENTS = Panel(
     "Events", "custom_events", ("name", "type"), ("people", "events"),
-    asked=_VIEWS, dims={"name": "name", "type": "type"}, unless={"type": "page_view"},
+    "time, speed and errors, which pages report by themselves, have lists of their own",
+    where=f"type NOT IN {_SELF}",
+    asked=_VIEWS, dims={"name": "name", "type": "type"}, unless={"type": ("page_view", *_SELF)},
 )  # fmt: skip
 RETURNING = Panel(
     "New and returning", "new_returning", ("kind",), unasked=_KNOWN,

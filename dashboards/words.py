@@ -44,6 +44,7 @@ COLUMNS = {
     "ad_goal": "goal",
     "ad_group": "group",
     "duration_ms": "time",
+    "visit_views": "views",
     "cohort_week": "first week",
     "week_offset": "weeks later",
     "n": "events",

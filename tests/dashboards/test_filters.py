@@ -81,7 +81,7 @@ def test_a_list_under_a_filter_is_what_the_gate_answers(shop: Asking) -> None:
     assert [*rows(events)] == ["sign_up · event"], "page views are no events"
     assert "in rows of too few people" in events
     late = shop.get("/panel/pages?first=2026-09-02&last=2026-09-05&where=country:DE&bare").text
-    assert "2 days left out (2026-09-04 to 2026-09-05): not over yet" in late
+    assert "2 days left out (4 Sep 2026 to 5 Sep 2026): not over yet" in late
     head = shop.get(f"/panel/at-a-glance?{DAYS}&where=country:DE&show=visits").text
     visits = asked(shop, "visits where country = 'DE' from 2026-09-01 to 2026-09-03")[0]["visits"]
     assert f"<strong>{visits}</strong>" in head
@@ -205,6 +205,9 @@ def test_click_a_row_and_everything_is_of_it(data: Path, chromium: Any) -> None:
             page.wait_for_timeout(50)
         assert "where=country%3ADE" in page.url
         assert page.locator(".loading").count() == 0
+        edges = "['.metrics', '.top'].map(e => document.querySelector(e).getBoundingClientRect().left)"
+        inner, outer = page.evaluate(edges)
+        assert inner - outer <= 1, "as wide as its card, as it is without a filter"
         assert axe(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.get_by_role("link", name="Do not filter by").click()

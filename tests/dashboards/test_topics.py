@@ -19,7 +19,8 @@ from tests import signed
 from tests.dashboards.asking import Asking, asking
 from tests.dashboards.serving import serving
 from tests.dashboards.unmarked import unmarked
-from tests.warehouse.tables import LAST, fill
+from tests.warehouse.tables import LAST, fill, put, table
+from warehouse import report as reports
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import folder, publish
@@ -166,3 +167,34 @@ def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -
         assert page.locator("#card1-2").is_checked()
         assert axe(page) == []
         context.close()
+
+
+def test_lists_have_what_people_did_and_no_word_for_nothing(tmp_path: Path) -> None:
+    """Who typed the address is "Direct", without a "(none)" behind it; what pages report by themselves is no
+    event of anybody. Planted: each of the two as before."""
+    store = Store.open(tmp_path)
+    for one in reports.load().values():
+        rows = table(one, 3, ("market",), LAST)
+        if one.name == "custom_events":
+            told = rows["type"].to_pylist(), rows["name"].to_pylist()
+            own = [
+                (("engagement", "(none)") if name == "hired" else (kind, name))
+                for kind, name in zip(*told, strict=True)
+            ]
+            for column, values in zip(("type", "name"), zip(*own, strict=True), strict=True):
+                at = rows.schema.get_field_index(column)
+                rows = rows.set_column(at, rows.schema.field(column), [list(values)])
+        if one.name == "sources":
+            hosts = [host or "(none)" for host in rows["referrer_host"].to_pylist()]
+            at = rows.schema.get_field_index("referrer_host")
+            rows = rows.set_column(at, rows.schema.field("referrer_host"), [hosts])
+        put(store, one, rows)
+    publish(tmp_path, Warehouse(), store)
+    store.close()
+    with asking(tmp_path) as pages:
+        events, sources = pages.get("/events").text, pages.get("/sources").text
+    assert "sign_up" in events
+    assert "engagement" not in events.partition("<main")[2]
+    named = re.findall(r'<span class="text">(.*?)</span></span></th>', sources)
+    assert "Direct" in [re.sub(r"<.*?>", "", one) for one in named]
+    assert not [one for one in named if "(none)" in one]
