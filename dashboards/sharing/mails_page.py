@@ -58,7 +58,8 @@ class MailsPage:
         page = self._pages.page(
             "mails.html", "views", title=say("Mails"), wrong=wrong, mailings=mailings.of(me),
             mailed_to=to, hour=FROM, every=EVERY, on=self._post.on,
-            views=[one for one in Views(opened.store).all(me) if _can(one)],
+            views=[one for one in Views(opened.store).all(me) if can(one)],
+            chosen=request.query_params.get("view", ""),
         )  # fmt: skip
         return HTMLResponse(page, wrong.status if wrong else 200)
 
@@ -80,7 +81,8 @@ class MailsPage:
         return HTMLResponse(self._pages.templates.get_template("mails_stop.html").render(**said), status)
 
 
-def _can(view: View) -> bool:
+def can(view: View) -> bool:
+    """Whether a mail can tell that view."""
     try:
         told.can(view.address)
     except Refused:

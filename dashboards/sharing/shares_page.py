@@ -64,7 +64,8 @@ class SharesPage:
             "shares.html", "views", title=say("Share links"), wrong=wrong, good=good, address=address,
             made=next((one for one in good if one.id == made), None), frame=_frame,
             over=[one for one in listed if one not in good][:50], names=opened.people.names(),
-            views=[one for one in views if _shareable(one)], longest=shares.longest, most=FRAMES,
+            views=[one for one in views if can(one)], chosen=request.query_params.get("view", ""),
+            longest=shares.longest, most=FRAMES,
             least=own_rows.LEAST, delay=own_rows.DELAY, told=outward.TOLD,
         )  # fmt: skip
         return HTMLResponse(page, wrong.status if wrong else 200)
@@ -81,7 +82,8 @@ def _frame(address: str, one: Share) -> str:
     return f'<iframe src="{address}" title="{one.name}" width="100%" height="600" loading="lazy"></iframe>'
 
 
-def _shareable(view: View) -> bool:
+def can(view: View) -> bool:
+    """Whether a link can show that view."""
     try:
         told(view.address)
     except Refused:

@@ -14,6 +14,7 @@ from dashboards import forms
 from dashboards.accounts.door import Door
 from dashboards.language import say
 from dashboards.pages import Pages
+from dashboards.sharing import mails_page, shares_page
 from dashboards.sharing.views import Views, owns, placed
 from dashboards.who import who
 
@@ -53,8 +54,11 @@ class ViewsPage:
                 return RedirectResponse("/views", 303)
             except Refused as error:
                 wrong = error
+        kept = views.all(me)
         page = self._pages.page(
-            "views.html", "views", title=say("Saved views"), wrong=wrong, views=views.all(me),
+            "views.html", "views", title=say("Saved views"), wrong=wrong, views=kept,
+            shareable={one.id for one in kept if shares_page.can(one)},
+            mailable={one.id for one in kept if mails_page.can(one)},
             names=opened.people.names(), mine=lambda one: owns(me, one.account),
             address=text.get("address") or request.query_params.get("of") or before(request),
             typed=text.get("name", "") if text.get("act") == "keep" else "",

@@ -58,12 +58,11 @@ def test_all_is_done_by_hand_and_read_by_everyone(
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/?site=market&period=28")
     # From the page to a view of it, without copying anything.
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("link", name="Views", exact=True).click()
+    page.get_by_role("link", name="Keep or share this view").click()
     assert page.input_value("[name=address]") == "/?site=market&period=28"
     page.fill("#keep [name=name]", "Four weeks")
     page.get_by_role("button", name="Keep it").click()
-    page.get_by_role("link", name="Four weeks").click()
+    page.get_by_role("link", name="Four weeks", exact=True).click()
     assert page.url == f"{ours}/?site=market&period=28"
     page.goto(f"{ours}/notes?site=market")
     page.fill("[name=day]", str(LAST))
@@ -73,12 +72,15 @@ def test_all_is_done_by_hand_and_read_by_everyone(
     page.select_option("[name=kind]", "above")
     page.fill("[name=line]", "100")
     page.fill("[name=only]", "device:mobile")
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Set the alert").click()
     alerts, reader = Alerts(market.people), Reader(market.data, Warehouse())
     with reader.reading() as reading:
         assert alerts.judge(reading, Warehouse()) > 0
     reader.close()
-    page.goto(f"{ours}/shares")
+    page.goto(f"{ours}/mails?view=nothing")
+    page.goto(f"{ours}/views")
+    page.get_by_role("link", name="Link to Four weeks").click()
+    assert page.locator("[name=view] option[selected]").inner_text() == "Four weeks (market)"
     page.fill("[name=password]", "a word for it")
     page.fill("[name=frames]", theirs)
     page.get_by_role("button", name="Make the link").click()
