@@ -198,3 +198,12 @@ def test_lists_have_what_people_did_and_no_word_for_nothing(tmp_path: Path) -> N
     named = re.findall(r'<span class="text">(.*?)</span></span></th>', sources)
     assert "Direct" in [re.sub(r"<.*?>", "", one) for one in named]
     assert not [one for one in named if "(none)" in one]
+
+
+def test_a_grain_is_offered_where_something_is_drawn_by_it(market: Asking) -> None:
+    """Planted: on every page, as it was, where choosing one changed nothing."""
+    drawn = {"/", *(topic.path for topic in TOPICS if topic.head)}
+    for path in {*PATHS, "/", "/speed", "/journeys"} - {"/live"}:
+        text = market.get(f"{path}?site=market&period=7").text
+        assert ('aria-label="Grain"' in text) == (path in drawn), path
+        assert 'aria-label="Compared with"' in text, path
