@@ -103,7 +103,8 @@ def _said(key: str, value: object) -> tuple[str, str]:
 
 
 def _rate(one: Rate, row: Row) -> float | None:
-    return one.times * (row[one.of] or 0) / row[one.per] if row[one.per] else None
+    # A sum to which fewer than a group of people added is published as 0.
+    return one.times * row[one.of] / row[one.per] if row[one.of] and row[one.per] else None
 
 
 class ReportPage:
@@ -154,6 +155,7 @@ class ReportPage:
             "again": lambda column: f"/report/{name}?{urlencode(here | how.turned(column, of))}",
             "again_all": f"/report/{name}?{urlencode(here | how.query(find=''))}",
             "rows": shown[:MOST],
+            "dashes": about["has_people"] and any(not row[one] for row in shown[:MOST] for one in of.sums),
             "foot": foot,
             "n": len(shown),
             "back": f"/?{plain}",

@@ -8,12 +8,14 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from dashboards.panels import PAGES
 from dashboards.report_page import Columns, Order, arranged
 from tests.dashboards.asking import Asking, asking
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import LAST, fill, put, table
+from warehouse import report as reports
 from warehouse.released import Store
 from warehouse.report import OTHER
 from warehouse.settings import Warehouse
@@ -53,7 +55,7 @@ OF = Columns(["path"], ["people", "views", "duration_ms"], PAGES.rates, PAGES)
         (Order("people"), ["/A", "/b", "/c", OTHER]),
         (Order("people", up=True), ["/c", "/b", "/A", OTHER]),
         (Order("path", up=True), ["/A", "/b", "/c", OTHER]),
-        (Order("scroll"), ["/b", "/A", OTHER, "/c"]),
+        (Order("scroll"), ["/b", "/A", OTHER, "/c"]),  # of the last two nothing is told
         (Order("read"), ["/A", "/b", OTHER, "/c"]),
         (Order(find="A"), ["/A"]),
         (Order("people", find="/"), ["/A", "/b", "/c"]),
@@ -98,3 +100,27 @@ def test_sums_that_mean_nothing_alone_are_told_as_what_they_are_for(market: Aski
     (head,) = re.findall(r"<thead>(.*?)</thead>", market.get("/report/pages?site=market").text, re.S)
     told = re.findall(r">([^<]+)</a>", head)
     assert told == ["page", "visitors", "views", "time", "read", "scroll"]
+
+
+def test_a_number_that_is_not_told_is_a_dash_everywhere(tmp_path: Path) -> None:
+    """Release publishes 0 where fewer than a group of people added to a number; requests are counted as they
+    are. Planted: each of the three places with the 0."""
+    store = Store.open(tmp_path)
+    for one in reports.load().values():
+        rows = table(one, 3, ("market",), LAST)
+        if one.name == "conversions":
+            at = rows.schema.get_field_index("refunds")
+            rows = rows.set_column(
+                at, rows.schema.field("refunds"), pa.array([0] * len(rows), rows["refunds"].type)
+            )
+        put(store, one, rows)
+    publish(tmp_path, Warehouse(), store)
+    store.close()
+    with asking(tmp_path) as pages:
+        report = pages.get("/report/conversions?site=market").text
+        assert "it is not nought" in report
+        for path in ("/report/conversions", "/events", "/attribution"):
+            text = pages.get(f"{path}?site=market").text
+            assert re.search(r'<td class="n">–</td>', text), path
+            assert not re.search(r'<td class="n">0</td>', text), path
+        assert "it is not nought" not in pages.get("/report/refused?site=market").text
