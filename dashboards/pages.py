@@ -190,6 +190,7 @@ class Pages:
 
     def found(self, reading: Reading, name: str, query: Mapping[str, str]) -> Any:
         """A report as published tables tell it, and the site and the days of an address. Raises Refused."""
+        view.of_everybody(query)
         found = reading.rows("SELECT * FROM reports WHERE name = ?", [name])
         sites = numbers.sites(reading)
         if not found or not sites:

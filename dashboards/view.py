@@ -26,6 +26,8 @@ MOST_FILTERS = 2
 _LONGEST = 300
 #: Pages that a list stands on, and that its rows lead to.
 PLACES = ("/", "/sources", "/pages", "/audience", "/events", "/deals", "/consent")
+#: What is of everybody, and refuses an address with a filter, so that nobody takes all for some.
+OF_EVERYBODY = ("/report/", "/csv/", "/files/")
 #: Parts of an address, in its order. What else a page takes (`campaign`, `steps`) is its own.
 PARTS = ("site", "period", "first", "last", "grain", "compare", "show", "where", "imported", "live")
 
@@ -90,7 +92,9 @@ class View(Struct, frozen=True, kw_only=True):
         return sorted(said, key=lambda one: _ORDER.get(one[0], len(PARTS)))
 
     def at(self, path: str, **change: str | None) -> str:
-        """The address of a page with this view."""
+        """The address of a page with this view; a report, and its files, are of everybody."""
+        if path.startswith(OF_EVERYBODY):
+            change = {**change, "where": None}
         # As `urlencode`; a page has 150 links of the same few words.
         said = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in self.query(**change))
         return f"{path}?{said}"
@@ -128,6 +132,12 @@ def read(
         show=query.get("show", "people"), where=_filters(query), imported=query.get("imported") != "no",
         live="live" in query, zone=zone, whole=datetime.now(ZoneInfo(zone)).date() - timedelta(days=1),
     )  # fmt: skip
+
+
+def of_everybody(query: Mapping[str, str]) -> None:
+    """Refuses an address of everybody that has a filter. Raises Refused."""
+    if "where" in query:
+        raise Refused(400, "where", "reports and files are of everybody: take the filter away first")
 
 
 def _filters(query: Mapping[str, str]) -> tuple[Filter, ...]:

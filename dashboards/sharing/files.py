@@ -24,6 +24,7 @@ from dashboards.pages import Pages, chosen
 from dashboards.period import Period
 from dashboards.sharing import drawn
 from dashboards.sharing.workbook import xlsx
+from dashboards.view import of_everybody
 from warehouse.answer import render
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -51,8 +52,7 @@ class Files:
     def _answer(self, make: Callable[[str, Mapping[str, str]], bytes], end: str, kind: str) -> Any:
         async def answer(request: Request) -> Response:
             name, query = request.path_params["name"], request.query_params
-            if "where" in query:
-                raise Refused(400, "where", "files are of everybody: take the filter away first")
+            of_everybody(query)
             with spoken("en"):  # a file is for programs, and for whoever it is passed on to
                 body = await run_in_threadpool(make, name, query)
             head = {"content-disposition": f'attachment; filename="{name}.{end}"'}

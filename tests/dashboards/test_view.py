@@ -44,6 +44,7 @@ def test_an_address_that_a_view_writes_is_that_view(
     parts = [("site", site), *span.items(), ("grain", grain), ("compare", compare)]
     parts += [("where", f"{key}:{value}") for key, value in where.items()] + [("live", "")] * live
     view = read(QueryParams(parts), SITES)
+    assert at(urlsplit(view.at("/csv/pages.csv")).query).where == (), "a file is of everybody"
     written = urlsplit(view.at("/pages")).query
     assert at(written) == view
     assert parse_qsl(written, keep_blank_values=True) == view.query()

@@ -59,6 +59,8 @@ def test_rights_days_and_filters_are_the_pages(market: House) -> None:
         assert carl.get(f"/files/{path}?site=blog&period=7").status_code == 200, path
         assert someone(market, "dora").get(f"/files/{path}?{WHEN}").status_code == 403, path
         assert ann.get(f"/files/{path}?{WHEN}&where=country:DE").status_code == 400, path
+    for path in ("/csv/pages.csv", "/report/pages"):
+        assert "of everybody" in ann.get(f"{path}?{WHEN}&where=country:DE").text, path
     assert ann.get(f"/files/curve.png?{WHEN}&show=bounce").status_code == 200
     assert ann.get(f"/files/curve.png?{WHEN}&show=x").status_code == 400
     assert ann.get("/files/nothing.xlsx").status_code == 404
