@@ -90,6 +90,7 @@ def of_question(question: Question | None, answer: pa.Table | None) -> list[Figu
     if not key:
         return [figure(answer, one) for one in question.measures[:_NUMBERS]]
     measure = question.measures[0]
+    answer = answer.filter(pc.is_in(answer[at], pa.array(moments, answer[at].type)))
     sums = answer.group_by(key).aggregate([(measure, "sum")]).sort_by([(f"{measure}_sum", "descending")])
     largest = [one for one in sums[key].to_pylist() if one not in (None, OTHER)][:_VALUES]
     return [

@@ -45,9 +45,9 @@ def test_each_number_is_drawn_or_each_of_the_largest_values() -> None:
     )
     assert [one.says for one in both] == ["visitors by day", "views by day"]
     where = _table(
-        hour=["09", "10", "09", "11", "09"],
-        country=["DE", "DE", "US", "US", OTHER],
-        people=[10, 11, 30, 12, 99],
+        hour=["09", "10", "09", "11", "09", OTHER],
+        country=["DE", "DE", "US", "US", OTHER, "PH"],
+        people=[10, 11, 30, 12, 99, 80],
     )
     found = curves.of_question(read("people by hour, country"), where)
     assert [one.says for one in found] == ["visitors by hour: United States", "visitors by hour: Germany"]
