@@ -133,42 +133,6 @@ def test_a_page_is_said_in_the_language_of_who_asks(data: Path, market: Asking) 
     assert '<html lang="en"' in market.get("/").text
 
 
-@pytest.mark.needs("chromium")
-@pytest.mark.needs("axe")
-def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -> None:
-    """Axe has nothing to say; the way to another page keeps what is looked at; live can be paused."""
-    from tests.whole.place import axe
-
-    with serving(create(data, Dashboards(), Warehouse())) as address:
-        context = chromium.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
-        signed.browser(context, data, address)
-        page = context.new_page()
-        for path in (*PATHS, "/experiments", "/speed"):
-            page.goto(f"{address}{path}?period=7")
-            assert axe(page) == [], path
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
-        page.goto(f"{address}/sources?first=2026-11-10&last=2026-11-12&compare=year")
-        page.get_by_role("link", name="Audience").click()
-        assert "/audience?site=market&first=2026-11-10&last=2026-11-12&compare=year" in page.url
-        page.get_by_role("button", name="More").click()
-        assert page.get_by_role("link", name="Quality").is_visible()
-        page.goto(f"{address}/live")
-        page.get_by_role("button", name="Pause").click()
-        assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
-        page.clock.install()
-        page.goto(f"{address}/?live")
-        page.locator("label[for=card1-2]").click()
-        page.evaluate("document.querySelector('[data-again]').firstElementChild.id = 'old'")
-        for status in (200, 304):  # its numbers alone; what is the same is not sent again
-            with page.expect_response(lambda one: "live" in one.url) as answer:
-                page.clock.fast_forward(5_100)
-            assert answer.value.status == status
-            page.wait_for_function("!document.getElementById('old')")
-        assert page.locator("#card1-2").is_checked()
-        assert axe(page) == []
-        context.close()
-
-
 def test_lists_have_what_people_did_and_no_word_for_nothing(tmp_path: Path) -> None:
     """Who typed the address is "Direct", without a "(none)" behind it; what pages report by themselves is no
     event of anybody. Planted: each of the two as before."""
@@ -207,3 +171,39 @@ def test_a_grain_is_offered_where_something_is_drawn_by_it(market: Asking) -> No
         text = market.get(f"{path}?site=market&period=7").text
         assert ('aria-label="Grain"' in text) == (path in drawn), path
         assert 'aria-label="Compared with"' in text, path
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("axe")
+def test_everybody_can_read_them_on_a_telephone_too(data: Path, chromium: Any) -> None:
+    """Axe has nothing to say; the way to another page keeps what is looked at; live can be paused."""
+    from tests.whole.place import axe
+
+    with serving(create(data, Dashboards(), Warehouse())) as address:
+        context = chromium.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
+        signed.browser(context, data, address)
+        page = context.new_page()
+        for path in (*PATHS, "/experiments", "/speed"):
+            page.goto(f"{address}{path}?period=7")
+            assert axe(page) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        page.goto(f"{address}/sources?first=2026-11-10&last=2026-11-12&compare=year")
+        page.get_by_role("link", name="Audience").click()
+        assert "/audience?site=market&first=2026-11-10&last=2026-11-12&compare=year" in page.url
+        page.get_by_role("button", name="More").click()
+        assert page.get_by_role("link", name="Quality").is_visible()
+        page.goto(f"{address}/live")
+        page.get_by_role("button", name="Pause").click()
+        assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
+        page.clock.install()
+        page.goto(f"{address}/?live")
+        page.locator("label[for=card1-2]").click()
+        page.evaluate("document.querySelector('[data-again]').firstElementChild.id = 'old'")
+        for status in (200, 304):  # its numbers alone; what is the same is not sent again
+            with page.expect_response(lambda one: "live" in one.url) as answer:
+                page.clock.fast_forward(5_100)
+            assert answer.value.status == status
+            page.wait_for_function("!document.getElementById('old')")
+        assert page.locator("#card1-2").is_checked()
+        assert axe(page) == []
+        context.close()
