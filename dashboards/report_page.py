@@ -76,21 +76,26 @@ def ordered(query: Mapping[str, str], of: Columns) -> Order:
     return Order(sort, said.startswith("-"), query.get("find", "").strip()[:100])
 
 
-def arranged(rows: Sequence[Row], of: Columns, how: Order) -> list[Row]:
-    """The rows with their rates, those that are wanted, in their order; small groups, and rows without that
-    number, last."""
+def arranged(rows: Sequence[Row], of: Columns, how: Order, most: int = MOST) -> tuple[list[Row], int]:
+    """The first of the rows that are wanted, in their order and with their rates, and how many there are;
+    small groups, and rows without that number, last."""
     low = how.find.casefold()
-    found = [
-        row | {one.name: _rate(one, row) for one in of.rates}
-        for row in rows
-        if not low or any(low in said.casefold() for key in of.keys for said in _said(key, row[key]))
-    ]
-    if not how.sort:
-        return found
-    with_it = [one for one in found if one[how.sort] is not None]
-    with_it.sort(key=lambda one: _place(how.sort, one[how.sort]), reverse=not how.up)
-    with_it.sort(key=lambda one: OTHER in (one[key] for key in of.keys))
-    return with_it + [one for one in found if one[how.sort] is None]
+    found = [*rows]
+    if low:
+        has = lambda row: any(low in one.casefold() for key in of.keys for one in _said(key, row[key]))  # noqa: E731
+        found = [row for row in rows if has(row)]
+    if how.sort in {one.name for one in of.rates}:
+        found = _rated(found, of)
+    if how.sort:
+        with_it = [one for one in found if one[how.sort] is not None]
+        with_it.sort(key=lambda one: _place(how.sort, one[how.sort]), reverse=not how.up)
+        with_it.sort(key=lambda one: OTHER in (one[key] for key in of.keys))
+        found = with_it + [one for one in found if one[how.sort] is None]
+    return _rated(found[:most], of), len(found)
+
+
+def _rated(rows: Sequence[Row], of: Columns) -> list[Row]:
+    return [row | {one.name: _rate(one, row) for one in of.rates} for row in rows]
 
 
 def _place(column: str, value: Any) -> Any:
@@ -140,7 +145,7 @@ class ReportPage:
                 " ORDER BY made_at DESC, day DESC LIMIT 20",
                 [site["site"], first, last],
             )
-        shown = arranged(rows, of, how)
+        shown, n = arranged(rows, of, how)
         here = {"site": site["site"], **span.query} | ({"imported": "no"} if apart and daily else {})
         plain = urlencode(here)
         said = {
@@ -154,10 +159,10 @@ class ReportPage:
             "narrow": lambda key, value: _narrowed(seen, of.panel, key, value),
             "again": lambda column: f"/report/{name}?{urlencode(here | how.turned(column, of))}",
             "again_all": f"/report/{name}?{urlencode(here | how.query(find=''))}",
-            "rows": shown[:MOST],
-            "dashes": about["has_people"] and any(not row[one] for row in shown[:MOST] for one in of.sums),
+            "rows": shown,
+            "dashes": about["has_people"] and any(not row[one] for row in shown for one in of.sums),
             "foot": foot,
-            "n": len(shown),
+            "n": n,
             "back": f"/?{plain}",
             "csv": f"/csv/{name}.csv?{plain}",
         }

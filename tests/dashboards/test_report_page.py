@@ -63,7 +63,9 @@ OF = Columns(["path"], ["people", "views", "duration_ms"], PAGES.rates, PAGES)
 )
 def test_rows_stand_in_the_order_that_is_asked(order: Order, paths: list[str]) -> None:
     """What is put together, and what has no such number, comes last either way. Planted: without that."""
-    assert [one["path"] for one in arranged(ROWS, OF, order)] == paths
+    shown, n = arranged(ROWS, OF, order)
+    assert ([one["path"] for one in shown], n) == (paths, len(paths))
+    assert ([one["path"] for one in arranged(ROWS, OF, order, 1)[0]], n) == (paths[:1], len(paths))
 
 
 def test_a_head_orders_and_then_turns_round(market: Asking) -> None:

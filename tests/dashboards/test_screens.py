@@ -39,6 +39,7 @@ PAGES = [
     "/experiments",
     "/speed",
     "/report/pages",
+    "/report/countries?sort=-views&find=e",
     "/report/refused",
     "/attribution?model=data_driven",
     "/sql?q=FROM+pages",
