@@ -45,8 +45,9 @@ LONG = (
     *("pipelines/test_facts.py", "pipelines/test_expire.py", "pipelines/test_rights.py"),
     *("faults/test_faults.py", "pipelines/test_elsewhere.py", "warehouse/test_links.py"),
     *("warehouse/test_release_attacks.py", "warehouse/test_cases.py", "whole/test_proxied.py"),
-    *("kafka/test_whole.py", "whole/test_schedule.py", "warehouse/attack/test_suite.py"),
-    *("warehouse/test_counted.py", "throng/test_held.py", "throng/test_jobs.py"),
+    *("kafka/test_whole.py", "whole/test_schedule.py", "warehouse/attack/test_publication.py"),
+    *("warehouse/attack/test_suite.py", "warehouse/test_counted.py", "warehouse/attack/test_metadata.py"),
+    *("throng/test_held.py", "throng/test_jobs.py"),
     *("dashboards/test_screens.py", "ingest/test_weblog.py", "dashboards/test_pages.py"),
 )
 
