@@ -23,7 +23,7 @@ from dashboards.accounts.people import Account, People
 from dashboards.accounts.sessions import CHOOSE, ENTER, SET_UP, Sessions
 from dashboards.accounts.store import FILE
 from dashboards.who import Role
-from throng import lock
+from throng import pages
 from throng.settings import Settings, load
 
 #: In the log, what was done here.
@@ -49,7 +49,7 @@ def opened(data: Path, settings: Settings) -> Iterator[tuple[People, Sessions]]:
 
 def _act(people: People, sessions: Sessions, settings: Settings, said: Namespace) -> int:
     def enter(word: str) -> None:
-        print(f"{_reached(said.data, settings)}/enter/{word}")
+        print(f"{pages.reached(said.data, settings)}/enter/{word}")
 
     match said.what:
         case "add":
@@ -92,7 +92,7 @@ def set_up(data: Path, settings: Settings, port: int) -> str:
     """What `throng up` says of signing in: a link where there is no account yet, nothing otherwise."""
     with opened(data, settings) as (people, sessions):
         word = first(people, sessions)
-    return "" if word is None else f"{_local(settings, port)}/enter/{word}"
+    return "" if word is None else f"{pages.local(settings, port)}/enter/{word}"
 
 
 def visitor(data: Path, settings: Settings) -> None:
@@ -106,26 +106,14 @@ def demo(data: Path, settings: Settings, port: int) -> str:
     """A link that signs in as the demo's visitor; the door, where that account has ended."""
     with opened(data, settings) as (people, sessions):
         if (one := people.find(DEMO)) is None:
-            return f"{_local(settings, port)}/"
-        return f"{_local(settings, port)}/enter/{sessions.link(one.who.account, _HERE, ENTER)}"
+            return f"{pages.local(settings, port)}/"
+        return f"{pages.local(settings, port)}/enter/{sessions.link(one.who.account, _HERE, ENTER)}"
 
 
 def command(data: Path) -> str:
     """What prints a link of a name, as a shell on this machine takes it, wherever it stands."""
     program = "throng" if shutil.which("throng") else str(Path(sys.executable).with_name("throng"))
     return shlex.join([program, "access", "link", "--data", str(data.resolve())])
-
-
-def _reached(data: Path, settings: Settings) -> str:
-    """Where readers reach the pages: as `[dashboards] at` says; else on this machine, where they run now, or
-    would by the settings."""
-    at = settings.dashboards.at.rstrip("/")
-    return at or _local(settings, lock.pages(data) or settings.ingest.port + 1)
-
-
-def _local(settings: Settings, port: int) -> str:
-    """The pages at that port of this machine."""
-    return f"{'https' if settings.dashboards.certificate else 'http'}://127.0.0.1:{port}"
 
 
 def _named(people: People, login: str) -> Account:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from consent_filter import signing
 from consent_filter.errors import Misconfigured
 from consent_filter.signing import Signer
-from throng import reconciling
+from throng import pages, reconciling
 from throng.settings import load
 from warehouse import link, own_rows
 
@@ -22,10 +22,12 @@ def main(arguments: Namespace) -> int:
     if arguments.action == "reconcile":
         return reconciling.reconcile(arguments.ours, arguments.theirs)
     data = Path(arguments.data)
-    mine = own_rows.campaigns(own_rows.owners(data / load(data).adverts.catalogue), arguments.advertiser)
+    settings = load(data)
+    mine = own_rows.campaigns(own_rows.owners(data / settings.adverts.catalogue), arguments.advertiser)
     if arguments.action == "totals":
         return reconciling.write(data, mine, arguments.file)
-    return say(arguments.advertiser, mine, *given(data, arguments.advertiser, arguments.days, arguments.at))
+    at = arguments.at or pages.reached(data, settings)
+    return say(arguments.advertiser, mine, *given(data, arguments.advertiser, arguments.days, at))
 
 
 def say(name: str, mine: list[str], address: str, expires: int) -> int:

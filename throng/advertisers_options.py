@@ -10,7 +10,7 @@ from pathlib import Path
 def of_a_link(given: argparse.ArgumentParser) -> None:
     """What is said of an address at which somebody reads their own rows, besides whose it is."""
     given.add_argument("--days", type=int, default=30, help="for how long it is good (default 30)")
-    given.add_argument("--at", default="http://localhost:8090", help="where the dashboards are reached")
+    given.add_argument("--at", metavar="URL", help="the dashboards, as they reach them (default: as we do)")
     given.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="data folder")
 
 

@@ -20,7 +20,7 @@ from consent_filter.errors import Misconfigured, Refused
 from consent_filter.policy import Packs
 from consent_filter.signing import Signer
 from ingest.settings import Sites
-from throng import __version__, recalling
+from throng import __version__, pages, recalling
 from throng.settings import Settings, load
 from warehouse import deliveries, draft, egress, grounds, link, objections, pack, period, recipient
 from warehouse.attack import beside
@@ -258,7 +258,7 @@ def main(arguments: Namespace) -> int:
             said = {"release": of.id, "state": deliveries.APPROVED, "by": arguments.by,
                     "told": [one.recipient for one in told]}  # fmt: skip
         case "deliver":
-            at = _start(arguments.at, settings)
+            at = _start(arguments.at, data, settings)
             one, word = deliver(data, settings, arguments.release, arguments.to, days=arguments.days,
                                 times=arguments.times, by=arguments.by)  # fmt: skip
             said = {"delivery": one.id, "recipient": one.recipient, "link": f"{at}/packs/{word}",
@@ -285,10 +285,10 @@ def main(arguments: Namespace) -> int:
     return 0
 
 
-def _start(at: str | None, settings: Settings) -> str:
-    """Where the dashboards are for the recipient; this machine unless said."""
+def _start(at: str | None, data: Path, settings: Settings) -> str:
+    """Where the dashboards are for the recipient; as for everybody unless said."""
     if at is None:
-        return f"http://127.0.0.1:{settings.ingest.port + 1}"
+        return pages.reached(data, settings)
     parts = urlsplit(at)
     if parts.scheme not in ("https", "http") or not parts.netloc or parts.query or "@" in parts.netloc:
         raise Misconfigured("--at", "…", "https:// and the address that leads to the dashboards")

@@ -57,7 +57,7 @@ def add(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     one.add_argument("--to", required=True, metavar="RECIPIENT", help="a [[recipient]] of throng.toml")
     one.add_argument("--days", type=int, default=14, metavar="N", help="after how many days the link ends")
     one.add_argument("--times", type=int, default=3, metavar="N", help="how often it may be fetched")
-    one.add_argument("--at", metavar="URL", help="the dashboards, as the recipient reaches them")
+    one.add_argument("--at", metavar="URL", help="the dashboards, as they reach them (default: as we do)")
     by(one)
     one = command("recall", "end its links, and tell whoever was given it")
     one.add_argument("release", metavar="ID")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from throng import placing
+from throng import pages, placing
 from throng.advertisers import given, say
 from throng.settings import load
 from warehouse import link, own_rows
@@ -17,4 +17,5 @@ def main(arguments: Namespace) -> int:
     known = {one.name: one for one in settings.recipient if one.sources}
     mine = own_rows.sources({each: one.sources for each, one in known.items()}, name)
     placing.held(data, settings, f"what {name} would read", to=known[name].region)
-    return say(name, mine, *given(data, name, arguments.days, arguments.at, "partner", link.PARTNER))
+    at = arguments.at or pages.reached(data, settings)
+    return say(name, mine, *given(data, name, arguments.days, at, "partner", link.PARTNER))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.throng.conftest import Throng
-from throng import access, lock, parts
+from throng import access, lock, pages, parts
 from throng.settings import load
 
 
@@ -31,6 +31,7 @@ def test_a_link_names_the_pages_as_readers_reach_them(tmp_path: Path, throng: Th
     (data / "throng.toml").write_text('[dashboards]\nat = "https://stats.example/"\n')
     with lock.shown(data, 9701):
         assert printed(throng) == "https://stats.example"
+        assert pages.reached(data, load(data)) == "https://stats.example"
         assert access.set_up(data, load(data), 9000).startswith("http://127.0.0.1:9000/enter/"), "`throng up`"
 
 

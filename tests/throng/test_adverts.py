@@ -19,7 +19,7 @@ from ingest.protocols import ROUTES, Parsing, parse
 from ingest.request import Browser, Request
 from ingest.settings import Ingest, Sites
 from tests.warehouse.test_catalogue import LISTED
-from throng import adverts_options
+from throng import adverts_options, lock
 from throng.main import main
 from warehouse import catalogue, catalogue_file, elsewhere
 from warehouse.catalogue_rows import KINDS
@@ -254,6 +254,9 @@ def test_advertisers_are_those_of_the_list_that_is_in_use(
         settings.write('[adverts]\ncatalogue = "ours.toml"\n')
     assert main(link) == 0
     assert capsys.readouterr().out.startswith("acme: ")
+    with lock.shown(data, 9701):  # planted: port 8090, at which nothing ever was
+        assert main(link[:3] + link[5:]) == 0
+    assert "\nhttp://127.0.0.1:9701/advertiser/" in capsys.readouterr().out
 
 
 def test_what_others_say_stands_beside_the_visits_here() -> None:
