@@ -26,6 +26,9 @@ another thing: throng account.
   throng access log --kind read             who read what, the newest first; whether the log is whole
 """
 
+#: Said of `--role`.
+_ROLES = "what they may do; may be repeated"
+
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name and a sentence."""
@@ -35,21 +38,23 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     for name, says in (("add", "a new account"), ("roles", "other roles and sites than before")):
         said = action(name, says)
         said.add_argument("login", metavar="NAME", help="what is typed at the door")
-        said.add_argument("--role", action="append", required=True, choices=ROLES)
+        said.add_argument("--role", action="append", required=True, choices=ROLES, help=_ROLES)
         said.add_argument("--only", action="append", metavar="SITE", help="a site (default: all)")
         said.add_argument("--advertiser", action="append", default=[], metavar="A", help="whose adverts")
         said.add_argument("--recipient", action="append", default=[], metavar="R", help="whose packs")
         if name == "add":
-            said.add_argument("--name", default="", help="what others call them")
-    action("link", "a link that signs in once").add_argument("login", nargs="?", metavar="NAME")
+            said.add_argument("--name", default="", metavar="TEXT", help="what others call them")
+    action("link", "a link that signs in once").add_argument(
+        "login", nargs="?", metavar="NAME", help="of which account (default: the first, if there is none)"
+    )
     for name, says in (
         ("end", "nobody signs in to it again"),
         ("sessions", "end what is signed in"),
         ("factors", "take away second factors"),
     ):
-        action(name, says).add_argument("login", metavar="NAME")
+        action(name, says).add_argument("login", metavar="NAME", help="what is typed at the door")
     action("list", "who there is")
     said = action("log", "who read what")
     said.add_argument("--who", metavar="NAME", help="only of that account")
     said.add_argument("--kind", default="", metavar="WHAT", help="only read, signed in, …")
-    said.add_argument("--most", type=int, default=200, metavar="N")
+    said.add_argument("--most", type=int, default=200, metavar="N", help="entries (default: 200)")

@@ -54,7 +54,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub("list", "campaigns, with their days and goals")
     sub("history", "every edition of the list: who, when, what")
     show = sub("show", "all that is listed of one campaign")
-    show.add_argument("campaign", metavar="CAMPAIGN")
+    show.add_argument("campaign", metavar="CAMPAIGN", help="its id in the list")
     check = sub("check", "is the list right, and what was measured that is not in it")
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="another list than the one in use")
     load = sub("import", "add rows from a CSV file", IMPORT)
@@ -63,7 +63,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     load.add_argument("--by", default="", metavar="NAME", help="who does it (default: who is logged in here)")
     load.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
     tags = sub("tags", "addresses to paste, signed")
-    tags.add_argument("campaign", metavar="CAMPAIGN")
+    tags.add_argument("campaign", metavar="CAMPAIGN", help="its id in the list")
     tags.add_argument("--at", required=True, metavar="URL", help="the collector, as visitors reach it")
     tags.add_argument("--site", default="", metavar="S", help="needed where no placement says it")
     tags.add_argument("--creative", default="", metavar="C", help="only this one")
@@ -80,7 +80,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     other.add_argument("--until", default="", metavar="DAY", help="up to that day")
     token = sub("token", "a token for a server: to send for visitors, or to change the list")
     token.add_argument("name", metavar="NAME", help="whose it is")
-    token.add_argument("--for", dest="use", choices=("servers", "catalogue"), required=True)
+    token.add_argument(
+        "--for", dest="use", choices=("servers", "catalogue"), required=True, help="what it lets do"
+    )
     token.add_argument("--days", type=int, default=365, metavar="N", help="how long it is good")
     sub("tokens", "the tokens that were made, by id; none is kept")
     back = sub("revoke", "take one token back: it is refused from the next request on")

@@ -16,9 +16,9 @@ WHERE = {"attack": "throng.attack", "explain": "throng.attack"}
 def add(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Both commands."""
     said = command("attack", "try on a draft what an attacker would; 1 if anything succeeds")
-    said.add_argument("draft", metavar="ID")
+    said.add_argument("draft", metavar="ID", help="a draft, as list prints it")
     said = command("explain", "what would follow from a draft for who has other figures; 1 if anything")
-    said.add_argument("draft", metavar="ID")
+    said.add_argument("draft", metavar="ID", help="a draft, as list prints it")
     said.add_argument("--to", required=True, metavar="NAME", help="the recipient")
     said.add_argument("--with", dest="others", action="append", default=[], metavar="OTHER",
                       help="a recipient whom they may talk to; repeatable")  # fmt: skip

@@ -35,12 +35,17 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("--site", required=True, metavar="S", help="the site it belongs to")
     one.add_argument("--from", dest="tool", choices=TOOLS, help="the tool that has counted; without it: logs")
     one.add_argument(
-        "--dry", action="store_true", help="with --from: say what would be kept, and keep nothing"
+        "--dry-run", action="store_true", help="with --from: say what would be kept, and keep nothing"
     )
     one.add_argument(
-        "--format", choices=("auto", "combined", "common", "json"), default="auto", help="of a log"
+        "--format",
+        choices=("auto", "combined", "common", "json"),
+        default="auto",
+        help="of a log (default: auto)",
     )
     one = command("imported", "what other tools have counted: the imports, and taking one away")
     sub = actions.below(one, "action")
     sub("list", "the imports, oldest first")
-    sub("remove", "take an import away").add_argument("number", type=int, metavar="NUMBER")
+    sub("remove", "take an import away").add_argument(
+        "number", type=int, metavar="NUMBER", help="as list prints it"
+    )

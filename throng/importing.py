@@ -38,7 +38,9 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.tool:
         from throng import counted  # reads tables, which logs have no need of
 
-        return counted.run(arguments.data, arguments.file, arguments.site, arguments.tool, dry=arguments.dry)
+        return counted.run(
+            arguments.data, arguments.file, arguments.site, arguments.tool, dry=arguments.dry_run
+        )
     return run(arguments.data, arguments.file, arguments.site, arguments.format)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
+
+from throng import actions
 
 #: As `consent_filter/holds.py` and `retention.py` have them; a test compares.
 REASONS = ("complaint", "dispute", "investigation", "law", "enforcement")
@@ -30,13 +31,13 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """The three of them. `command`: makes one, of a name, a sentence and what stands at its end."""
     one = command("expire", "delete and coarsen what is due, once, and say what was taken away")
     one.add_argument("--past", action="store_true", help="what earlier runs took away; nothing is done")
-    one.add_argument("--format", choices=("table", "json"), default="table")
+    actions.form(one)
     _hold(command("hold", "legal holds: rows that stay and leave every report", HOLD))
     _account(command("account", "accounts that were closed: what is kept of them, and why", ACCOUNT))
 
 
 def _whose(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--site", required=True, metavar="S")
+    actions.site(one)
     whose = one.add_mutually_exclusive_group(required=True)
     whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
     whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
@@ -44,11 +45,11 @@ def _whose(one: argparse.ArgumentParser) -> None:
 
 def _hold(one: argparse.ArgumentParser) -> None:
     """The commands below `hold`."""
-    below = one.add_subparsers(dest="action", metavar="WHAT", required=True)
-    add = below.add_parser("add", help="place a hold; prints its id")
+    action = actions.below(one, "action")
+    add = action("add", "place a hold; prints its id")
     _whose(add)
     add.add_argument("--owner", required=True, metavar="NAME", help="who answers for it")
-    add.add_argument("--reason", required=True, choices=REASONS)
+    add.add_argument("--reason", required=True, choices=REASONS, help="what it is for")
     add.add_argument("--reference", required=True, metavar="R", help="the file that says more, e.g. case/7")
     add.add_argument(
         "--expires", required=True, type=date.fromisoformat, metavar="DAY", help="when it ends by itself"
@@ -57,19 +58,16 @@ def _hold(one: argparse.ArgumentParser) -> None:
         add.add_argument(
             name, dest=where, type=date.fromisoformat, metavar="DAY", help=f"{says} day that is held"
         )
-    release = below.add_parser("release", help="end a hold; what waited for it is done at once")
-    release.add_argument("id", metavar="HOLD")
+    release = action("release", "end a hold; what waited for it is done at once")
+    release.add_argument("id", metavar="HOLD", help="its id, as add and list print it")
     release.add_argument("--owner", required=True, metavar="NAME", help="who ends it")
-    some = below.add_parser("list", help="every hold that was ever placed")
-    some.add_argument("--format", choices=("table", "json"), default="table")
-    for each in (add, release, some):
-        each.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+    action("list", "every hold that was ever placed")
 
 
 def _account(one: argparse.ArgumentParser) -> None:
     """The commands below `account`."""
-    below = one.add_subparsers(dest="action", metavar="WHAT", required=True)
-    close = below.add_parser("close", help="an account is closed: purge, and end optional purposes")
+    action = actions.below(one, "action")
+    close = action("close", "an account is closed: purge, and end optional purposes")
     _whose(close)
     close.add_argument(
         "--class",
@@ -79,7 +77,4 @@ def _account(one: argparse.ArgumentParser) -> None:
         choices=CLASSES,
         help="why anything of it is kept; may be repeated; without it nothing is",
     )
-    some = below.add_parser("list", help="how many are closed, since when and for what")
-    some.add_argument("--format", choices=("table", "json"), default="table")
-    for each in (close, some):
-        each.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+    action("list", "how many are closed, since when and for what")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
+
+from throng import actions
 
 #: As `consent_filter/rotation.py` has them; a test compares.
 TURNING = ("identity", "advertising", "event_id")
@@ -20,7 +21,9 @@ last of them is gone. The collector goes on with the new key at its next batch. 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name, a sentence and what stands at its end."""
     one = command("keys", "lasting keys: when each was made, is replaced and ends", MANUAL)
-    one.add_argument("--format", choices=("table", "json"), default="table")
-    rotate = one.add_subparsers(dest="action", metavar="WHAT").add_parser("rotate", help="replace a key now")
+    actions.form(one)
+    rotate = one.add_subparsers(dest="action", metavar="WHAT").add_parser(
+        "rotate", help="replace a key now", description="replace a key now"
+    )
     rotate.add_argument("name", choices=TURNING, metavar="NAME", help=", ".join(TURNING))
-    rotate.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
+    actions.folder(rotate)

@@ -14,6 +14,7 @@ from consent_filter.failure import describe
 from throng import (
     __version__,
     access_options,
+    actions,
     advertisers_options,
     adverts_options,
     counted_options,
@@ -40,34 +41,45 @@ The way of an event:
 Begin:
   throng demo                      a small marketplace with a crowd, to look at
   throng up                        collector, pipeline and dashboards on one machine
+  throng access add NAME --role analyst      who may look at the dashboards, and who read what
   throng import access.log --site shop      the past, from web-server logs
   throng import export.zip --site shop --from plausible     … or as another tool has counted it
+  throng imported list             what such tools have counted, and taking it away
 
-Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
-  throng facts  &&  throng reports  &&  throng publish
-  throng worker                    beside each task manager of a Flink cluster, if jobs run on one
-  throng expire                    delete and coarsen what is due; --past: what was taken away
-
-  throng access add NAME --role analyst      who may look at the dashboards, and who read what
+Is it well:
+  throng status | throng check     lag, freshness, balance; what is wrong and how to mend it
+  throng balance                   received = stored + refused, by reason
+  throng quality                   what the checks before publication have found
+  throng backup /mnt/copies | throng restore /mnt/copies     whole copies while everything runs, and back
+  throng keys | throng lake show   which keys there are, and until when; where facts are
+  throng security networks         which networks spiked, for the security officer alone
 
 Ask:
   throng query "SELECT day, people, views FROM traffic_day ORDER BY day"
   throng explore "people, views by country where device = 'mobile' last 28 days"    any question, released
   throng explore "funnel page '/' then event 'sign_up' last 28 days"     who went on, from an account
-  throng balance                   received = stored + refused, by reason
-  throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
-  throng rights list               requests of people about their own data; what is due
-  throng release draft investors --period 2026-Q3    trends that may leave the house, and their budget
-  throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
-  throng adverts check | import | tags …      the list of campaigns; addresses that measure them
-  throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
-  throng status | throng check     is it well; what is wrong and how to mend it
-  throng quality                   what the checks before publication have found
+
+What people have said, and may ask:
   echo '{"site":"shop","type":"page_view","headers":{"Sec-GPC":"1"},"country":"DE"}' | throng explain
+  throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
+  throng receipt verify FILE       is this what somebody agreed to; does the ledger hold it
+  throng unsubscribe link …        one-click links for messages; throng suppression filter: who may get them
+  throng rights list               requests of people about their own data; what is due
+  throng hold add … | throng account close …     keep what a dispute needs; purge what a closed account leaves
   throng rehearse OLD NEW          what a change of policy would do to events, columns, reports, people
   throng policy notify --site shop < ids.txt         who has to be told of a new policy
-  throng decode tcf < strings.txt  what consent strings say, or why they cannot be read
 
+Adverts, and what leaves the house:
+  throng adverts check | import | tags …      the list of campaigns; addresses that measure them
+  throng advertisers link … | throng partners link …     where they read their own rows
+  throng release draft investors --period 2026-Q3    trends that may leave the house, and their budget
+
+Jobs, once each, for cron or a scheduler (throng up runs them in a loop):
+  throng facts  &&  throng reports  &&  throng publish
+  throng expire                    delete and coarsen what is due; --past: what was taken away
+  throng worker                    beside each task manager of a Flink cluster, if jobs run on one
+
+Every command, and what stands below it, explains itself: throng rights --help, throng rights enter --help.
 Everything is in one data folder (--data, or THRONG_DATA, else ./throng-data).
 Settings are in its throng.toml; docs/settings.md explains each.
 Any DuckDB client can open DATA/published/reports.duckdb while everything runs.
@@ -106,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        one.add_argument("--data", type=Path, default=_default_data(), metavar="DIR", help="data folder")
+        actions.folder(one, _default_data())
         return one
 
     for name, says in (
@@ -119,16 +131,20 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument(
                 "--rate", type=float, default=30.0, metavar="N", help="events a second of the crowd"
             )
-            one.add_argument("--seed", type=int, default=1, help="the crowd's dice")
+            one.add_argument(
+                "--seed", type=int, default=1, metavar="N", help="the crowd's dice: the same again"
+            )
     counted_options.add(command)
     command("facts", "fold the log into facts, once")
     command("reports", "bring the reports up to date, once")
     command("publish", "check the released tables and publish them, once")
     one = command("balance", "received = stored + refused, by reason")
-    one.add_argument("--format", choices=("table", "json"), default="table")
+    actions.form(one)
     one = command("query", "one read-only SQL statement on the released tables")
-    one.add_argument("sql", metavar="SQL")
-    one.add_argument("--format", choices=("table", "csv", "json", "arrow", "parquet"), default="table")
+    one.add_argument(
+        "sql", metavar="SQL", help="FROM reports lists the tables; docs of each column are in it"
+    )
+    actions.form(one, ("table", "csv", "json", "arrow", "parquet"))
     command(
         "explain", "a JSON request a line on standard input → decision, purposes, because, a JSON line each"
     )
@@ -144,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Without --key: the key and the ledger of the data folder. With it: the ledger only if --data"
         " is said.\nA JSON line for each receipt; 1 if any of them is invalid.",
     )
-    one.add_argument("action", choices=("verify", "key"))
+    one.add_argument("action", choices=("verify", "key"), help="check receipts; print the public key")
     one.add_argument(
         "file", nargs="*", default=["-"], metavar="FILE", help="a receipt a line; - is standard input"
     )
@@ -158,9 +174,9 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(data=None, folder=_default_data())
     marketing_options.add(command)
     one = command("quality", "what the checks before publication have found, latest first")
-    one.add_argument("--format", choices=("table", "json"), default="table")
+    actions.form(one)
     one = command("status", "lag, freshness, balance, versions")
-    one.add_argument("--format", choices=("table", "json"), default="table")
+    actions.form(one)
     command("check", "settings, keys, disk, brokers, versions, clock: what is wrong and how to mend it")
     rights_options.add(command("rights", "requests of people about their own data: the officer's desk"))
     advertisers_options.add(command)
@@ -202,23 +218,17 @@ def _rehearse(one: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="requests as `throng explain` takes them, each with its time; - is standard input",
     )
-    one.add_argument("--seed", type=int, default=1, help="without requests: the dice of a made-up year")
+    one.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="without requests: the dice of a made-up year"
+    )
     one.add_argument("--people", type=int, default=200, metavar="N", help="who live in it")
     one.add_argument("--reports", action="store_true", help="the reports, too: in a temporary folder")
-    one.add_argument("--format", choices=("table", "json"), default="table")
+    actions.form(one)
 
 
 def _policy(one: argparse.ArgumentParser) -> None:
     """The commands below `policy`."""
-    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
-
-    def command(name: str, says: str) -> argparse.ArgumentParser:
-        """Formats as everywhere; --data may stand at the end, too."""
-        said = below.add_parser(name, help=says, description=says)
-        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
-        said.add_argument("--format", choices=("table", "json"), default="table")
-        return said
-
+    command = actions.below(one, "what")
     some = command("lint", "what a policy says or leaves out against the law, in packs and in texts")
     some.add_argument("file", nargs="*", metavar="FILE", help="packs or texts (default: the packs in use)")
     two = command("diff", "which changes from one pack to another are significant, and who is asked again")
@@ -234,7 +244,7 @@ def _policy(one: argparse.ArgumentParser) -> None:
         ("notified", "record that the ids on standard input were told of it"),
     ):
         one = command(name, says)
-        one.add_argument("--site", required=True, metavar="S")
+        actions.site(one)
         if name == "publish":
             continue
         one.add_argument("--kind", choices=("user", "device"), default="user", help="what the ids are")

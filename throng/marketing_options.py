@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from throng import actions
+
 #: As `consent_filter/marketing.py` has them.
 _WAYS = ("email", "post", "sms", "phone", "account")
 CHANNELS = (*_WAYS, "adverts", *(f"affiliate_{way}" for way in _WAYS), "referral")
@@ -39,8 +41,8 @@ For a sender elsewhere: HMAC-SHA-256 of each id under that sender's own key, sor
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name, a sentence and what stands at its end."""
     one = command("unsubscribe", "one-click unsubscribe links (RFC 8058) for messages", UNSUBSCRIBE)
-    one.add_argument("action", choices=("link",))
-    one.add_argument("--site", required=True, metavar="S")
+    one.add_argument("action", choices=("link",), help="make them")
+    actions.site(one)
     one.add_argument(
         "--channel",
         required=True,
@@ -54,10 +56,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
     whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
     whose.add_argument("--contact", metavar="ADDRESS", help="e-mail or telephone of who has no account")
-    one.add_argument("--format", choices=("text", "json"), default="text")
+    actions.form(one, ("text", "json"))
     one = command("suppression", "of a sender's list, who may be written to", SUPPRESSION)
-    one.add_argument("action", choices=("filter", "key"))
-    one.add_argument("--site", required=True, metavar="S")
+    one.add_argument(
+        "action", choices=("filter", "key"), help="pass on who may be written to; make a sender's key"
+    )
+    actions.site(one)
     one.add_argument("--channel", choices=CHANNELS, metavar="CHANNEL", help="one of those below")
     one.add_argument("--sender", metavar="NAME", help="who gets keyed hashes instead of ids")
     one.add_argument("--kind", choices=("user", "device", "contact"), default="user", help="what the ids are")
@@ -65,4 +69,4 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--country", metavar="CC", help="where they all live (ISO 3166); else the strictest rules hold"
     )
     one.add_argument("--refused", action="store_true", help="print the others instead")
-    one.add_argument("--format", choices=("text", "json"), default="text")
+    actions.form(one, ("text", "json"))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
-from throng import attack_options, packs_options
+from throng import actions, attack_options, packs_options
 
 MANUAL = """\
 What leaves the house: trends with noise in them (differential privacy), drafted once from one budget.
@@ -35,14 +34,7 @@ def add(one: argparse.ArgumentParser) -> None:
     """Everything below `release`."""
     one.description = MANUAL + packs_options.MANUAL + attack_options.MANUAL
     one.formatter_class = argparse.RawDescriptionHelpFormatter
-    below = one.add_subparsers(dest="what", metavar="WHAT", required=True)
-
-    def command(name: str, says: str) -> argparse.ArgumentParser:
-        said = below.add_parser(name, help=says, description=says)
-        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
-        said.add_argument("--format", choices=("table", "json"), default="table")
-        return said
-
+    command = actions.below(one, "what")
     _drafts(command)
     packs_options.add(command)
     attack_options.add(command)
@@ -50,7 +42,7 @@ def add(one: argparse.ArgumentParser) -> None:
 
 def _drafts(command: Command) -> None:
     said = command("draft", "draw the numbers of a closed period, and write them down")
-    said.add_argument("audience", choices=AUDIENCES)
+    said.add_argument("audience", choices=AUDIENCES, help="whom it is for")
     said.add_argument("--period", required=True, metavar="P", help="2026, 2026-Q3 or 2026-09")
     said.add_argument("--site", dest="sites", action="append", default=[], metavar="S",
                       help="one of the sites; repeatable (default: all)")  # fmt: skip
@@ -58,6 +50,6 @@ def _drafts(command: Command) -> None:
     said.add_argument("--again", action="store_true", help="draw anew what is drafted already: spends again")
     command("list", "drafts, newest first")
     said = command("show", "one draft: its tables and what is said of them")
-    said.add_argument("draft", metavar="ID")
+    said.add_argument("draft", metavar="ID", help="as list prints it")
     said.add_argument("--table", metavar="NAME", help="the rows of one table")
     command("budget", "what each month may still cost, and what has spent it")

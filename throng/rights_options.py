@@ -15,6 +15,7 @@ CHANNELS = ("letter", "telephone", "email", "ticket", "form")
 _WAYS = ("email", "post", "sms", "phone", "account")
 MARKETING = (*_WAYS, "adverts", *(f"affiliate_{way}" for way in _WAYS), "referral")
 ASSURANCE = ("low", "substantial", "high")
+_SURE = "how sure that is (default: substantial)"
 GROUNDS = (
     "identity", "repetitive", "unfounded", "disproportionate", "impractical", "others", "law", "claims",
     "compelling", "basis", "withdrawn",
@@ -66,7 +67,7 @@ def add(one: argparse.ArgumentParser) -> None:
 
     def change(name: str, says: str) -> argparse.ArgumentParser:
         said = command(name, says)
-        said.add_argument("request", metavar="R-…")
+        said.add_argument("request", metavar="R-…", help="its number")
         said.add_argument("--officer", metavar="NAME", help="who does it (default: who is logged in here)")
         said.add_argument("--version", type=int, metavar="N", help="as you have seen it")
         return said
@@ -79,16 +80,18 @@ def add(one: argparse.ArgumentParser) -> None:
     _bytes(command)
     said = change("verify", "it is known who asks")
     said.add_argument("--method", metavar="HOW", help="passport, call back, in person, …")
-    said.add_argument("--assurance", choices=ASSURANCE, default="substantial")
+    said.add_argument("--assurance", choices=ASSURANCE, default="substantial", help=_SURE)
     said.add_argument("--note", metavar="TEXT", help="the evidence; kept sealed, emptied after the answer")
-    said.add_argument("--days", type=int, default=60, help="how long that holds")
+    said.add_argument("--days", type=int, default=60, metavar="N", help="how long that holds (default: 60)")
     said.add_argument("--code", metavar="CODE", help="the code that they were sent, instead")
     said = change("code", "a new code, for your own mailer to send to the address on file")
     said.add_argument("--send", action="store_true", help="by [rights] mail_host, to the address on file")
     said = change("secret", "the secret that opens the answer, for who has proved who they are")
     change("answer", "the answer itself on standard output, to send it by post; recorded")
     said = change("refuse", "close it without doing it")
-    said.add_argument("--ground", required=True, choices=GROUNDS)
+    said.add_argument(
+        "--ground", required=True, choices=GROUNDS, help="why, as the law has it: docs/rights.md"
+    )
     said.add_argument(
         "--until",
         type=date.fromisoformat,
@@ -97,20 +100,22 @@ def add(one: argparse.ArgumentParser) -> None:
     )
     said.add_argument("--note", metavar="TEXT", help="for the person")
     said = change("pause", "the clock stands while it is asked who asks (Art. 12(6))")
-    said.add_argument("--why", required=True, metavar="TEXT")
+    said.add_argument("--why", required=True, metavar="TEXT", help="what is asked of them")
     change("resume", "the clock runs again")
     said = change("extend", "two months more, once (Art. 12(3))")
     said.add_argument("--why", required=True, metavar="TEXT", help="the person is told this")
     said = change("close", "it was answered by hand: a complaint, or what no job does")
     said.add_argument("--note", required=True, metavar="TEXT", help="for the person")
     said.add_argument("--answer", type=Path, metavar="FILE", help="what they may fetch; sealed")
-    command("statistics", "one month in numbers").add_argument("--month", metavar="2026-11")
+    command("statistics", "one month in numbers").add_argument(
+        "--month", metavar="2026-11", help="which (default: the one that runs)"
+    )
     said = command("key", "keys by which a site's server says who asks", KEY)
-    said.add_argument("--site", required=True, metavar="S")
+    actions.site(said)
     what = said.add_mutually_exclusive_group()
     what.add_argument("--public", metavar="FILE", help="a public key of the site's own")
-    what.add_argument("--list", action="store_true")
-    what.add_argument("--end", metavar="NAME")
+    what.add_argument("--list", action="store_true", help="names of its keys")
+    what.add_argument("--end", metavar="NAME", help="a key that is believed no more")
     said = command("console", "officers have accounts now: throng access")
     said.add_argument("--officer", metavar="NAME", help=argparse.SUPPRESS)
 
@@ -124,8 +129,8 @@ def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
         ("access", "everything held about one person, as a zip: page, JSON, Parquet"),
     ):
         said = command(name, says)
-        said.add_argument("id", metavar="ID")
-        said.add_argument("--site", required=True, metavar="S")
+        said.add_argument("id", metavar="ID", help="as PUT /consent has it; - is standard input")
+        actions.site(said)
         said.add_argument("--kind", choices=("user", "device"), default="user", help="what the id is")
         if name == "preview":
             said.add_argument("--minor", action="store_true", help="a child's: every linked pseudonym, too")
@@ -136,22 +141,22 @@ def _bytes(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
         if name == "access":
             said.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
     said = command("certificate", "whether certificates of erasure are true")
-    said.add_argument("certificate", nargs="+", metavar="CERT")
+    said.add_argument("certificate", nargs="+", metavar="CERT", help="a certificate's file")
     said.add_argument("--key", metavar="KEY", help="public key: a file, or its x")
     said.add_argument("--against", type=Path, metavar="DIR", help="hold them against this data folder, too")
 
 
 def _enter(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     said = command("enter", "a request that came off-line")
-    said.add_argument("--site", required=True, metavar="S")
-    said.add_argument("--right", required=True, choices=RIGHTS)
+    actions.site(said)
+    said.add_argument("--right", required=True, choices=RIGHTS, help="what is asked for")
     said.add_argument("--channel", required=True, choices=CHANNELS, help="how it came")
     said.add_argument("--received", required=True, metavar="DATE", help="the day it came, 2026-11-20")
     said.add_argument("--note", required=True, metavar="TEXT", help="what shows that it came: kept sealed")
     said.add_argument("--officer", metavar="NAME", help="who enters it (default: who is logged in here)")
     whose = said.add_mutually_exclusive_group()
-    whose.add_argument("--user-id", metavar="ID", help="- is standard input")
-    whose.add_argument("--device-id", metavar="ID")
+    whose.add_argument("--user-id", metavar="ID", help="as PUT /consent has it; - is standard input")
+    whose.add_argument("--device-id", metavar="ID", help="the same for a browser's id")
     whose.add_argument("--contact", metavar="ADDRESS", help="e-mail or telephone of who has no account")
     said.add_argument("--email", metavar="ADDRESS", help="on file: a code may be sent there")
     said.add_argument("--purpose", action="append", metavar="P", help="withdraw, object: which; repeatable")
@@ -164,4 +169,4 @@ def _enter(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     said.add_argument("--country", metavar="CC", help="object: where they live (ISO 3166)")
     said.add_argument("--about", action="append", default=[], metavar="R-…", help="complaint: about which")
     said.add_argument("--method", metavar="HOW", help="how it is known who asks, if it is")
-    said.add_argument("--assurance", choices=ASSURANCE, default="substantial")
+    said.add_argument("--assurance", choices=ASSURANCE, default="substantial", help=_SURE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
+
+from throng import actions
 
 MANUAL = """\
 What is kept to protect the site, for the role `security` alone: networks that sent so many advert events in
@@ -22,16 +23,14 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """`command`: makes one, of a name and a sentence."""
     one = command("security", "which networks spiked: for the security officer alone")
     one.description, one.formatter_class = MANUAL, argparse.RawDescriptionHelpFormatter
-    below = one.add_subparsers(dest="action", metavar="WHAT", required=True)
+    action = actions.below(one, "action")
     for name, says in (
         ("admit", "give an officer the role"),
         ("dismiss", "take the role from an officer"),
         ("networks", "what spiked; the token comes by standard input"),
     ):
-        said = below.add_parser(name, help=says, description=says)
-        said.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="data folder")
-        said.add_argument("--format", choices=("table", "json"), default="table")
+        said = action(name, says)
         if name == "networks":
             said.add_argument("--network", metavar="A", help="an address, or the first one of its /24 or /48")
         else:
-            said.add_argument("officer", metavar="NAME")
+            said.add_argument("officer", metavar="NAME", help="the officer")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +17,7 @@ from ingest.log.segment import SegmentLog
 from tests.throng.conftest import Throng
 from tests.warehouse.sample import Event, record
 from tests.warehouse.tables import fill
-from throng.main import _WHERE, MANUAL
+from throng.main import _WHERE, MANUAL, parser
 from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import publish
@@ -45,6 +47,7 @@ def test_help_names_every_command(throng: Throng) -> None:
     assert MANUAL.strip() in said.out
     for command in COMMANDS:
         assert re.search(rf"\n    {command}\s", said.out), command
+        assert re.search(rf"throng {command}\s", MANUAL), f"{command} stands in the list alone"
     assert not re.search(r"\n    part\s", said.out)
     assert throng("--version").out.startswith("throng 0.")
 
@@ -56,6 +59,26 @@ def test_each_command_explains_itself(command: str, throng: Throng) -> None:
     assert said.out.startswith(f"usage: throng {command} ")
     assert "--data DIR" in said.out
     assert max(map(len, said.out.splitlines())) <= 110
+
+
+def _all(one: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A command and what stands below it, but for the processes of `up`."""
+    yield name, one
+    for action in one._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below, parser_ in action.choices.items():
+                if below != "part":
+                    yield from _all(parser_, f"{name} {below}")
+
+
+@pytest.mark.parametrize(("name", "one"), list(_all(parser(), "throng")))
+def test_everything_that_can_be_said_is_explained(name: str, one: argparse.ArgumentParser) -> None:
+    assert one.description, name
+    for action in one._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            assert action.help, f"{name}: {action.option_strings or action.dest}"
+            shown = action.metavar or action.choices or action.nargs == 0 or action.option_strings
+            assert shown, f"{name}: {action.dest} looks as if it were to be typed"
 
 
 @pytest.mark.parametrize("asked", [[], ["frobnicate"], ["query"], ["balance", "--format", "xml"], ["import"]])

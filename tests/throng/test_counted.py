@@ -37,7 +37,7 @@ def test_an_export_is_imported_once_listed_and_taken_away(
         "--data",
         str(data),
     ]
-    assert main([*told, "--dry"]) == 0
+    assert main([*told, "--dry-run"]) == 0
     assert "would be kept" in capsys.readouterr().out
     assert not (data / "imported").exists()
     assert main(told) == 0
