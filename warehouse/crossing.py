@@ -3,7 +3,8 @@
 A report's own folding sees to the totals of its first keys: of each country, of each country and device. But
 whoever may ask has the totals of its other keys too: tablets of all countries, less the tablets of the
 countries that are shown, are those that are hidden. So in each such line what is hidden is nobody or a group;
-where it is fewer, the next smallest row of the line is hidden with it.
+where it is fewer, the next smallest row of the line is hidden with it, of those that are no part by
+themselves where there are any.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Crossing(Guard):
 
         Whose rows are hidden in a line is counted only where it must be: not where no row of it is shown, nor
         where one hidden row is a group by itself, or so many places in rows are no group or surely one."""
-        last, keys = len(report.levels) - 1, ", ".join(report.keys)
+        last, keys, part = len(report.levels) - 1, ", ".join(report.keys), ", ".join(report.levels[-2])
         # Nobody is in more rows of a group than the cap says, and "(other)".
         most = least * (report.cells(self._settings) + 1)
         for line in _lines(report):
@@ -75,10 +76,12 @@ class Crossing(Guard):
                 f" HAVING count(DISTINCT person) < {least:d}",
             ):  # fmt: skip
                 continue
+            # Not one that is a part by itself, if there is another: the total of the part would be it.
             connection.execute(
                 "UPDATE crossed SET hidden = true WHERE rowid IN"
-                f" (SELECT min(struct_pack(people, {keys}, place := rowid)).place FROM crossed"
-                f" SEMI JOIN few USING ({by}) WHERE NOT hidden GROUP BY {by})"
+                f" (SELECT min(struct_pack(alone, people, {keys}, place := crossed.rowid)).place FROM crossed"
+                f" SEMI JOIN few USING ({by}) JOIN (SELECT {part}, count(*) = 1 AS alone FROM crossed"
+                f" GROUP BY {part}) USING ({part}) WHERE NOT hidden GROUP BY {by})"
             )
         return (
             connection.sql(
