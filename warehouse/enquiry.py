@@ -84,9 +84,11 @@ class Enquiry(Apart):
                 self._closed.wait(min(time.monotonic() - begun, _REST))  # whoever asks goes first
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and what is done ahead in it."""
         self._closed.set()
         super().close()
+        self.wait()
+        super().close()  # one that was begun meanwhile
 
     def _put(self, question: str, *, spend: bool = False) -> tuple[pa.Table, dict[str, Any]]:
         how = msgspec.to_builtins(self._settings)

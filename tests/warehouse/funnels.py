@@ -18,7 +18,7 @@ from warehouse.released import Store
 from warehouse.settings import Warehouse
 from warehouse.snapshot import publish
 
-HOW = Warehouse(query_seconds=60)
+HOW = Warehouse(query_seconds=60, explore_ahead=0)
 DAYS = [date(2026, 9, day) for day in (1, 2, 3)]
 NOW = datetime(2026, 9, 10, tzinfo=UTC).timestamp()
 PAGES, EVENTS = ("/", "/projects"), ("sign_up", "post", "hired")
