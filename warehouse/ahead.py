@@ -26,31 +26,39 @@ _OF = askable.BY_NAME[HELD[0]]
 
 
 class Ahead:
-    """What is yet to be done for the days that are asked about. answer: keep a report's rows of days of a
-    site. keys: of how many dimensions questions are answered; the facts of the others are held."""
+    """What is yet to be done. days: those that are asked about of each site, the most important site first.
+    answer: keep a report's rows of days of a site. keys: of how many dimensions questions are answered; the
+    facts of the others are held."""
 
     def __init__(
-        self, recall: Recall, opened: Opened, answer: Callable[[Report, str, list[date]], None], keys: int
+        self,
+        recall: Recall,
+        opened: Opened,
+        days: Callable[[], Mapping[str, Sequence[date]]],
+        answer: Callable[[Report, str, list[date]], None],
+        keys: int,
     ) -> None:
-        self._recall, self._opened, self._answer, self._keys = recall, opened, answer, keys
+        self._recall, self._opened, self._keys = recall, opened, keys
+        self._days, self._answer = days, answer
         self._steps: Iterator[None] | None = None
 
-    def step(self, days: Mapping[str, Sequence[date]]) -> bool:
-        """Do one step for these days of each site, the most important site first; whether there may be
-        others."""
-        steps, self._steps = self._steps or self._all(days), None
+    def step(self) -> bool:
+        """Do one step; whether there may be others."""
+        steps, self._steps = self._steps or self._all(), None
         for _ in steps:
             self._steps = steps
             return True
         return False
 
-    def _all(self, days: Mapping[str, Sequence[date]]) -> Iterator[None]:
+    def _all(self) -> Iterator[None]:
+        days = self._days()
         for site in days if self._keys else ():
-            seen = [day for day in days[site] if day in self._opened.marks(site, _OF.purpose)]
+            opened = self._opened.marks(site, _OF.purpose)
+            seen = [day for day in days[site] if day in opened]
             self._answer(crossings(_OF.name, 0)[0], site, seen)  # what may stand no longer goes
             known = self._opened.known(site, days[site])
             lacking = [
-                day for day in self._open(site, days[site])
+                day for day in self._open(site, days[site], opened)
                 if any((one.name, day) not in known for name in HELD for one in crossings(name, self._keys))
             ]  # fmt: skip
             for name in HELD:
@@ -62,9 +70,10 @@ class Ahead:
             for name in HELD:
                 yield from self._hold(name, site, days[site])
 
-    def _open(self, site: str, days: Sequence[date]) -> list[date]:
-        """The days that nobody has left since they were first asked about, the newest first."""
-        held, opened = self._present(site, days), self._opened.marks(site, _OF.purpose)
+    def _open(self, site: str, days: Sequence[date], opened: Mapping[date, tuple[str, float]]) -> list[date]:
+        """The days that nobody has left since they were first asked about, the newest first. opened: the
+        marks of those that were."""
+        held = self._present(site, days)
         if held is None:
             return []
         marks = held.kept.marks(days)

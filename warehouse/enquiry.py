@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _SPACE = 3 * ADDRESS_SPACE
 #: The most seconds that are waited after each step of what is done ahead, which is done by half of a core.
 _REST = 0.5
+#: Seconds after which it is looked again what is lacking: that takes as long as a question.
+_LOOK = 60.0
 #: Why days are left out of an answer, in words.
 LEFT = {
     "running": "not over yet, or not published: the reports say what is known of them",
@@ -50,12 +52,15 @@ class Enquiry(Apart):
         super().__init__(command, settings.query_seconds)
         self._data, self._settings, self._closed = data, settings, Event()
         self._reading = Thread()
+        #: When a question lets it be looked again whether something is lacking.
+        self._again = 0.0
 
     def ask(self, question: Question) -> tuple[pa.Table, dict[str, Any]]:
         """The answer, and what is said of it: `question` in its one form, `days` that are in it, `left_out`
         days by reason, `hidden`: how much of each measure is in rows too small to be told. Raises Refused."""
         found = self._put(str(question))
-        self.ready()  # whoever asks once asks again
+        if time.monotonic() >= self._again:  # whoever asks once asks again
+            self.ready()
         return found
 
     def follow(self, asked: Funnel, *, spend: bool) -> tuple[pa.Table, dict[str, Any]]:
@@ -80,6 +85,7 @@ class Enquiry(Apart):
             while not self._closed.is_set():
                 begun = time.monotonic()
                 if not self._put("")[1]["more"]:
+                    self._again = time.monotonic() + _LOOK
                     return
                 self._closed.wait(min(time.monotonic() - begun, _REST))  # whoever asks goes first
 

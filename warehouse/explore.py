@@ -72,7 +72,9 @@ class Gate:
         self._reader = Reader(data, settings)
         self._recall = Recall(data, settings, self._keys)
         self._seen: dict[tuple[str, str, date, date], _Seen] = {}
-        self._ahead = Ahead(self._recall, self._opened, self._answer, settings.explore_ahead)
+        self._ahead = Ahead(
+            self._recall, self._opened, self._usual, self._answer, settings.explore_ahead
+        )  # fmt: skip
 
     def ask(self, question: Question) -> Answer:
         """The answer. Raises Refused."""
@@ -130,7 +132,7 @@ class Gate:
         left["moved"] = [day for day in missing if day in moved]
         left["coarse"] = [day for day in missing if day in rough and day not in moved]
         new = [day for day in missing if day not in moved and day not in rough]
-        refused = self._opened.refused(report.name, site)
+        refused = self._opened.refused(report.name, site) if new else {}
         left["audit"] = [day for day in new if refused.get(day) == marks[day]]
         if new := [day for day in new if day not in left["audit"]]:
             made, told, counted = self._build(report, site, new, self._recall.held(of, site, new))
@@ -221,11 +223,14 @@ class Gate:
 
     def prepare(self) -> bool:
         """Do a little of what can be done before anybody asks; whether there is more."""
+        return self._ahead.step()
+
+    def _usual(self) -> dict[str, list[date]]:
+        """Of each site, the largest first, the days that a question is of which names none."""
         now = self._clock()
         with self._reader.reading() as reading:
             sites = answerable.sites(reading)
-            days = {site: answerable.usual(answerable.over(reading, site, now)[1]) for site in sites}
-        return self._ahead.step(days)
+            return {site: answerable.usual(answerable.over(reading, site, now)[1]) for site in sites}
 
     def _answer(self, report: Report, site: str, days: list[date]) -> None:
         """Keep the rows of days for whoever asks for them, where they may be told."""

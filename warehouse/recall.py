@@ -1,4 +1,4 @@
-"""Facts for questions: of the lake as it stands, or held in memory since the last question (`kept.py`).
+"""Facts for questions: of the lake as it stands, or held in memory since the last question (`remembered.py`).
 
 Before every question it is looked whether the catalog, the ledger or the holds are others; if so, what is
 held is made the same as they are, so that a refusal binds the next answer as it would without.
@@ -76,8 +76,7 @@ class Recall:
         try:
             with self.facts(site, days) as (facts, state):
                 rows = facts.rows
-                each = remembered.BYTES if subject else remembered.PRESENT
-                several = AT_ONCE * remembered.BYTES // each * len(days) // max(rows, 1) or 1
+                several = AT_ONCE * remembered.BYTES // _each(subject) * len(days) // max(rows, 1) or 1
                 found = self._room(key, subject, rows, days, several, most) if rows < self._over else None
                 if found is None:
                     return None
@@ -100,7 +99,7 @@ class Recall:
     ) -> Held | None:
         """Where so many rows of those days may be held, letting go of what was asked about longest ago.
         several: how many days are read now."""
-        each = remembered.BYTES if subject else remembered.PRESENT
+        each = _each(subject)
         if rows * each > most:
             return None
         found = self._sites.get(key)
@@ -175,3 +174,8 @@ class Recall:
             stats.append((lake.snapshot(), 0, 0))
             lake.close()
         return tuple(stats)
+
+
+def _each(subject: str) -> int:
+    """How many bytes a fact takes that is held for a subject's questions, or for marks."""
+    return remembered.BYTES if subject else remembered.PRESENT
