@@ -18,10 +18,7 @@ from dashboards.rights import RULES, rule
 from dashboards.settings import Dashboards
 from dashboards.who import Role
 from tests.dashboards.browsing import PASSWORD, House, house
-from tests.warehouse.tables import fill
-from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
+from tests.warehouse.tables import fill_published
 
 
 @pytest.fixture
@@ -34,10 +31,7 @@ def place(tmp_path: Path) -> Iterator[House]:
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Two sites are published."""
     data = tmp_path_factory.mktemp("accounts")
-    fill(data, days=10, sites=("market", "blog"))
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=10, sites=("market", "blog"))
     with house(data, dashboards=Dashboards(console=True)) as one:
         yield one
 

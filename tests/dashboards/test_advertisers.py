@@ -26,7 +26,7 @@ from tests.dashboards.browsing import house
 from tests.days import within_one
 from tests.test_ways_out import GIVES
 from tests.warehouse.crowd import person
-from tests.warehouse.tables import fill, put, table
+from tests.warehouse.tables import fill_published, put, table
 from throng.advertisers import given
 from throng.reconciling import read, reconcile, write
 from warehouse import budget, link, own_rows
@@ -60,10 +60,7 @@ OURS = {name for name, one in reports.load().items() if {"ad_campaign", "day"} <
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("adverts")
-    fill(one, days=20, sites=("market",), last=datetime.now(UTC).date())
-    store = Store.open(one)
-    publish(one, Warehouse(), store)
-    store.close()
+    fill_published(one, days=20, sites=("market",), last=datetime.now(UTC).date())
     (one / "adverts.toml").write_text(LISTED)
     Signer(one / signing.FILE).key()
     return one

@@ -20,11 +20,8 @@ from dashboards.accounts.door import tidy
 from dashboards.rights import SCOPES
 from dashboards.who import Role
 from tests.dashboards.browsing import PASSWORD, Browser, House, house
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import fill_published
 from throng.main import main
-from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 _DAY = 86_400_000
 
@@ -32,10 +29,7 @@ _DAY = 86_400_000
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data = tmp_path_factory.mktemp("factors")
-    fill(data, days=10, sites=("market", "blog"))
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=10, sites=("market", "blog"))
     with house(data) as one:
         yield one
 

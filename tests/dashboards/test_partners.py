@@ -16,14 +16,11 @@ from consent_filter.errors import Misconfigured
 from consent_filter.signing import Signer
 from tests.dashboards.asking import Asking, asking
 from tests.days import within_one
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import fill_published
 from throng.main import main
 from warehouse import budget, link, own_rows
 from warehouse.recipient import Recipient, Terms
 from warehouse.release_settings import Release
-from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 OUTSIDE = "https://numbers.example"
 TERMS = Terms(id="T-1", permitted_use="To see what its links bring.")
@@ -50,10 +47,7 @@ def partner(name: str, *sources: str, until: date = date(2099, 1, 1), kind: str 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("partners")
-    fill(one, days=12, sites=("market",), last=datetime.now(UTC).date())
-    store = Store.open(one)
-    publish(one, Warehouse(), store)
-    store.close()
+    fill_published(one, days=12, sites=("market",), last=datetime.now(UTC).date())
     Signer(one / signing.FILE).key()
     return one
 

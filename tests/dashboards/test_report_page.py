@@ -14,7 +14,7 @@ import pytest
 from dashboards.panels import PAGES
 from dashboards.report_page import Columns, Order, arranged
 from tests.dashboards.asking import Asking, asking
-from tests.warehouse.tables import LAST, fill, put, table
+from tests.warehouse.tables import LAST, fill_published, put, table
 from warehouse import report as reports
 from warehouse.released import Store
 from warehouse.report import OTHER
@@ -25,10 +25,7 @@ from warehouse.snapshot import publish
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     data: Path = tmp_path_factory.mktemp("market")
-    fill(data, days=20, sites=("market", "blog"))
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=20, sites=("market", "blog"))
     with asking(data) as pages:
         yield pages
 

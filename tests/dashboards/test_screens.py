@@ -17,14 +17,12 @@ from dashboards.languages import LANGUAGES
 from dashboards.settings import Dashboards
 from tests import signed
 from tests.ports import free_ports
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import fill_published
 from tests.whole.place import axe
 from tests.whole.running import until
 from throng.demo import site
 from throng.demo.market import FREELANCERS, PROJECTS
-from warehouse.released import Store
 from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -141,10 +139,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(folder: Path) -> Iterator[dict[str, str]]:
     """Addresses of the dashboards and of the demo's market."""
     data, port = folder, free_ports()
-    fill(data, days=40, sites=("market", "blog"))
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=40, sites=("market", "blog"))
     apps: dict[str, ASGIApp] = {
         "pages": create(data, Dashboards(), Warehouse(), generated=True),
         "empty": create(data / "nothing", Dashboards(), Warehouse()),

@@ -16,11 +16,10 @@ import pytest
 from consent_filter.errors import Misconfigured
 from dashboards.app import create
 from dashboards.settings import Dashboards
-from tests.warehouse.tables import fill
+from tests.warehouse.tables import fill_published
 from warehouse.release_settings import Release
-from warehouse.released import Store
 from warehouse.settings import Warehouse
-from warehouse.snapshot import folder, publish
+from warehouse.snapshot import folder
 
 KEY = "k-17-of-the-ad-server"
 
@@ -45,10 +44,7 @@ class Server:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("segments")
-    fill(one, days=9)
-    store = Store.open(one)
-    publish(one, Warehouse(), store)
-    store.close()
+    fill_published(one, days=9)
     return one
 
 

@@ -14,10 +14,8 @@ import pytest
 
 from dashboards.saved import LONGEST
 from tests.dashboards.asking import Asking, asking
-from tests.warehouse.tables import fill
-from warehouse.released import Store
+from tests.warehouse.tables import fill_published
 from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
 
 SQL = "SELECT day, sum(people)::BIGINT AS people FROM traffic_day GROUP BY day ORDER BY day LIMIT 5"
 FORM = "application/x-www-form-urlencoded"
@@ -26,10 +24,7 @@ FORM = "application/x-www-form-urlencoded"
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     data = tmp_path_factory.mktemp("sql")
-    fill(data, days=40)
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=40)
     with asking(data, warehouse=Warehouse(query_seconds=1.0)) as one:
         yield one
 

@@ -19,7 +19,7 @@ from tests import signed
 from tests.dashboards.asking import Asking, asking
 from tests.dashboards.serving import serving
 from tests.dashboards.unmarked import unmarked
-from tests.warehouse.tables import LAST, fill, put, table
+from tests.warehouse.tables import LAST, fill_published, put, table
 from warehouse import report as reports
 from warehouse.released import Store
 from warehouse.settings import Warehouse
@@ -31,10 +31,7 @@ PATHS = [*(topic.path for topic in TOPICS), "/live", "/funnels", "/returning"]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = tmp_path_factory.mktemp("topics")
-    fill(one, days=16, sites=("market", "blog"))
-    store = Store.open(one)
-    publish(one, Warehouse(), store)
-    store.close()
+    fill_published(one, days=16, sites=("market", "blog"))
     return one
 
 

@@ -86,6 +86,14 @@ def fill(
     store.close()
 
 
+def fill_published(data: Path, *how: Any, **more: Any) -> None:
+    """The same, published."""
+    fill(data, *how, **more)
+    store = Store.open(data)
+    publish(data, Warehouse(), store)
+    store.close()
+
+
 def put(store: Store, one: Report, rows: pa.Table) -> bool:
     """Replace a report's whole table."""
     span = sorted(set(rows["day"].to_pylist())) if one.grain == "day" else None

@@ -12,10 +12,7 @@ import pytest
 from dashboards.settings import Dashboards
 from dashboards.who import Role
 from tests.dashboards.browsing import House, house
-from tests.warehouse.tables import fill
-from warehouse.released import Store
-from warehouse.settings import Warehouse
-from warehouse.snapshot import publish
+from tests.warehouse.tables import fill_published
 
 #: The newest day that is published: over, and late enough for whoever is outside.
 LAST = datetime.now(UTC).date() - timedelta(days=3)
@@ -25,10 +22,7 @@ LAST = datetime.now(UTC).date() - timedelta(days=3)
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder to make copies of."""
     data = tmp_path_factory.mktemp("published")
-    fill(data, days=70, sites=("market", "blog"), last=LAST)
-    store = Store.open(data)
-    publish(data, Warehouse(), store)
-    store.close()
+    fill_published(data, days=70, sites=("market", "blog"), last=LAST)
     return data
 
 
